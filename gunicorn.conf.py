@@ -1,0 +1,81 @@
+"""How gunicorn serves wsgi:app. Command-line options override what stands here.
+
+The settings of the service itself are not here: they are the CDS_ variables.
+"""
+
+import gc
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+wsgi_app = "wsgi:app"
+
+# Loopback: TLS and the outside address belong to the proxy in front. A container says --bind.
+bind = f"127.0.0.1:{os.environ.get('PORT', '5000')}"
+
+# A call computes for some milliseconds and may wait for the EHR's FHIR server: one process per
+# core for the first, threads for the second.
+worker_class = "gthread"
+cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+workers = int(os.environ.get("WEB_CONCURRENCY") or cores)
+threads = 8
+
+# A worker silent for `timeout` is killed; one told to stop has `graceful_timeout` for its calls.
+# Clinicians wait for no card that long: the service's own deadlines are far shorter.
+timeout = 30
+graceful_timeout = 15
+
+# Longer than the usual 60 s of a proxy, which must be the one to close an idle connection.
+keepalive = 75
+
+# Short paths and no query; a header has to hold a JWT. The body's limit is the application's.
+limit_request_line = 2048
+limit_request_fields = 60
+limit_request_field_size = 8190
+
+# The heartbeat is a file touched every second; on a slow disk that alone can stall a worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+# The master's remote control is not used, and would want a writable home.
+control_socket_disable = True
+
+# No access log: the service writes its own lines, which hold no identifiers; a URL may.
+accesslog = None
+
+# One load of the FHIR models serves all workers. What is loaded before the fork is shared by
+# them: the application opens connections and starts threads only when first used.
+preload_app = True
+
+# Workers add up their counts in files here. prometheus_client looks at the variable when it is
+# imported, hence now. Counts of an earlier run must not come back: a new folder each start.
+METRICS_PREFIX = "heparin-cds-metrics-"
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
+
+
+def on_starting(server):
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.db"):
+        left_over.unlink()
+
+
+def when_ready(server):
+    # Runs once, after the load and before the first fork. Without this each full collection in
+    # each worker walks tens of thousands of objects that never die: a pause inside a request,
+    # and their memory pages, written to by the walk, would no longer be shared.
+    gc.collect()
+    gc.freeze()
+
+
+def child_exit(server, worker):
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(METRICS_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -78,7 +78,7 @@ $(FHIR_READY): requirements-fhir-server.txt
 	@.venv-fhir/bin/python -m pip install $(PIP_QUIET) --require-hashes -r $<
 	@touch $@
 
-CHROMIUM_FOUND := command -v chromium || command -v chromium-browser || command -v google-chrome
+CHROMIUM_FOUND := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
 browser: ## see that the page tests have a Chromium; CHROMIUM=install gets Debian's
 	@if $(CHROMIUM_FOUND) >/dev/null; then exit 0; fi; \

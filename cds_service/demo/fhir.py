@@ -1,0 +1,122 @@
+"""The read-only FHIR R4 endpoint over the fixtures: metadata, read, search.
+
+Searches are answered by `search.py`; here they become HTTP. Nothing is ever written. Every
+origin may read: the patients are invented, and an EHR's test page may live elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from cds_service.demo.search import SORT_ELEMENTS, Page, Resource, SearchRefusedError, search
+
+MEDIA_TYPE = "application/fhir+json"
+SEARCH_TYPES = {"patient": "reference", "subject": "reference"}
+
+
+def create_fhir(everything: Callable[[], Sequence[Resource]], public_url: str) -> Blueprint:
+    """The endpoint; `everything` gives all resources as they are at this moment."""
+    fhir = Blueprint("demo_fhir", __name__, url_prefix="/demo/fhir")
+
+    def base() -> str:
+        return (public_url or request.url_root).rstrip("/") + "/demo/fhir"
+
+    @fhir.get("/metadata")
+    def metadata() -> Response:
+        return answer(_capabilities(base()))
+
+    @fhir.get("/<kind>/<id_>")
+    def read(kind: str, id_: str) -> Response:
+        for entry in everything():
+            if (entry["resourceType"], entry["id"]) == (kind, id_):
+                return answer(entry)
+        return outcome(404, "not-found", f"There is no {kind} with this id.")
+
+    @fhir.get("/<kind>")
+    def search_type(kind: str) -> Response:
+        asked = tuple(request.args.items(multi=True))
+        try:
+            page = search(everything(), kind, asked)
+        except SearchRefusedError as refusal:
+            return outcome(400, "not-supported", f"The search was refused: {refusal}.")
+        return answer(searchset(page, f"{base()}/{kind}", asked, base()))
+
+    @fhir.route("/", defaults={"_rest": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @fhir.route("/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def not_served(_rest: str) -> Response:
+        if request.method == "GET":
+            return outcome(404, "not-found", "Served here: metadata, Type/id and Type?search.")
+        return outcome(405, "not-supported", "This endpoint is read only.")
+
+    fhir.after_request(_open_to_every_origin)
+    return fhir
+
+
+def searchset(page: Page, url: str, asked: Sequence[tuple[str, str]], base: str) -> Resource:
+    """The page as a searchset Bundle with its self and next links."""
+    links = [{"relation": "self", "url": _with_query(url, asked)}]
+    if page.next_offset is not None:
+        onward = [pair for pair in asked if pair[0] != "_offset"]
+        onward.append(("_offset", str(page.next_offset)))
+        links.append({"relation": "next", "url": _with_query(url, onward)})
+    entries = [_entry(resource, "match", base) for resource in page.matches]
+    entries += [_entry(resource, "include", base) for resource in page.included]
+    bundle = {"resourceType": "Bundle", "type": "searchset", "total": page.total, "link": links}
+    return {**bundle, "entry": entries} if entries else bundle
+
+
+def answer(resource: Resource, status: int = 200) -> Response:
+    """A resource as a FHIR answer."""
+    body = json.dumps(resource, ensure_ascii=False)
+    return Response(body, status, mimetype=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def outcome(status: int, code: str, text: str) -> Response:
+    """An OperationOutcome as a FHIR answer."""
+    issue = {"severity": "error", "code": code, "diagnostics": text}
+    return answer({"resourceType": "OperationOutcome", "issue": [issue]}, status)
+
+
+def _entry(resource: Resource, mode: str, base: str) -> Mapping[str, Any]:
+    url = f"{base}/{resource['resourceType']}/{resource['id']}"
+    return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
+
+
+def _with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{url}?{urlencode(pairs, safe=':/|,')}" if pairs else url
+
+
+def _open_to_every_origin(response: Response) -> Response:
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type"
+    response.headers["Access-Control-Allow-Methods"] = "GET"
+    return response
+
+
+def _capabilities(base: str) -> Resource:
+    """https://hl7.org/fhir/R4/capabilitystatement.html"""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-11-22",
+        "kind": "instance",
+        "implementation": {"description": "Invented patients, read only", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": [{"mode": "server", "resource": [_served(kind) for kind in SORT_ELEMENTS]}],
+    }
+
+
+def _served(kind: str) -> Mapping[str, Any]:
+    names = {"_id", "patient", "subject", "code", "category", "status", *SORT_ELEMENTS[kind]}
+    searched = [{"name": name, "type": SEARCH_TYPES.get(name, "token")} for name in sorted(names)]
+    return {
+        "type": kind,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": searched,
+    }

@@ -1,0 +1,191 @@
+"""Heparin as the chart records it, for drawing: rates over time, the last 24 h, doses given.
+
+For the eye only. What the service makes of the same record it works out for itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cds_service.demo.fixtures import Case, Resource
+from cds_service.demo.search import moment_of
+
+DAY = timedelta(hours=24)
+SMALLEST_BOLUS = 500  # units; below stand flushes and locks
+FACTORS = {"u/h": 1.0, "u/min": 60.0, "u/d": 1 / 24}  # to U/h
+SPELLINGS = (("[usp'u]", "u"), ("[iu]", "u"), ("units", "u"), ("iu", "u"), ("hour", "h"))
+STRENGTH = re.compile(r"([\d,]+)\s*units?\s*(?:/|in)\s*([\d.]*)\s*mL", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of an infusion at one rate."""
+
+    start: datetime
+    end: datetime
+    units_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something given or done at one moment."""
+
+    at: datetime
+    kind: str  # "heparin", "antithrombin", "procedure"
+    label: str
+
+
+def segments(case: Case, weight_kg: float | None) -> tuple[Segment, ...]:
+    """The heparin infusion, oldest first; of overlapping stretches the newer ends the older."""
+    found = [_segment(entry, case, weight_kg) for entry in _given(case, "heparin")]
+    ordered = sorted((one for one in found if one), key=lambda one: one.start)
+    ends = [one.start for one in ordered[1:]]
+    cut = [
+        replace(one, end=min(one.end, following))
+        for one, following in zip(ordered, [*ends, case.now], strict=False)
+    ]
+    return tuple(one for one in cut if one.end > one.start)
+
+
+def dose_of_day(infusion: tuple[Segment, ...], until: datetime) -> float:
+    """Units infused in the 24 h before a moment."""
+    hours = (
+        (max(min(one.end, until) - max(one.start, until - DAY), timedelta()), one.units_per_hour)
+        for one in infusion
+    )
+    return sum(stretch / timedelta(hours=1) * rate for stretch, rate in hours)
+
+
+def events(case: Case) -> tuple[Event, ...]:
+    """Boluses of heparin, doses of antithrombin, procedures; oldest first."""
+    boluses = [_bolus(entry, case) for entry in _given(case, "heparin")]
+    antithrombin = [_dose(entry, case) for entry in _given(case, "antithrombin")]
+    procedures = [_procedure(entry) for entry in case.resources]
+    found = (one for one in (*boluses, *antithrombin, *procedures) if one and one.at <= case.now)
+    return tuple(sorted(found, key=lambda one: one.at))
+
+
+def medication_name(resource: Resource, case: Case) -> str:
+    """What the drug is called, wherever it stands: inline, contained, referenced."""
+    concept = resource.get("medicationCodeableConcept") or _medication(resource, case).get("code")
+    return _concept_text(concept or resource.get("medicationReference") or {})
+
+
+def _concept_text(concept: Mapping[str, Any]) -> str:
+    displays = [one["display"] for one in concept.get("coding", []) if "display" in one]
+    texts = [concept.get("text"), *displays, concept.get("display"), "medication without a name"]
+    return str(next(text for text in texts if text))
+
+
+def _medication(resource: Resource, case: Case) -> Resource:
+    wanted = resource.get("medicationReference", {}).get("reference", "")
+    id_ = wanted.rpartition("/")[2].removeprefix("#")
+    held = [*resource.get("contained", []), *case.resources]
+    found = (one for one in held if one["resourceType"] == "Medication" and one.get("id") == id_)
+    return next(found, {})
+
+
+def _given(case: Case, drug: str) -> list[Resource]:
+    return [
+        entry
+        for entry in case.resources
+        if entry["resourceType"] == "MedicationAdministration"
+        and drug in medication_name(entry, case).lower()
+        and entry.get("status") in ("in-progress", "completed", "on-hold", "stopped")
+        and "not given" not in _method(entry).lower()
+    ]
+
+
+def _method(resource: Resource) -> str:
+    return str(resource.get("dosage", {}).get("method", {}).get("text", ""))
+
+
+def _start(resource: Resource) -> datetime | None:
+    begun = resource.get("effectivePeriod", {}).get("start")
+    return moment_of(resource.get("effectiveDateTime") or begun or "")
+
+
+def _segment(resource: Resource, case: Case, weight_kg: float | None) -> Segment | None:
+    dosage = resource.get("dosage", {})
+    start, rate = _start(resource), _units_per_hour(dosage, resource, case, weight_kg)
+    if start is None or rate is None:
+        return None
+    end = moment_of(resource.get("effectivePeriod", {}).get("end", "")) or case.now
+    return Segment(start, min(end, case.now), rate)
+
+
+def _units_per_hour(
+    dosage: Mapping[str, Any], resource: Resource, case: Case, weight_kg: float | None
+) -> float | None:
+    value, unit = _rate(dosage)
+    if value is None:
+        return None
+    if unit == "u/kg/h":
+        return value * weight_kg if weight_kg else None
+    if unit == "ml/h":
+        strength = _units_per_ml(resource, case)
+        return value * strength if strength else None
+    return value * FACTORS[unit] if unit in FACTORS else None
+
+
+def _rate(dosage: Mapping[str, Any]) -> tuple[float | None, str]:
+    if quantity := dosage.get("rateQuantity"):
+        unit = quantity.get("code") or quantity.get("unit") or ""
+        return quantity.get("value"), _spelt(unit)
+    ratio = dosage.get("rateRatio", {})
+    upper, lower = ratio.get("numerator", {}), ratio.get("denominator", {})
+    if not upper.get("value") or not lower.get("value"):
+        return None, ""
+    return upper["value"] / lower["value"], _spelt(f"{_unit(upper)}/{_unit(lower)}")
+
+
+def _unit(quantity: Mapping[str, Any]) -> str:
+    return str(quantity.get("code") or quantity.get("unit") or "")
+
+
+def _spelt(unit: str) -> str:
+    written = unit.lower()
+    for theirs, ours in SPELLINGS:
+        written = written.replace(theirs, ours)
+    return written
+
+
+def _units_per_ml(resource: Resource, case: Case) -> float | None:
+    medication = _medication(resource, case)
+    for ingredient in medication.get("ingredient", []):
+        strength = ingredient.get("strength", {})
+        upper, lower = strength.get("numerator", {}), strength.get("denominator", {})
+        if upper.get("value") and lower.get("value"):
+            return float(upper["value"] / lower["value"])
+    written = STRENGTH.search(medication_name(resource, case))
+    if written is None:
+        return None
+    return float(written[1].replace(",", "")) / float(written[2] or 1)
+
+
+def _bolus(resource: Resource, case: Case) -> Event | None:
+    route = str(resource.get("dosage", {}).get("route", {}).get("text", "")).lower()
+    event = None if "subcutaneous" in route else _dose(resource, case, "heparin")
+    dose = resource.get("dosage", {}).get("dose", {}).get("value", 0)
+    return event if dose >= SMALLEST_BOLUS else None
+
+
+def _dose(resource: Resource, case: Case, kind: str = "antithrombin") -> Event | None:
+    at, dose = _start(resource), resource.get("dosage", {}).get("dose", {})
+    if at is None or not dose.get("value"):
+        return None
+    names = {"heparin": "Heparin bolus", "antithrombin": "Antithrombin"}
+    unit = {"heparin": "U", "antithrombin": "IU"}[kind]
+    return Event(at, kind, f"{names[kind]} {dose['value']:,.0f} {unit}")
+
+
+def _procedure(resource: Resource) -> Event | None:
+    if resource["resourceType"] != "Procedure":
+        return None
+    begun = resource.get("performedPeriod", {}).get("start")
+    at = moment_of(resource.get("performedDateTime") or begun or "")
+    return Event(at, "procedure", _concept_text(resource.get("code", {}))) if at else None

@@ -1,0 +1,102 @@
+// A CDS Hooks client as an EHR has one: discovery, prefetch, the call, feedback.
+// https://cds-hooks.hl7.org/2.0/
+// Every exchange is told to `heard`, for the page to show.
+
+import { newId } from "./dom.js";
+
+const FHIR_BASE = `${location.origin}/demo/fhir`;
+const TOKEN = /\{\{\s*([^}]+?)\s*\}\}/g;
+
+export function createClient(heard) {
+  let discovered;
+
+  async function exchange(kind, method, url, body) {
+    const started = performance.now();
+    const options = { method, headers: { Accept: "application/json" } };
+    if (body !== undefined) {
+      options.headers["Content-Type"] = "application/json";
+      options.body = JSON.stringify(body);
+    }
+    const record = { kind, method, url, request: body, at: new Date() };
+    try {
+      const response = await fetch(url, options);
+      record.status = response.status;
+      record.response = asJson(await response.text());
+    } catch (failure) {
+      record.status = 0;
+      record.response = String(failure);
+    }
+    record.milliseconds = Math.round(performance.now() - started);
+    heard(record);
+    return record;
+  }
+
+  async function services() {
+    discovered ??= exchange("discovery", "GET", `${location.origin}/cds-services`);
+    const found = await discovered;
+    if (found.status === 200 && Array.isArray(found.response?.services)) return found.response.services;
+    discovered = undefined;
+    return [];
+  }
+
+  async function call(hook, context, way) {
+    const service = (await services()).find((entry) => entry.hook === hook);
+    if (!service) return { status: 0, response: `No service for the hook ${hook} was discovered.` };
+    const body = { hook, hookInstance: newId(), context };
+    if (way !== "prefetch") body.fhirServer = FHIR_BASE;
+    if (way !== "server") body.prefetch = await prefetched(service.prefetch ?? {}, context, heard);
+    const url = `${location.origin}/cds-services/${encodeURIComponent(service.id)}`;
+    return { ...(await exchange(hook, "POST", url, body)), service };
+  }
+
+  function feedback(service, item) {
+    const url = `${location.origin}/cds-services/${encodeURIComponent(service.id)}/feedback`;
+    const body = { feedback: [{ ...item, outcomeTimestamp: new Date().toISOString() }] };
+    return exchange("feedback", "POST", url, body);
+  }
+
+  return { services, call, feedback };
+}
+
+// A template with a token that cannot be resolved is left out, and so is its key.
+export function resolved(template, context) {
+  let whole = true;
+  const url = template.replace(TOKEN, (_, token) => {
+    const value = token.startsWith("context.") ? context[token.slice(8)] : userId(token, context);
+    if (typeof value !== "string") whole = false;
+    return value;
+  });
+  return whole ? url : undefined;
+}
+
+function userId(token, context) {
+  const [kind, id] = String(context.userId).split("/");
+  return token === `user${kind}Id` ? id : undefined;
+}
+
+async function prefetched(templates, context, heard) {
+  const started = performance.now();
+  const record = { kind: "prefetch", method: "GET", url: FHIR_BASE, at: new Date(), request: {} };
+  const answers = await Promise.all(
+    Object.entries(templates).map(async ([key, template]) => {
+      const query = resolved(template, context);
+      if (query === undefined) return undefined;
+      record.request[key] = query;
+      const response = await fetch(`${FHIR_BASE}/${query}`).catch(() => undefined);
+      return response && [key, asJson(await response.text())];
+    }),
+  );
+  record.response = Object.fromEntries(answers.filter(Boolean));
+  record.status = 200;
+  record.milliseconds = Math.round(performance.now() - started);
+  heard(record);
+  return record.response;
+}
+
+function asJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

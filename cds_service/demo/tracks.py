@@ -1,0 +1,112 @@
+"""The table of what is drawn, `tracks.toml`, and the readings of a chart that belong to it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cds_service.demo.fixtures import Resource
+from cds_service.demo.search import moment_of
+
+TABLE = Path(__file__).with_name("tracks.toml")
+TRUSTED = ("final", "amended", "corrected", "preliminary")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One measurement: its codes, its unit, and the band drawn behind its points."""
+
+    key: str
+    label: str
+    unit: str
+    codes: tuple[str, ...]
+    units: Mapping[str, float]
+    target: tuple[float, float] | None = None
+    target_says: str = ""
+    decimals: int = 0
+
+    def state(self, value: float) -> str:
+        """Where the value lies against the band; empty without one."""
+        if self.target is None:
+            return ""
+        low, high = self.target
+        return "below" if value < low else "above" if value > high else "within"
+
+    def write(self, value: float) -> str:
+        """The value as the page prints it, without its unit."""
+        return f"{value:,.{self.decimals}f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """The tracks of the timeline, and the weight, which is only shown."""
+
+    drawn: tuple[Track, ...]
+    weight: Track
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One result; `value` is none where its unit is not understood, `shown` is as charted."""
+
+    track: Track
+    at: datetime
+    value: float | None
+    shown: str
+
+    @property
+    def state(self) -> str:
+        """Where the value lies against the track's band."""
+        return "" if self.value is None else self.track.state(self.value)
+
+
+@cache
+def load_tracks() -> Tracks:
+    """The table of the package."""
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    drawn = tuple(_track(row) for row in table["track"])
+    return Tracks(drawn, _track(table["weight"][0]))
+
+
+def readings(resources: tuple[Resource, ...], track: Track) -> tuple[Reading, ...]:
+    """The results of one track, oldest first."""
+    found = (_reading(entry, track) for entry in resources if _belongs(entry, track))
+    return tuple(sorted((one for one in found if one), key=lambda one: one.at))
+
+
+def _track(row: Mapping[str, Any]) -> Track:
+    low_high = row.get("target")
+    target = (float(low_high[0]), float(low_high[1])) if low_high else None
+    return Track(**{**row, "codes": tuple(row["codes"]), "target": target})
+
+
+def _belongs(resource: Resource, track: Track) -> bool:
+    if resource["resourceType"] != "Observation" or resource.get("status") not in TRUSTED:
+        return False
+    return any(one.get("code") in track.codes for one in resource["code"].get("coding", []))
+
+
+def _reading(resource: Resource, track: Track) -> Reading | None:
+    period = resource.get("effectivePeriod", {})
+    drawn = resource.get("effectiveDateTime") or period.get("start") or resource.get("issued")
+    at = moment_of(drawn or "")
+    if at is None:
+        return None
+    quantity = resource.get("valueQuantity", {})
+    unit = quantity.get("unit") or quantity.get("code") or "(no unit)"
+    if "value" not in quantity:
+        return Reading(track, at, None, str(resource.get("valueString", "no value")))
+    comparator = quantity.get("comparator", "")
+    shown = f"{comparator}{quantity['value']:g} {unit}"
+    return Reading(track, at, _in_unit(quantity, track), shown)
+
+
+def _in_unit(quantity: Mapping[str, Any], track: Track) -> float | None:
+    spellings = (str(quantity.get("code")), str(quantity.get("unit")))
+    factor = next((track.units[one] for one in spellings if one in track.units), None)
+    return None if factor is None else float(quantity["value"]) * factor

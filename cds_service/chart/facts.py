@@ -1,0 +1,261 @@
+"""What the chart says, as plain values: the contract between reading and judging.
+
+Times are aware datetimes. Values stand in the concept's canonical unit (`concepts.toml`).
+Nothing here decides anything medical, and nothing here reads JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+Resource = Mapping[str, Any]  # one FHIR resource as parsed JSON, untrusted
+
+
+class State(Enum):
+    """The five things that can be true of a query (clinical logic 4, "Data states")."""
+
+    SUPPLIED = "supplied"
+    EMPTY = "empty"  # the query ran and found nothing
+    FAILED = "failed"
+    PARTIAL = "partial"  # a further page exists and the window is not covered
+    NOT_SUPPLIED = "not supplied"
+
+    @property
+    def answered(self) -> bool:
+        """Whether "not on record" may be said of it."""
+        return self in (State.SUPPLIED, State.EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Queried:
+    """The answer to one query: its state and whatever resources came with it."""
+
+    state: State
+    resources: tuple[Resource, ...] = ()
+    problem: str = ""  # for people: "HTTP 500", "timed out"; never patient data
+
+
+class Problem(Enum):
+    """Why a result or a dosage carries no usable value."""
+
+    UNIT = "unit"  # missing or not in the table
+    IMPLAUSIBLE = "implausible"
+    UNREADABLE = "unreadable"  # text, absent, not a number
+    UNDATED = "undated"
+    NO_CONCENTRATION = "noConcentration"  # mL/h of an unknown solution
+    TEXT_ONLY = "textOnly"  # a dose that stands only in free text
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A resource that was left out, and why; named on the card, never silently dropped."""
+
+    source: str  # "Observation/123"
+    reason: str  # "otherPatient", "malformed", "status", ...
+    concept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One laboratory result or measurement of a known concept."""
+
+    concept: str
+    at: datetime | None  # time drawn: effective*, else issued
+    source: str
+    value: float | None  # canonical unit; None when `problem` says why
+    comparator: str = ""  # "", "<" or ">"
+    problem: Problem | None = None
+    written: str = ""  # value and unit as the record has them
+    label: str = ""  # code text and displays, as the record has them
+    code: str = ""
+    preliminary: bool = False
+    positive: bool | None = None  # qualitative tests: positive, negative, or not said
+
+
+class Route(Enum):
+    INTRAVENOUS = "iv"
+    SUBCUTANEOUS = "sc"
+    ORAL = "oral"
+    OTHER = "other"
+    UNKNOWN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A dose or rate in a canonical unit.
+
+    `unit` is one of: "[IU]/h", "[IU]/kg/h", "[IU]", "[IU]/kg", "ug/kg/min", "mg/kg/h",
+    "ug/min", "mg/h", "mg", "mg/kg", "ug". mL/h has become a drug rate already, or a Problem.
+    """
+
+    value: float
+    unit: str
+    from_text: bool = False  # concentration or dose read from product text
+
+
+@dataclass(frozen=True, slots=True)
+class Dosage:
+    """What one order or administration says about how much."""
+
+    rate: Amount | None = None
+    dose: Amount | None = None
+    doses_per_day: float | None = None
+    problem: Problem | None = None
+    written: str = ""  # as the record has it, for the card ("1,800 U/h")
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """Which drug a medication is, by code or by name."""
+
+    key: str  # "heparin", "enoxaparin", "antithrombin", ...
+    family: str  # "heparin", "lmwh", "oralXa", "dti", ...
+    label: str = ""  # as the record has it
+    units_per_ml: float | None = None
+
+
+class Use(Enum):
+    """What the drug is given for, as far as route, method, product and text tell."""
+
+    THERAPY = "therapy"
+    NO_THERAPY = "noTherapy"  # flush, lock, patency, circuit, prime, dwell, laboratory, theatre
+
+
+class Form(Enum):
+    INFUSION = "infusion"
+    SINGLE = "single"  # bolus, injection, tablet
+    UNKNOWN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """One MedicationAdministration of a known drug."""
+
+    drug: Drug
+    source: str
+    given: bool | None  # False: "not given", by status or by local code; None: not said
+    start: datetime | None
+    end: datetime | None  # None: open period or point in time
+    point: bool  # a point-in-time record (effectiveDateTime)
+    halted: bool  # a recorded stop or hold
+    form: Form
+    route: Route
+    use: Use
+    dosage: Dosage
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One MedicationRequest of a known drug, on record or drafted."""
+
+    drug: Drug
+    source: str  # "MedicationRequest/abc"
+    status: str
+    authored: datetime | None
+    form: Form
+    route: Route
+    use: Use
+    dosage: Dosage
+    resource: Resource  # whole, as needed for an update to "stopped"
+    drafted: bool = False
+    selected: bool = True  # order-select: whether it was picked just now
+    replaces: str = ""  # priorPrescription
+    home: bool = False  # a home or community medicine
+    intent: str = "order"  # plans and proposals are no orders
+
+    @property
+    def active(self) -> bool:
+        """On record and running."""
+        return not self.drafted and self.status == "active"
+
+    @property
+    def stops(self) -> bool:
+        """A draft that ends an order instead of starting one."""
+        return self.drafted and self.status in (
+            "stopped",
+            "cancelled",
+            "completed",
+            "entered-in-error",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One problem, diagnosis or allergy of a known concept."""
+
+    concept: str
+    source: str
+    active: bool | None  # clinicalStatus; None: none given
+    onset: datetime | None
+    recorded: datetime | None
+    label: str = ""
+    code: str = ""
+    abated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """One procedure or device use of a known concept."""
+
+    concept: str
+    source: str
+    start: datetime | None
+    end: datetime | None
+    in_progress: bool
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestOrder:
+    """One ServiceRequest for a laboratory test of a known concept."""
+
+    concept: str
+    source: str
+    status: str
+    authored: datetime | None
+    drafted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    birth_date: date | None = None
+    sex: str = ""  # "male", "female", or "" when neither is said
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything read, by kind; results newest first, undated ones last."""
+
+    person: Person
+    states: Mapping[str, State]
+    results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
+    administrations: tuple[Administration, ...] = ()
+    orders: tuple[Order, ...] = ()
+    drafts: tuple[Order, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    allergies: tuple[Condition, ...] = ()
+    procedures: tuple[Procedure, ...] = ()
+    tests: tuple[TestOrder, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    admitted: datetime | None = None  # start of the current encounter, when known
+
+    def of(self, concept: str) -> tuple[Result, ...]:
+        """All results of a concept, newest first."""
+        return self.results.get(concept, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the hook call itself says: who, what is drafted, what was picked."""
+
+    hook: str  # "patient-view", "order-select", "order-sign"
+    patient_id: str
+    drafts: tuple[Resource, ...] = ()  # every entry of draftOrders, Medications too
+    selections: frozenset[str] = frozenset()  # "MedicationRequest/abc"
+    user: str = ""
+    encounter: str = ""

@@ -1,0 +1,126 @@
+"""Small total functions over parsed JSON: they answer or say nothing, and never raise.
+
+Everything a server may send is possible here, so each looks at one place and trusts none of it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LONGEST_TEXT = 400  # longer texts are cut: they are names, units and labels, not documents
+
+_BLANKS = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x1f\x7f]+")
+_REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-._]{1,64})(?:/_history/[^/]+)?/?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """One code as sent: the system is still a URI."""
+
+    system: str
+    code: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a reference points, as far as it says."""
+
+    type: str = ""  # "Medication"; empty for "#id" and urn:uuid
+    id: str = ""
+    contained: bool = False
+    display: str = ""
+
+    @property
+    def source(self) -> str:
+        """`Type/id`, or nothing."""
+        return f"{self.type}/{self.id}" if self.type and self.id else ""
+
+
+def member(node: object, *path: str) -> object:
+    """What stands at a path of keys, or None."""
+    for key in path:
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(key)
+    return node
+
+
+def each(node: object) -> tuple[object, ...]:
+    """The items of a list; clients also send an object where an array is due."""
+    if node is None:
+        return ()
+    return tuple(node) if isinstance(node, list | tuple) else (node,)
+
+
+def text(node: object) -> str:
+    """A string on one line and of bearable length; anything else is no text."""
+    if not isinstance(node, str):
+        return ""
+    return _BLANKS.sub(" ", node[: 2 * LONGEST_TEXT]).strip()[:LONGEST_TEXT]
+
+
+def number(node: object) -> float | None:
+    """A finite number; neither a boolean nor a number in quotes."""
+    if isinstance(node, bool) or not isinstance(node, int | float):
+        return None
+    try:
+        value = float(node)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def codings(concepts: object) -> tuple[Coding, ...]:
+    """Every coding of one CodeableConcept or of a list of them."""
+    found = []
+    for concept in each(concepts):
+        for coding in each(member(concept, "coding")):
+            one = Coding(
+                text(member(coding, "system")),
+                text(member(coding, "code")),
+                text(member(coding, "display")),
+            )
+            if one.code or one.display:
+                found.append(one)
+    return tuple(found)
+
+
+def texts(concepts: object) -> tuple[str, ...]:
+    """The texts and displays of one CodeableConcept or of a list of them."""
+    found = [text(member(concept, "text")) for concept in each(concepts)]
+    found += [coding.display for coding in codings(concepts)]
+    return tuple(dict.fromkeys(t for t in found if t))
+
+
+def label(concepts: object) -> str:
+    """What the record calls it."""
+    return "; ".join(texts(concepts))[:LONGEST_TEXT]
+
+
+def reference(node: object) -> Reference:
+    """Relative, absolute, contained and `urn:uuid:` references alike."""
+    written, display = text(member(node, "reference")), text(member(node, "display"))
+    if written.startswith("#"):
+        return Reference(id=written[1:], contained=True, display=display)
+    if written.startswith("urn:uuid:"):
+        return Reference(text(member(node, "type")), written[len("urn:uuid:") :], False, display)
+    match = _REFERENCE.search(written)
+    if match is None:
+        return Reference(display=display)
+    return Reference(match[1], match[2], False, display)
+
+
+def source(resource: object) -> str:
+    """`Type/id`, as cards and skipped lists name a resource."""
+    return f"{text(member(resource, 'resourceType'))}/{text(member(resource, 'id'))}"
+
+
+def written(value: float) -> str:
+    """A number as people write it."""
+    if abs(value) >= 1e12:
+        return f"{value:g}"
+    return f"{value:.4f}".rstrip("0").rstrip(".")

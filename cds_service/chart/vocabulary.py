@@ -1,0 +1,143 @@
+"""From codes and words to our concepts: look-ups over the table, built once for a chart.
+
+Knows no FHIR beyond codings and texts, and decides nothing: a code or a whole word is in the
+table, or it is not.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from cds_service.chart.concepts import Code, Concepts
+from cds_service.chart.json_reading import Coding, codings, texts
+
+_SEPARATORS = re.compile(r"[\W_]+")
+
+
+class _Row(Protocol):
+    @property
+    def codes(self) -> tuple[Code, ...]: ...
+    @property
+    def words(self) -> tuple[str, ...]: ...
+    @property
+    def except_words(self) -> tuple[str, ...]: ...
+    @property
+    def except_codes(self) -> tuple[Code, ...]: ...
+
+
+class Codes:
+    """A set of codes, each leading to the keys it stands for."""
+
+    def __init__(self, codes: Iterable[tuple[str, Code]]) -> None:
+        self._exact: dict[tuple[str, str], list[str]] = {}
+        self._prefixes: list[tuple[str, str, str]] = []
+        for key, code in codes:
+            if not code.matched:
+                continue
+            if code.prefix:
+                self._prefixes.append((code.system, folded(code.code), key))
+            else:
+                self._exact.setdefault((code.system, folded(code.code)), []).append(key)
+
+    def keys(self, found: Iterable[tuple[str, str]]) -> set[str]:
+        """The keys that (system, folded code) pairs lead to."""
+        pairs = tuple(found)
+        keys = {key for pair in pairs for key in self._exact.get(pair, ())}
+        for system, start, key in self._prefixes:
+            if any(s == system and c.startswith(start) for s, c in pairs):
+                keys.add(key)
+        return keys
+
+
+class Words:
+    """Phrases, matched as whole words whatever the case and the punctuation."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._phrases = tuple(spaced(phrase) for phrase in phrases)
+
+    def __bool__(self) -> bool:
+        return bool(self._phrases)
+
+    def within(self, spaced_text: str) -> bool:
+        """Whether a text, already `spaced`, holds one of them."""
+        return any(phrase in spaced_text for phrase in self._phrases)
+
+    def taken_from(self, spaced_text: str) -> str:
+        """The text without them, so that "not detected" leaves no "detected" behind."""
+        for phrase in self._phrases:
+            spaced_text = spaced_text.replace(phrase, " | ")
+        return spaced_text
+
+
+class Matcher:
+    """One kind of concepts: drugs, conditions, allergies, procedures."""
+
+    def __init__(self, rows: Mapping[str, _Row], negations: Iterable[str] = ()) -> None:
+        self._order = {key: place for place, key in enumerate(rows)}
+        self._codes = Codes((key, code) for key, row in rows.items() for code in row.codes)
+        self._barred = Codes((key, code) for key, row in rows.items() for code in row.except_codes)
+        self._words = {key: Words(row.words) for key, row in rows.items() if row.words}
+        self._except = {key: Words(row.except_words) for key, row in rows.items()}
+        self._negations = Words(negations)
+
+    def by_code(self, pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The concepts the codes stand for, in the table's order."""
+        return self._sorted(self._codes.keys(pairs))
+
+    def by_words(self, pairs: Iterable[tuple[str, str]], written: Iterable[str]) -> tuple[str, ...]:
+        """The concepts the texts name, unless an exception names them too."""
+        whole = "|".join(spaced(one) for one in written)
+        if self._negations.within(whole):
+            return ()
+        barred = self._barred.keys(pairs)
+        return self._sorted(
+            key
+            for key, words in self._words.items()
+            if words.within(whole) and key not in barred and not self._except[key].within(whole)
+        )
+
+    def _sorted(self, keys: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(set(keys), key=self._order.__getitem__))
+
+
+class Vocabulary:
+    """All look-ups over one table of concepts."""
+
+    def __init__(self, concepts: Concepts) -> None:
+        self.concepts = concepts
+        self._systems = {uri: key for key, uris in concepts.systems.items() for uri in uris if uri}
+        self.observations = Codes(
+            (key, code) for key, row in concepts.observations.items() for code in row.codes
+        )
+        self.drugs = Matcher(concepts.drugs)
+        self.conditions = Matcher(concepts.conditions, concepts.negations)
+        self.allergies = Matcher(concepts.allergies, concepts.negations)
+        self.procedures = Matcher(concepts.procedures, concepts.negations)
+
+    def pairs(self, found: Iterable[Coding]) -> tuple[tuple[str, str], ...]:
+        """(system, folded code) of the codings whose system we know."""
+        return tuple(
+            (system, folded(coding.code))
+            for coding in found
+            if coding.code and (system := self._systems.get(coding.system.rstrip("/")))
+        )
+
+
+def written(concepts: object) -> tuple[str, ...]:
+    """Texts, displays, and the codes too: local ones are often names ("Drug Push")."""
+    codes = (coding.code for coding in codings(concepts) if coding.code)
+    return tuple(dict.fromkeys((*texts(concepts), *codes)))
+
+
+def folded(code: str) -> str:
+    """A code for comparison: some write ICD-10-CM without its dot."""
+    return code.replace(".", "").strip().upper()
+
+
+def spaced(written: str) -> str:
+    """A text for whole-word search: lower case, one blank between words and at both ends."""
+    words = _SEPARATORS.split(unicodedata.normalize("NFKC", written).casefold())
+    return f" {' '.join(word for word in words if word)} "

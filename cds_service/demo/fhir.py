@@ -1,7 +1,6 @@
 """The read-only FHIR R4 endpoint over the fixtures: metadata, read, search.
 
-Searches are answered by `search.py`; here they become HTTP. Nothing is ever written. Every
-origin may read: the patients are invented, and an EHR's test page may live elsewhere.
+Searches are answered by `search.py`; here they become HTTP. Nothing is ever written.
 """
 
 from __future__ import annotations
@@ -53,7 +52,6 @@ def create_fhir(everything: Callable[[], Sequence[Resource]], public_url: str) -
             return outcome(404, "not-found", "Served here: metadata, Type/id and Type?search.")
         return outcome(405, "not-supported", "This endpoint is read only.")
 
-    fhir.after_request(_open_to_every_origin)
     return fhir
 
 
@@ -89,13 +87,6 @@ def _entry(resource: Resource, mode: str, base: str) -> Mapping[str, Any]:
 
 def _with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
     return f"{url}?{urlencode(pairs, safe=':/|,')}" if pairs else url
-
-
-def _open_to_every_origin(response: Response) -> Response:
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type"
-    response.headers["Access-Control-Allow-Methods"] = "GET"
-    return response
 
 
 def _capabilities(base: str) -> Resource:

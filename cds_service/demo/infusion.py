@@ -16,6 +16,7 @@ from cds_service.demo.search import moment_of
 
 DAY = timedelta(hours=24)
 SMALLEST_BOLUS = 500  # units; below stand flushes and locks
+NOT_IN_THE_PATIENT = ("not given", "circuit")  # as the local systems write it
 FACTORS = {"u/h": 1.0, "u/min": 60.0, "u/d": 1 / 24}  # to U/h
 SPELLINGS = (("[usp'u]", "u"), ("[iu]", "u"), ("units", "u"), ("iu", "u"), ("hour", "h"))
 STRENGTH = re.compile(r"([\d,]+)\s*units?\s*(?:/|in)\s*([\d.]*)\s*mL", re.IGNORECASE)
@@ -37,6 +38,27 @@ class Event:
     at: datetime
     kind: str  # "heparin", "antithrombin", "procedure"
     label: str
+
+
+def rate_ordered(order: Resource, case: Case, weight_kg: float | None) -> float | None:
+    """U/h of an order for a heparin infusion; none where no rate can be read."""
+    for dosage in order.get("dosageInstruction", []):
+        for rate in dosage.get("doseAndRate", []):
+            return _units_per_hour(rate, order, case, weight_kg)
+    return None
+
+
+def is_heparin_infusion(order: Resource, case: Case) -> bool:
+    """Whether a medication order is for heparin into a vein, continuously."""
+    if "heparin" not in medication_name(order, case).lower():
+        return False
+    for dosage in order.get("dosageInstruction", []):
+        rates = dosage.get("doseAndRate", [])
+        rated = any("rateQuantity" in one or "rateRatio" in one for one in rates)
+        said = "infusion" in str(dosage.get("text", "")).lower()
+        if (rated or said) and "circuit" not in _way(dosage):
+            return True
+    return False
 
 
 def segments(case: Case, weight_kg: float | None) -> tuple[Segment, ...]:
@@ -62,8 +84,8 @@ def dose_of_day(infusion: tuple[Segment, ...], until: datetime) -> float:
 
 def events(case: Case) -> tuple[Event, ...]:
     """Boluses of heparin, doses of antithrombin, procedures; oldest first."""
-    boluses = [_bolus(entry, case) for entry in _given(case, "heparin")]
-    antithrombin = [_dose(entry, case) for entry in _given(case, "antithrombin")]
+    boluses = [_bolus(entry) for entry in _given(case, "heparin")]
+    antithrombin = [_dose(entry, "antithrombin") for entry in _given(case, "antithrombin")]
     procedures = [_procedure(entry) for entry in case.resources]
     found = (one for one in (*boluses, *antithrombin, *procedures) if one and one.at <= case.now)
     return tuple(sorted(found, key=lambda one: one.at))
@@ -96,12 +118,14 @@ def _given(case: Case, drug: str) -> list[Resource]:
         if entry["resourceType"] == "MedicationAdministration"
         and drug in medication_name(entry, case).lower()
         and entry.get("status") in ("in-progress", "completed", "on-hold", "stopped")
-        and "not given" not in _method(entry).lower()
+        and not any(word in _way(entry.get("dosage", {})) for word in NOT_IN_THE_PATIENT)
     ]
 
 
-def _method(resource: Resource) -> str:
-    return str(resource.get("dosage", {}).get("method", {}).get("text", ""))
+def _way(dosage: Mapping[str, Any]) -> str:
+    """Route and method in words."""
+    texts = (str(dosage.get(name, {}).get("text", "")) for name in ("route", "method"))
+    return " ".join(texts).lower()
 
 
 def _start(resource: Resource) -> datetime | None:
@@ -167,14 +191,13 @@ def _units_per_ml(resource: Resource, case: Case) -> float | None:
     return float(written[1].replace(",", "")) / float(written[2] or 1)
 
 
-def _bolus(resource: Resource, case: Case) -> Event | None:
-    route = str(resource.get("dosage", {}).get("route", {}).get("text", "")).lower()
-    event = None if "subcutaneous" in route else _dose(resource, case, "heparin")
-    dose = resource.get("dosage", {}).get("dose", {}).get("value", 0)
-    return event if dose >= SMALLEST_BOLUS else None
+def _bolus(resource: Resource) -> Event | None:
+    dosage = resource.get("dosage", {})
+    large = dosage.get("dose", {}).get("value", 0) >= SMALLEST_BOLUS
+    return _dose(resource, "heparin") if large and "subcutaneous" not in _way(dosage) else None
 
 
-def _dose(resource: Resource, case: Case, kind: str = "antithrombin") -> Event | None:
+def _dose(resource: Resource, kind: str) -> Event | None:
     at, dose = _start(resource), resource.get("dosage", {}).get("dose", {})
     if at is None or not dose.get("value"):
         return None

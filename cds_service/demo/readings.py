@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.demo.fixtures import Case, Resource
-from cds_service.demo.infusion import dose_of_day, events, medication_name, segments
+from cds_service.demo.infusion import (
+    dose_of_day,
+    events,
+    is_heparin_infusion,
+    medication_name,
+    rate_ordered,
+    segments,
+)
 from cds_service.demo.search import moment_of
 from cds_service.demo.tracks import Reading, Tracks, readings
 
@@ -158,10 +165,21 @@ def _plain(reading: Reading) -> str:
 def _heparin_now(case: Case, weight_kg: float | None) -> tuple[str, str]:
     infusion = segments(case, weight_kg)
     if not infusion or infusion[-1].end < case.now:
-        return "not charted as running", ""
+        return _heparin_ordered(case, weight_kg), ""
     rate = infusion[-1].units_per_hour
     by_weight = f"{rate / weight_kg:.1f} U/kg/h, " if weight_kg else ""
     return f"{rate:,.0f} U/h", f"{by_weight}{dose_of_day(infusion, case.now):,.0f} U in 24 h"
+
+
+def _heparin_ordered(case: Case, weight_kg: float | None) -> str:
+    """Where nothing is charted as given, the active order is all there is."""
+    active = (one for one in case.resources if one.get("status") == "active")
+    orders = (one for one in active if one["resourceType"] == "MedicationRequest")
+    order = next((one for one in orders if is_heparin_infusion(one, case)), None)
+    if order is None:
+        return "not running"
+    rate = rate_ordered(order, case, weight_kg)
+    return "ordered, rate not readable" if rate is None else f"{rate:,.0f} U/h by order"
 
 
 def _texts(resources: Iterable[Resource], kind: str) -> Iterator[str]:
@@ -185,16 +203,6 @@ def _charted(order: Resource, case: Case) -> ChartedOrder:
         return ChartedOrder(reference, text, "", heparin=False)
     name = medication_name(order, case)
     dosage: Mapping[str, Any] = next(iter(order.get("dosageInstruction", [])), {})
-    return ChartedOrder(reference, name, _dose(dosage), _is_heparin_infusion(name, dosage))
-
-
-def _dose(dosage: Mapping[str, Any]) -> str:
-    return str(dosage.get("text", ""))
-
-
-def _is_heparin_infusion(name: str, dosage: Mapping[str, Any]) -> bool:
-    rated = any(
-        "rateQuantity" in one or "rateRatio" in one for one in dosage.get("doseAndRate", [])
+    return ChartedOrder(
+        reference, name, str(dosage.get("text", "")), is_heparin_infusion(order, case)
     )
-    said = "infusion" in str(dosage.get("text", "")).lower()
-    return "heparin" in name.lower() and (rated or said)

@@ -1,0 +1,83 @@
+"""Everything that can go wrong and that somebody can act on.
+
+HeparinCdsError
+├── StartRefused          the operator: settings or tables are wrong; every fault is listed
+├── RequestRefused        the caller: named field, plain words
+│   ├── MalformedRequest      not JSON, or a field is missing or of the wrong type
+│   ├── WrongMediaType        the body is declared to be something else than JSON
+│   ├── BodyTooLarge          more than we read
+│   ├── UnknownService        no service of this id
+│   ├── NotAuthenticated      no JWT we accept; the caller is never told why
+│   └── FactsUnavailable      nothing of medicines could be had from anywhere
+├── FhirFault             one query to a FHIR server failed; ends as a state, never as an answer
+├── UnreadableJson        text that is not JSON, or nested beyond reason
+└── NotStored             the database did not take what must not be lost
+
+The HTTP status of each stands in one table, in `web.py`. No message holds patient data.
+"""
+
+# ruff: noqa: N818 - the names say what happened, as the tree above reads
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class HeparinCdsError(Exception):
+    """The root of our own errors."""
+
+
+class StartRefused(HeparinCdsError):
+    """The service must not start; `faults` lists everything that is wrong."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"- {fault}" for fault in self.faults))
+
+
+class RequestRefused(HeparinCdsError):
+    """A call that is not answered with cards; `field` says what the caller has to look at."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        self.message = message
+        self.field = field
+        super().__init__(message)
+
+
+class MalformedRequest(RequestRefused):
+    """The body cannot be read as a call of this service."""
+
+
+class WrongMediaType(RequestRefused):
+    """The body is declared as something else than JSON."""
+
+
+class BodyTooLarge(RequestRefused):
+    """The body is longer than the service reads."""
+
+
+class UnknownService(RequestRefused):
+    """No service has the id that was called."""
+
+
+class NotAuthenticated(RequestRefused):
+    """The caller showed no token we accept; `reason` is for our log only."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Authentication is required.")
+        self.reason = reason
+
+
+class FactsUnavailable(RequestRefused):
+    """Neither prefetch nor a FHIR server gave anything of the patient's medicines."""
+
+
+class FhirFault(HeparinCdsError):
+    """One query to a FHIR server failed; the text is for people and names no patient."""
+
+
+class UnreadableJson(HeparinCdsError):
+    """Text that is not JSON, or is nested too deeply to be handled."""
+
+
+class NotStored(HeparinCdsError):
+    """The database did not take a record that must not be lost silently."""

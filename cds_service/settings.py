@@ -1,0 +1,126 @@
+"""Settings of the running service, from environment variables that begin with `CDS_`.
+
+Frozen, checked as a whole at start: a wrong or unknown variable refuses the start, and all
+faults are listed at once. No secret has a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from cds_service.errors import StartRefused
+
+PREFIX = "CDS_"
+
+
+def _split(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]  # separated by commas or blanks
+
+
+class Settings(BaseModel):
+    """One value per variable: `fhir_allow` is read from `CDS_FHIR_ALLOW`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    open: bool = False  # development: callers are not asked for a JWT
+    clients: Path | None = None  # TOML file of registered EHRs; required unless open
+    demo: bool = False  # the demo EHR at /
+    public_url: str = ""  # what callers type: the audience of their tokens
+    cors_origins: Words = ()  # exact origins of browser clients
+    protocol: str = "default"  # "default", "review-as-written", or a file
+    acknowledge_review: bool = False  # needed to run review-as-written
+    concepts: Path | None = None  # a site's own codes
+    database_url: str = "sqlite:///heparin-cds.sqlite"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # Hosts of FHIR servers that may be called in open mode, and that may lie at private addresses.
+    fhir_allow: Words = ()
+    fhir_deadline_seconds: float = Field(default=4.0, gt=0, le=30)  # for all queries of one call
+    fhir_page_cap: int = Field(default=20, ge=1, le=1000)  # pages of one query
+    fhir_byte_cap: int = Field(default=16_000_000, ge=1000)  # of one query, unpacked
+    body_cap: int = Field(default=16 * 1024 * 1024, ge=1000)  # of a request
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """The settings an environment holds; an empty variable counts as not set."""
+        given = {
+            name.removeprefix(PREFIX).lower(): value.strip()
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and value.strip()
+        }
+        faults = _contradictions(given)
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            raise StartRefused(_faults(error) + faults) from error
+        if faults:
+            raise StartRefused(faults)
+        return settings
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, level: object) -> object:
+        return level.lower() if isinstance(level, str) else level
+
+    @field_validator("fhir_allow")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host.lower() for host in hosts)
+
+    @field_validator("public_url")
+    @classmethod
+    def _whole_url(cls, url: str) -> str:
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError("must be an absolute http(s) URL")
+        return url.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            url = urlsplit(origin)
+            if origin != f"{url.scheme}://{url.netloc}" or "*" in origin:
+                raise ValueError("each must be an exact origin such as https://ehr.example.org")
+        return origins
+
+
+def _contradictions(given: Mapping[str, str]) -> list[str]:
+    """What is wrong between variables, whether or not each is right by itself."""
+    is_open = given.get("open", "").lower() in ("1", "true", "yes", "on", "t", "y")
+    faults = []
+    if is_open and "clients" in given:
+        faults.append("CDS_OPEN=1 and CDS_CLIENTS exclude each other")
+    if not is_open and "clients" not in given:
+        faults.append(
+            "CDS_CLIENTS must name the file of registered EHRs"
+            " (or CDS_OPEN=1 for development, without any check of callers)"
+        )
+    if "clients" in given and "public_url" not in given:
+        faults.append("CDS_PUBLIC_URL is needed with CDS_CLIENTS: tokens are made out to it")
+    return faults
+
+
+def _faults(error: ValidationError) -> list[str]:
+    """One line per fault, by the variable's name; values are left out, they may be secrets."""
+    return [_fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+
+
+def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = f"{PREFIX}{str(place[0]).upper()}"
+    if kind == "extra_forbidden":
+        return f"{name} is not a setting"
+    return f"{name}: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,92 @@
+"""Which URLs belong to which FHIR server: compared after parsing, by whole path segments.
+
+A caller chooses `fhirServer` and a server chooses its `next` links; neither may lead elsewhere.
+Looks at text only; what a name resolves to is checked when connecting (`fhir_http.py`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK_NAMES = ("localhost",)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A base URL in comparable form."""
+
+    scheme: str
+    host: str
+    port: int
+    path: tuple[str, ...]
+
+    def holds(self, other: Address) -> bool:
+        """Whether the other lies at or below this one."""
+        return (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port) and (
+            other.path[: len(self.path)] == self.path
+        )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host names this very machine."""
+        return self.host in _LOOPBACK_NAMES or _is_loopback(self.host)
+
+
+def parse_address(url: object) -> Address | None:
+    """The address of an absolute http(s) URL, or None for anything odd in it."""
+    if not isinstance(url, str) or any(c <= " " or c in "\\\x7f" for c in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:  # a port or an IPv6 host that cannot be read
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
+        return None
+    path = _segments(parts)
+    if path is None:
+        return None
+    return Address(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
+
+
+def next_within(base: str, page: str, link: str) -> str | None:
+    """The absolute form of a page's link if it stays on the base, else None."""
+    try:
+        url = urljoin(page, link)
+    except ValueError:
+        return None
+    home, there = parse_address(base), parse_address(url)
+    return url if home and there and home.holds(there) else None
+
+
+def is_literal(host: str) -> bool:
+    """Whether the host is an IP address itself, so that nothing can resolve it elsewhere."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether an IP literal is a loopback address; names are not resolved."""
+    return is_literal(host) and ipaddress.ip_address(host).is_loopback
+
+
+def is_private(ip: str) -> bool:
+    """Whether an IP address is not a public one: private, loopback, link-local, reserved."""
+    address = ipaddress.ip_address(ip.split("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return not (mapped or address).is_global or address.is_multicast
+
+
+def _segments(parts: SplitResult) -> tuple[str, ...] | None:
+    """Path segments without the empty one a final slash leaves; dot segments are refused."""
+    segments = tuple(unquote(segment) for segment in parts.path.strip("/").split("/"))
+    if any(s in (".", "..") or "/" in s or "\\" in s for s in segments):
+        return None
+    return segments if segments != ("",) else ()

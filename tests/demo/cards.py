@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-DETAIL = """Heparin **1,600 U/h** (38,400 U/day, 20.0 U/kg/h) since yesterday noon; anti-Xa stays below target.
+DETAIL = """Heparin **1,600 U/h** (38,400 U/day, 20.0 U/kg/h); anti-Xa stays below target.
 
 | Fact | Value | Time |
 |---|---|---|
@@ -63,7 +63,7 @@ def antithrombin_card(patient: str, draft: str, running: dict[str, Any]) -> dict
     }
     return {
         "uuid": "4e8a8d7e-0000-4000-8000-000000000001",
-        "summary": "Antithrombin 55 %: heparin is failing; 2,571 IU antithrombin brings it to 100 %",
+        "summary": "Antithrombin 55 %: heparin is failing; 2,571 IU brings it to 100 %",
         "indicator": "warning",
         "detail": DETAIL,
         "source": SOURCE,

@@ -21,7 +21,8 @@ PATIENT = "{{context.patientId}}"
 HOOKS = ("patient-view", "order-select", "order-sign")
 PREFETCH = {
     "patient": f"Patient/{PATIENT}",
-    "labs": f"Observation?patient={PATIENT}&code={LOINC}|3274-8,{LOINC}|27811-9&_sort=-date&_count=50",
+    "labs": f"Observation?patient={PATIENT}&code={LOINC}|3274-8,{LOINC}|27811-9"
+    "&_sort=-date&_count=50",
     "given": f"MedicationAdministration?patient={PATIENT}&_sort=-effective-time&_count=200"
     "&_include=MedicationAdministration:medication",
     "encounter": "Encounter/{{context.encounterId}}",

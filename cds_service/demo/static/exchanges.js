@@ -53,7 +53,7 @@ function part(title, value) {
   const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
   return [
     element("p", { class: "card-label" }, title),
-    element("pre", { tabindex: 0, role: "region", "aria-label": title }, text),
+    element("pre", { tabindex: 0, role: "group", "aria-label": title }, text),
   ];
 }
 

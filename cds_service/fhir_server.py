@@ -1,0 +1,165 @@
+"""Queries to the FHIR server of a call: in parallel, page by page, under one deadline.
+
+Ends in one `Queried` per query whatever happens; a server that fails costs its own answers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+from cds_service.bundles import Page, is_outcome, of_type, reaches_past, read_page
+from cds_service.chart.facts import Queried, Resource, State
+from cds_service.errors import FhirFault
+from cds_service.fhir_address import next_within
+from cds_service.fhir_http import Deadline, FhirHttp
+from cds_service.plan import Search
+
+_PARALLEL = 8  # reads at a time for one call
+_GRACE_SECONDS = 0.2  # for reads that were cut off to hand over what they have
+
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one call may read."""
+
+    seconds: float = 4.0
+    pages: int = 20  # of one query
+    bytes: int = 16_000_000  # of one query
+    medications: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A FHIR server as a caller named it; the token lives as long as the call."""
+
+    base: str
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FhirReader:
+    """All reads of one call."""
+
+    http: FhirHttp
+    endpoint: Endpoint
+    limits: Limits
+    deadline: Deadline
+
+    def search_all(
+        self, searches: Iterable[Search], patient_id: str, now: datetime
+    ) -> dict[str, Queried]:
+        """One answer per query."""
+        tasks = {
+            search.key: lambda search=search: self._search(search, patient_id, now)
+            for search in searches
+        }
+        late = Queried(State.FAILED, problem="timed out")
+        return _in_parallel(tasks, self.deadline, late)
+
+    def read_all(self, references: Iterable[str]) -> Mapping[str, Resource | FhirFault]:
+        """Each referenced resource ("Medication/123"), or why it could not be read."""
+        tasks = {
+            reference: lambda reference=reference: self._read(reference) for reference in references
+        }
+        return _in_parallel(tasks, self.deadline, FhirFault("timed out"))
+
+    def _search(self, search: Search, patient_id: str, now: datetime) -> Queried:
+        collected = _Collected(search, search.since(now))
+        url = f"{self.endpoint.base.rstrip('/')}/{search.url(patient_id)}"
+        seen: set[str] = set()
+        try:
+            while len(seen) < self.limits.pages:
+                seen.add(url)
+                page = self._page(url, collected)
+                if collected.add(page):
+                    return collected.whole()
+                url = self._next(url, page, seen)
+        except FhirFault as fault:
+            return collected.part(str(fault))
+        return collected.part(f"more than {self.limits.pages} pages")
+
+    def _page(self, url: str, collected: _Collected) -> Page:
+        cap = self.limits.bytes - collected.size
+        value, size = self.http.get(url, self.endpoint.token, self.deadline, cap)
+        collected.size += size
+        page = read_page(value)
+        if page is None or is_outcome(value) or not page.readable:
+            raise FhirFault("not an answer to a search")
+        return page
+
+    def _next(self, url: str, page: Page, seen: set[str]) -> str:
+        following = next_within(self.endpoint.base, url, page.next_url)
+        if following is None:
+            raise FhirFault("next page is elsewhere")
+        if following in seen:
+            raise FhirFault("pages go round in circles")
+        return following
+
+    def _read(self, reference: str) -> Resource | FhirFault:
+        resource_type, _, resource_id = reference.partition("/")
+        url = f"{self.endpoint.base.rstrip('/')}/{resource_type}/{quote(resource_id, safe='')}"
+        try:
+            value, _ = self.http.get(url, self.endpoint.token, self.deadline, self.limits.bytes)
+        except FhirFault as fault:
+            return fault
+        page = read_page(value)
+        matches = of_type(page.resources, resource_type) if page else ()
+        return matches[0] if matches else FhirFault("not the resource asked for")
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What the pages of one query have given so far."""
+
+    search: Search
+    since: datetime | None
+    resources: list[Resource] = field(default_factory=list)
+    matches: list[Resource] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, page: Page) -> bool:
+        """Take a page in; whether the query is answered with it."""
+        matches = of_type(page.resources, self.search.resource)
+        if page.resources and not matches:
+            raise FhirFault("not an answer to a search")
+        self.resources += page.resources
+        self.matches += matches
+        if page.troubled:
+            raise FhirFault("the server reported an error for it")
+        return not page.next_url or (
+            self.since is not None and reaches_past(self.matches, self.since)
+        )
+
+    def whole(self) -> Queried:
+        return Queried(State.SUPPLIED if self.matches else State.EMPTY, tuple(self.resources))
+
+    def part(self, problem: str) -> Queried:
+        state = State.PARTIAL if self.resources else State.FAILED
+        return Queried(state, tuple(self.resources), problem)
+
+
+def _in_parallel(
+    tasks: Mapping[Key, Callable[[], Found]], deadline: Deadline, late: Found
+) -> dict[Key, Found]:
+    """Run all tasks; those not done by the deadline are cut off and count as `late`."""
+    if not tasks:
+        return {}
+    pool = ThreadPoolExecutor(min(_PARALLEL, len(tasks)), thread_name_prefix="fhir")
+    futures = {key: pool.submit(task) for key, task in tasks.items()}
+    _, hanging = wait(futures.values(), timeout=max(deadline.remaining, 0))
+    if hanging:
+        deadline.cut()
+        wait(hanging, timeout=_GRACE_SECONDS)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return {
+        key: future.result() if future.done() and not future.cancelled() else late
+        for key, future in futures.items()
+    }

@@ -1,0 +1,71 @@
+"""All answers for one call: prefetch first, then the FHIR server for what is lacking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cds_service.chart.facts import Queried
+from cds_service.clients import Caller
+from cds_service.fhir_http import Deadline, FhirHttp
+from cds_service.fhir_server import Endpoint, FhirReader, Limits
+from cds_service.hooks import HookCall
+from cds_service.medications import with_medications
+from cds_service.plan import Search
+from cds_service.prefetch import read_prefetch
+
+NOT_ALLOWED = "FHIR server not allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What gathering needs, set up once at start."""
+
+    plan: tuple[Search, ...]
+    http: FhirHttp
+    limits: Limits
+
+
+def gather(call: HookCall, caller: Caller, sources: Sources, now: datetime) -> dict[str, Queried]:
+    """One answer per query, with whatever could be had."""
+    sent = read_prefetch(call.prefetch, sources.plan, now)
+    if not call.fhir_server:
+        return sent
+    if not caller.may_name(call.fhir_server):
+        return {key: _unfetched(answer) for key, answer in sent.items()}
+    reader = _reader(call, sources)
+    lacking = [search for search in sources.plan if not sent[search.key].state.answered]
+    fetched = reader.search_all(lacking, call.asked.patient_id, now)
+    answers = {key: _better(answer, fetched.get(key)) for key, answer in sent.items()}
+    return with_medications(answers, reader.read_all, sources.limits.medications)
+
+
+def states(answers: Mapping[str, Queried]) -> dict[str, str]:
+    """How each query ended, for the log."""
+    return {
+        key: f"{answer.state.value}: {answer.problem}" if answer.problem else answer.state.value
+        for key, answer in answers.items()
+    }
+
+
+def _reader(call: HookCall, sources: Sources) -> FhirReader:
+    return FhirReader(
+        sources.http,
+        Endpoint(call.fhir_server, call.access_token),
+        sources.limits,
+        Deadline(sources.limits.seconds),
+    )
+
+
+def _unfetched(answer: Queried) -> Queried:
+    return answer if answer.state.answered else replace(answer, problem=NOT_ALLOWED)
+
+
+def _better(sent: Queried, fetched: Queried | None) -> Queried:
+    """What was fetched, unless the part that was sent tells more."""
+    if fetched is None:
+        return sent
+    if fetched.state.answered or len(fetched.resources) >= len(sent.resources):
+        return fetched
+    return sent

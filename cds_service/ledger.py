@@ -1,0 +1,70 @@
+"""The database: what must outlive a request. SQLite beside the service, or PostgreSQL by URL.
+
+Opens, creates and asks whether it can be written to; the rows are in the modules that own them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from cds_service.errors import NotStored
+
+metadata = MetaData()
+
+_BUSY_SECONDS = 5.0  # how long a writer waits for another one
+
+
+class Ledger:
+    """One engine per process; connections are opened when first needed, so after a fork."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+
+    def create(self) -> None:
+        """Create what is missing; several workers may do so at once."""
+        try:
+            with self.engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    # IF NOT EXISTS alone is no protection against a second session there.
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7211)"))
+                for table in metadata.sorted_tables:
+                    connection.execute(CreateTable(table, if_not_exists=True))
+                    for index in table.indexes:
+                        connection.execute(CreateIndex(index, if_not_exists=True))
+        except SQLAlchemyError as error:
+            raise NotStored("the database cannot be set up") from error
+
+    def ready(self) -> bool:
+        """Whether the database can be reached."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Readers beside one writer, and every commit on the disk before it is acknowledged."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+    cursor.close()

@@ -1,0 +1,52 @@
+"""From one call to its cards: silence first, then facts, then advice.
+
+The order matters: most drafts are no concern of ours and are answered before any query is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cds_service.advice import Advice, Rulebook, advise, concerns_us
+from cds_service.cards.card import Style
+from cds_service.clients import Caller
+from cds_service.errors import FactsUnavailable
+from cds_service.gathering import Sources, gather, states
+from cds_service.hooks import HookCall
+from cds_service.logs import log
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What answering needs, joined once at start."""
+
+    rulebook: Rulebook
+    templates: Mapping[str, str]
+    sources: Sources
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+
+def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
+    """The cards for one call, in wire form."""
+    if not concerns_us(call.asked, desk.rulebook):
+        return []
+    advice = consult(call, caller, desk)
+    return [card.wire(desk.new_id) for card in advice.cards]
+
+
+def consult(call: HookCall, caller: Caller, desk: Desk) -> Advice:
+    """The advice for a call that may concern us."""
+    now = desk.clock()
+    answers = gather(call, caller, desk.sources, now)
+    log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
+    style = Style(selection_behavior=caller.selection_behavior, single_action=caller.single_action)
+    advice = advise(call.asked, answers, desk.rulebook, now, style)
+    if call.asked.hook == "patient-view" and advice.findings.nothing_of_medicines:
+        raise FactsUnavailable(
+            "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"
+        )
+    return advice

@@ -1,0 +1,124 @@
+"""Joins settings, tables, sources and routes into the Flask application."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from flask import Flask
+from flask_cors import CORS
+
+from cds_service.advice import Rulebook
+from cds_service.answering import Desk
+from cds_service.chart.queries import query_urls
+from cds_service.clients import Caller, Client, anybody, load_clients
+from cds_service.errors import NotAuthenticated, NotStored
+from cds_service.fhir_address import is_literal
+from cds_service.fhir_http import FhirHttp
+from cds_service.fhir_server import Limits
+from cds_service.gathering import Sources
+from cds_service.ledger import Ledger
+from cds_service.logs import log, set_up_logs
+from cds_service.plan import read_plan
+from cds_service.rulebook import load_rulebook
+from cds_service.settings import Settings
+from cds_service.web import Authenticate, prepare, routes
+
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
+
+
+def utc_now() -> datetime:
+    """The clock of the running service."""
+    return datetime.now(UTC)
+
+
+def random_id() -> str:
+    """A fresh uuid for a card or suggestion."""
+    return str(uuid4())
+
+
+def create_app(
+    settings: Settings,
+    *,
+    rulebook: Rulebook | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], str] = random_id,
+) -> Flask:
+    """The service, ready to be served; refuses to start if a setting or a table is wrong."""
+    set_up_logs(settings.log_level)
+    clients = load_clients(settings.clients) if settings.clients else ()
+    rulebook = rulebook or load_rulebook(settings)
+    desk = _desk(settings, rulebook, clients, clock, new_id)
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
+    app.url_map.strict_slashes = False
+    prepare(app)
+    app.register_blueprint(routes(desk, _authenticate(settings), _ledger(settings)))
+    _allow_browsers(app, settings)
+    return app
+
+
+def _desk(
+    settings: Settings,
+    rulebook: Rulebook,
+    clients: tuple[Client, ...],
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> Desk:
+    templates = query_urls(rulebook.concepts)
+    sources = Sources(
+        plan=read_plan(templates, rulebook.concepts.queries),
+        http=FhirHttp(_private_hosts(settings, clients)),
+        limits=Limits(
+            settings.fhir_deadline_seconds, settings.fhir_page_cap, settings.fhir_byte_cap
+        ),
+    )
+    return Desk(rulebook, templates, sources, clock, new_id)
+
+
+def _private_hosts(settings: Settings, clients: tuple[Client, ...]) -> frozenset[str]:
+    """Hosts that may lie at private addresses: those somebody has named as such."""
+    bases = (base for client in clients for base in client.caller.bases)
+    literal = (base.host for base in bases if is_literal(base.host) or base.is_loopback)
+    loopback = _LOOPBACK_HOSTS if settings.open else frozenset()
+    return frozenset(settings.fhir_allow) | frozenset(literal) | loopback
+
+
+def _authenticate(settings: Settings) -> Authenticate:
+    """Open mode takes anybody; otherwise no caller is known yet, so none is let in."""
+    caller = anybody(settings.fhir_allow)
+
+    def take_anybody() -> Caller:
+        return caller
+
+    def refuse() -> Caller:
+        raise NotAuthenticated("tokens cannot be checked yet")
+
+    return take_anybody if settings.open else refuse
+
+
+def _ledger(settings: Settings) -> Ledger:
+    """The database; a start without it is allowed, `/readyz` then says so."""
+    ledger = Ledger(settings.database_url)
+    try:
+        ledger.create()
+    except NotStored as error:
+        log().error("database", problem=str(error))
+    ledger.close()  # no connection may be open when the server forks
+    return ledger
+
+
+def _allow_browsers(app: Flask, settings: Settings) -> None:
+    """CORS for exactly these origins; preflights are answered before any authentication."""
+    origins = [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins]
+    CORS(
+        app,
+        origins=origins + ([_LOOPBACK_ORIGIN] if settings.open else []),
+        methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["X-Request-ID"],
+        max_age=600,
+    )

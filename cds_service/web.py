@@ -1,0 +1,186 @@
+"""HTTP: routes, and every way a request can end without cards.
+
+An error's status stands in one table; its body is an OperationOutcome that names the field and
+never repeats a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from cds_service.answering import Desk, answer
+from cds_service.clients import Caller
+from cds_service.errors import (
+    BodyTooLarge,
+    FactsUnavailable,
+    HeparinCdsError,
+    MalformedRequest,
+    NotAuthenticated,
+    NotStored,
+    RequestRefused,
+    UnknownService,
+    UnreadableJson,
+    WrongMediaType,
+)
+from cds_service.hooks import SERVICES, discovery, find_service, read_call
+from cds_service.json_text import read_json, write_json
+from cds_service.ledger import Ledger
+from cds_service.logs import log, where
+
+# HTTP status and the FHIR issue code that goes with it.
+STATUSES: Mapping[type[HeparinCdsError], tuple[int, str]] = {
+    MalformedRequest: (400, "structure"),
+    UnreadableJson: (400, "structure"),
+    NotAuthenticated: (401, "login"),
+    UnknownService: (404, "not-found"),
+    FactsUnavailable: (412, "incomplete"),
+    BodyTooLarge: (413, "too-long"),
+    WrongMediaType: (415, "not-supported"),
+    NotStored: (503, "transient"),
+}
+_HTTP_ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long"}
+
+Authenticate = Callable[[], Caller]  # reads the current request; raises NotAuthenticated
+
+
+def routes(desk: Desk, authenticate: Authenticate, ledger: Ledger) -> Blueprint:
+    """The CDS Hooks endpoints and what a supervisor asks."""
+    blueprint = Blueprint("cds", __name__)
+
+    @blueprint.get("/cds-services")
+    def discover() -> Response:
+        authenticate()
+        return _json(discovery(desk.templates))
+
+    @blueprint.post("/cds-services/<service_id>")
+    def call(service_id: str) -> Response:
+        caller = authenticate()
+        service = find_service(service_id)
+        hook_call = read_call(_body(), service)
+        _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
+        return _json({"cards": answer(hook_call, caller, desk)})
+
+    @blueprint.get("/healthz")
+    def alive() -> Response:
+        return _json({"status": "alive"})
+
+    @blueprint.get("/readyz")
+    def ready() -> Response:
+        checks = {"tables": True, "database": ledger.ready()}
+        return _json(checks, 200 if all(checks.values()) else 503)
+
+    return blueprint
+
+
+def prepare(app: Flask) -> None:
+    """Request ids, headers and error answers for every route of the application."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(RequestRefused, _refused)
+    app.register_error_handler(UnreadableJson, _unreadable)
+    app.register_error_handler(NotStored, _not_stored)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def outcome(code: str, text: str, field: str = "", severity: str = "error") -> dict[str, Any]:
+    """An OperationOutcome with one issue."""
+    issue = {"severity": severity, "code": code, "diagnostics": text}
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [issue | ({"expression": [field]} if field else {})],
+    }
+
+
+def _body() -> object:
+    """The JSON of the request.
+
+    A body sent in chunks is silently cut at MAX_CONTENT_LENGTH, which is one byte above our cap.
+    """
+    if request.mimetype and not re.search(r"[/+]json\b", request.mimetype):
+        raise WrongMediaType("The body must be application/json.", "Content-Type")
+    text = request.get_data(cache=False)
+    if len(text) >= (request.max_content_length or 0):
+        raise BodyTooLarge("The body is larger than this service reads.")
+    return read_json(text)
+
+
+def _json(value: object, status: int = 200, media_type: str = "application/json") -> Response:
+    return Response(write_json(value), status, content_type=media_type)
+
+
+def _error(kind: type[HeparinCdsError], text: str, field: str = "") -> Response:
+    status, code = STATUSES[kind]
+    log().warning("refused", status=status, field=field)
+    return _json(outcome(code, text, field), status, "application/fhir+json")
+
+
+def _refused(error: RequestRefused) -> Response:
+    if isinstance(error, NotAuthenticated):
+        log().warning("not authenticated", reason=error.reason)
+        response = _error(NotAuthenticated, error.message)
+        response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    return _error(type(error), error.message, error.field)
+
+
+def _unreadable(_error_: UnreadableJson) -> Response:
+    return _error(UnreadableJson, "The body is not JSON, or is nested too deeply.")
+
+
+def _not_stored(error: NotStored) -> Response:
+    return _error(NotStored, str(error))
+
+
+def _http(error: HTTPException) -> Response:
+    """Werkzeug's own refusals: unknown path, wrong method, body too large."""
+    status = error.code or 500
+    log().warning("refused", status=status)
+    text = error.name
+    if status == 404:
+        text = f"There is nothing here; services: {', '.join(SERVICES)}."
+    response = _json(
+        outcome(_HTTP_ISSUES.get(status, "processing"), text), status, "application/fhir+json"
+    )
+    kept = error.get_headers() if status == 405 else []
+    response.headers.extend([(k, v) for k, v in kept if k.lower() == "allow"])
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """The one blanket handler: a bug ends here, logged without any value it tripped over."""
+    log().error("failed", **where(error))
+    text = f"The service failed; its log tells more under request id {g.request_id}."
+    return _json(outcome("exception", text), 500, "application/fhir+json")
+
+
+def _begin() -> None:
+    g.request_id = _uuid(request.headers.get("X-Request-ID", "")) or str(uuid4())
+    structlog.contextvars.clear_contextvars()
+    _name_in_logs(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _name_in_logs(**fields: str) -> None:
+    structlog.contextvars.bind_contextvars(**fields)
+
+
+def _uuid(text: str) -> str:
+    """The text if it is a UUID: only then can it hold nothing else."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""

@@ -1,0 +1,119 @@
+"""MedicationAdministrations of our drugs: what was given, when, how fast, and what for.
+
+A status of "completed" does not prove that something was given: some systems say "not given" in
+the method alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.chart.dosages import Dosing
+from cds_service.chart.facts import Administration, Dosage, Form, Resource, Route, Skipped
+from cds_service.chart.giving import Giving
+from cds_service.chart.instants import Period, read_instant, read_period
+from cds_service.chart.json_reading import each, member, source, text
+from cds_service.chart.medications import Medicine, Pharmacy
+from cds_service.chart.record import NO_MEDICATION, STATUS, Record
+from cds_service.chart.vocabulary import Vocabulary
+
+_READ = frozenset({"completed", "in-progress", "stopped", "on-hold", "not-done"})
+_HALTED = frozenset({"stopped", "on-hold"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The tables an order or an administration is read with."""
+
+    vocabulary: Vocabulary
+    pharmacy: Pharmacy
+    dosing: Dosing
+    giving: Giving
+
+    def measured_in(self, medicine: Medicine) -> str:
+        """The kind of unit a drug's doses must be in."""
+        return self.vocabulary.concepts.drugs[medicine.drug.key].measured_in
+
+
+def read_administrations(
+    record: Record, reading: Reading
+) -> tuple[tuple[Administration, ...], list[Skipped]]:
+    """All of known drugs, newest first, and what was left out."""
+    found: list[Administration] = []
+    skipped: list[Skipped] = []
+    for resource in record.of("MedicationAdministration"):
+        medicines = reading.pharmacy.medicines(resource)
+        if not medicines and reading.pharmacy.is_unresolved(resource):
+            skipped.append(Skipped(source(resource), NO_MEDICATION))
+        elif medicines and text(member(resource, "status")) not in _READ:
+            skipped.append(Skipped(source(resource), STATUS, medicines[0].drug.key))
+        else:
+            found += [_administration(resource, one, reading) for one in medicines]
+    return tuple(sorted(found, key=_newest_first)), skipped
+
+
+def _newest_first(one: Administration) -> tuple[object, ...]:
+    return (
+        one.start is None,
+        -one.start.timestamp() if one.start else 0.0,
+        one.source,
+        one.drug.key,
+    )
+
+
+def _administration(resource: Resource, medicine: Medicine, reading: Reading) -> Administration:
+    dosages = each(member(resource, "dosage"))[:1]
+    methods = [member(dosage, "method") for dosage in dosages]
+    status = text(member(resource, "status"))
+    point, period = _when(resource)
+    stretch = period if _is_long(period, reading) else Period()
+    dosage = reading.dosing.of_administration(
+        dosages, reading.measured_in(medicine), medicine.concentration, stretch
+    )
+    route = reading.giving.route(dosages)
+    telling = [*methods, member(resource, "category")]
+    no_rate_left = dosage.rate is not None and dosage.rate.value == 0
+    return Administration(
+        drug=medicine.drug,
+        source=source(resource),
+        given=not _is_not_given(resource, status, methods, reading),
+        start=period.start,
+        end=period.end,
+        point=point,
+        halted=status in _HALTED or no_rate_left or reading.giving.is_halt(methods),
+        form=_form(dosage, route, point, telling, reading),
+        route=route,
+        use=reading.giving.use(medicine, resource, dosages),
+        dosage=dosage,
+    )
+
+
+def _when(resource: Resource) -> tuple[bool, Period]:
+    """Whether it is a point in time, and its period."""
+    at = member(resource, "effectiveDateTime")
+    if at is not None:
+        return True, Period(read_instant(at))
+    return False, read_period(member(resource, "effectivePeriod"))
+
+
+def _is_long(period: Period, reading: Reading) -> bool:
+    minutes = reading.vocabulary.concepts.infusion_minutes
+    return period.hours is not None and period.hours * 60 > minutes
+
+
+def _is_not_given(resource: Resource, status: str, methods: list[object], reading: Reading) -> bool:
+    reasons = each(member(resource, "statusReason"))
+    return status == "not-done" or reading.giving.is_not_given([*methods, *reasons])
+
+
+def _form(
+    dosage: Dosage, route: Route, point: bool, telling: list[object], reading: Reading
+) -> Form:
+    """By what is charted first, by what it is called second."""
+    if reading.giving.is_single(telling) or route in (Route.SUBCUTANEOUS, Route.ORAL):
+        return Form.SINGLE
+    if dosage.rate or reading.giving.is_infusion(telling, ()):
+        return Form.INFUSION
+    if dosage.dose:
+        return Form.SINGLE
+    return Form.INFUSION if reading.giving.is_infusion((), (dosage.written,)) else Form.UNKNOWN

@@ -1,0 +1,121 @@
+"""Problems and allergies of known concepts. One entry may stand for several of them.
+
+Refuted and mistaken entries are left out. Resolved ones are kept and say so: for heparin-induced
+thrombocytopenia and heparin allergy the history counts, which is for others to judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from cds_service.chart.facts import Condition, Resource, Skipped
+from cds_service.chart.instants import read_instant
+from cds_service.chart.json_reading import LONGEST_TEXT, codings, each, label, member, source, text
+from cds_service.chart.record import MALFORMED, STATUS, Record
+from cds_service.chart.vocabulary import Matcher, Vocabulary, written
+
+_REFUTED = frozenset({"refuted", "entered-in-error"})
+_ACTIVE = {
+    "active": True,
+    "recurrence": True,
+    "relapse": True,
+    "inactive": False,
+    "remission": False,
+    "resolved": False,
+}
+
+Found = tuple[tuple[Condition, ...], list[Skipped]]
+
+
+def read_conditions(record: Record, vocabulary: Vocabulary) -> Found:
+    """All problems of known concepts, newest first, and what was left out."""
+    return _read(record, "Condition", vocabulary.conditions, vocabulary)
+
+
+def read_allergies(record: Record, vocabulary: Vocabulary) -> Found:
+    """All allergies to known substances; their label holds the reactions too."""
+    return _read(record, "AllergyIntolerance", vocabulary.allergies, vocabulary)
+
+
+def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Every concept the codes or the words of CodeableConcepts stand for."""
+    found = codings(nodes)
+    pairs = vocabulary.pairs(found)
+    both = (*matcher.by_code(pairs), *matcher.by_words(pairs, written(nodes)))
+    return tuple(dict.fromkeys(both))
+
+
+def _read(record: Record, kind: str, matcher: Matcher, vocabulary: Vocabulary) -> Found:
+    found: list[Condition] = []
+    skipped: list[Skipped] = []
+    for resource in record.of(kind):
+        named = _named(resource)
+        keys = concepts_in(named, matcher, vocabulary)
+        if not named:
+            skipped.append(Skipped(source(resource), MALFORMED))
+        elif keys and _codes(resource, "verificationStatus") & _REFUTED:
+            skipped.append(Skipped(source(resource), STATUS, keys[0]))
+        elif keys:
+            one = _condition(resource, named)
+            found += [replace(one, concept=key) for key in keys]
+    return tuple(sorted(found, key=_newest_first)), skipped
+
+
+def _named(resource: Resource) -> tuple[object, ...]:
+    """What is named: the code, and for an allergy the substances that caused reactions."""
+    reactions = each(member(resource, "reaction"))
+    substances = (s for reaction in reactions for s in each(member(reaction, "substance")))
+    return (*each(member(resource, "code")), *substances)
+
+
+def _condition(resource: Resource, named: tuple[object, ...]) -> Condition:
+    abated = read_instant(member(resource, "abatementDateTime")) or read_instant(
+        member(resource, "abatementPeriod", "start")
+    )
+    return Condition(
+        concept="",
+        source=source(resource),
+        active=_activity(resource),
+        onset=_first(
+            read_instant(member(resource, "onsetDateTime")),
+            read_instant(member(resource, "onsetPeriod", "start")),
+        ),
+        recorded=read_instant(member(resource, "recordedDate")),
+        label=_label(resource, named),
+        code=next((coding.code for coding in codings(named) if coding.code), ""),
+        abated=abated,
+    )
+
+
+def _activity(resource: Resource) -> bool | None:
+    """By clinical status; without one an end, in whatever form, says that it is over."""
+    said = {_ACTIVE[code] for code in _codes(resource, "clinicalStatus") if code in _ACTIVE}
+    if said:
+        return True in said
+    over = any(key.startswith("abatement") for key in resource)
+    return False if over else None
+
+
+def _codes(resource: Resource, key: str) -> set[str]:
+    """Status codes; some clients send a bare string."""
+    node = member(resource, key)
+    return {coding.code for coding in codings(node)} | ({text(node)} - {""})
+
+
+def _label(resource: Resource, named: tuple[object, ...]) -> str:
+    """What it is called, and how an allergy showed: "rash", "low platelets"."""
+    parts = [label(named)]
+    for reaction in each(member(resource, "reaction")):
+        parts += [label(member(reaction, "manifestation")), text(member(reaction, "description"))]
+    parts += [text(member(note, "text")) for note in each(member(resource, "note"))]
+    return "; ".join(dict.fromkeys(part for part in parts if part))[: 2 * LONGEST_TEXT]
+
+
+def _first(*times: datetime | None) -> datetime | None:
+    return next((time for time in times if time), None)
+
+
+def _newest_first(one: Condition) -> tuple[object, ...]:
+    at = one.onset or one.recorded
+    return (at is None, -at.timestamp() if at else 0.0, one.source, one.concept)

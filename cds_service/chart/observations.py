@@ -1,0 +1,223 @@
+"""Observations to results: which test, when drawn, how much, in the canonical unit.
+
+A value that cannot be trusted stays a result without a value, with the reason: the newest result
+being unreadable is a fact of its own (clinical logic 2, "Which value").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_service.chart.concepts import ObservationConcept
+from cds_service.chart.facts import Problem, Resource, Result, Skipped
+from cds_service.chart.instants import read_instant, read_period
+from cds_service.chart.json_reading import (
+    codings,
+    each,
+    label,
+    member,
+    source,
+    text,
+    texts,
+    written,
+)
+from cds_service.chart.record import AMBIGUOUS, MALFORMED, STATUS, Record
+from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
+from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
+from cds_service.chart.vocabulary import written as words_of
+
+_FINAL = frozenset({"final", "amended", "corrected", "preliminary"})
+_NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a value comes to."""
+
+    value: float | None = None
+    comparator: str = ""
+    problem: Problem | None = None
+    written: str = ""
+
+
+class Answers:
+    """Positive or negative, as laboratories put it."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        concepts = vocabulary.concepts
+        self._vocabulary = vocabulary
+        self._codes = Codes(
+            [("yes", code) for code in concepts.positive]
+            + [("no", code) for code in concepts.negative]
+        )
+        self._yes, self._no = Words(concepts.positive_words), Words(concepts.negative_words)
+
+    def of(self, node: object) -> bool | None:
+        """What an Observation or a component says; None if nothing, or both."""
+        said = [
+            *each(member(node, "interpretation")),
+            *each(member(node, "valueCodeableConcept")),
+        ]
+        found = self._codes.keys(self._vocabulary.pairs(codings(said)))
+        if not found:
+            found = self._in_words((*words_of(said), text(member(node, "valueString"))))
+        return (found == {"yes"}) if len(found) == 1 else None
+
+    def _in_words(self, sayings: tuple[str, ...]) -> set[str]:
+        """A negative phrase is looked for first, and taken out: "not detected"."""
+        whole = " ".join(spaced(saying) for saying in sayings)
+        found = {"no"} if self._no.within(whole) else set()
+        return found | ({"yes"} if self._yes.within(self._no.taken_from(whole)) else set())
+
+
+def read_observations(
+    record: Record, vocabulary: Vocabulary, units: Units
+) -> tuple[dict[str, tuple[Result, ...]], list[Skipped]]:
+    """All results of known concepts, newest first, and what was left out."""
+    reader = _Reader(vocabulary, units)
+    skipped: list[Skipped] = []
+    found: list[tuple[datetime | None, Result]] = []
+    for resource in record.of("Observation"):
+        for one in reader.read(resource):
+            if isinstance(one, Skipped):
+                skipped.append(one)
+            else:
+                found.append((read_instant(member(resource, "issued")), one))
+    found.sort(key=_newest_first)
+    results: dict[str, tuple[Result, ...]] = {}
+    for _, result in found:
+        results[result.concept] = (*results.get(result.concept, ()), result)
+    return results, skipped
+
+
+def _newest_first(dated: tuple[datetime | None, Result]) -> tuple[object, ...]:
+    """Of results drawn at one moment the one issued last leads; a preliminary one never does."""
+    issued, result = dated
+    return (
+        result.at is None,
+        -result.at.timestamp() if result.at else 0.0,
+        result.preliminary,
+        -issued.timestamp() if issued else 0.0,
+        result.source,
+        result.code,
+    )
+
+
+class _Reader:
+    """Reads one Observation after the other with the same tables."""
+
+    def __init__(self, vocabulary: Vocabulary, units: Units) -> None:
+        self._vocabulary = vocabulary
+        self._units = units
+        self._answers = Answers(vocabulary)
+
+    def read(self, resource: Resource) -> Iterator[Result | Skipped]:
+        """The results in the value itself and in the components."""
+        if member(resource, "code") is None:
+            yield Skipped(source(resource), MALFORMED)
+            return
+        for node in (resource, *each(member(resource, "component"))):
+            keys = sorted(self._concepts(node))
+            if not keys:
+                continue
+            if len(keys) > 1:
+                yield Skipped(source(resource), AMBIGUOUS, keys[0])
+            elif text(member(resource, "status")) not in _FINAL:
+                yield Skipped(source(resource), STATUS, keys[0])
+            else:
+                yield self._result(keys[0], resource, node)
+
+    def _concepts(self, node: object) -> set[str]:
+        pairs = self._vocabulary.pairs(codings(member(node, "code")))
+        return self._vocabulary.observations.keys(pairs)
+
+    def _result(self, concept: str, resource: Resource, node: object) -> Result:
+        row = self._vocabulary.concepts.observations[concept]
+        positive = self._answers.of(node)
+        reading = self._reading(row, node, positive)
+        at = drawn(resource)
+        undated = Problem.UNDATED if at is None else None
+        problem = reading.problem or undated
+        return Result(
+            concept=concept,
+            at=at,
+            source=source(resource),
+            value=None if problem else reading.value,
+            comparator=reading.comparator,
+            problem=problem,
+            written=reading.written,
+            label=label((*each(member(resource, "code")), *each(member(node, "code")))),
+            code=self._code(node),
+            preliminary=text(member(resource, "status")) == "preliminary",
+            positive=positive,
+        )
+
+    def _code(self, node: object) -> str:
+        """The code it was recognised by."""
+        for coding in codings(member(node, "code")):
+            if self._vocabulary.observations.keys(self._vocabulary.pairs([coding])):
+                return coding.code
+        return ""
+
+    def _reading(self, row: ObservationConcept, node: object, positive: bool | None) -> Reading:
+        if member(node, "dataAbsentReason") is not None:
+            return Reading(problem=Problem.UNREADABLE, written=_words(node))
+        if member(node, "valueQuantity") is not None:
+            return self._measured(row, read_quantity(member(node, "valueQuantity")))
+        quantity = _quantity_in(text(member(node, "valueString")))
+        if quantity is not None and row.units and self._units.factor_of(row.units, quantity):
+            return self._measured(row, quantity)
+        said = positive is not None
+        return Reading(problem=None if said else Problem.UNREADABLE, written=_words(node))
+
+    def _measured(self, row: ObservationConcept, quantity: Quantity) -> Reading:
+        said = _as_written(quantity)
+        if quantity.value is None or quantity.comparator is None:
+            return Reading(problem=Problem.UNREADABLE, written=said)
+        factor = self._units.factor_of(row.units, quantity)
+        if factor is None:
+            return Reading(comparator=quantity.comparator, problem=Problem.UNIT, written=said)
+        value = rounded(quantity.value * factor)
+        low, high = row.plausible or (0.0, float("inf"))
+        problem = None if low <= value <= high and value < float("inf") else Problem.IMPLAUSIBLE
+        return Reading(None if problem else value, quantity.comparator, problem, said)
+
+
+def drawn(resource: Resource) -> datetime | None:
+    """When the sample was drawn; the time of issue only where no other was given at all."""
+    for key in ("effectiveDateTime", "effectiveInstant"):
+        if member(resource, key) is not None:
+            return read_instant(member(resource, key))
+    if member(resource, "effectivePeriod") is not None:
+        period = read_period(member(resource, "effectivePeriod"))
+        return period.start or period.end
+    if member(resource, "effectiveTiming") is not None:
+        events = [read_instant(e) for e in each(member(resource, "effectiveTiming", "event"))]
+        return min((event for event in events if event), default=None)
+    return read_instant(member(resource, "issued"))
+
+
+def _quantity_in(saying: str) -> Quantity | None:
+    """ "0.52 OD" in a string; a number without a unit is none."""
+    match = _NUMBER_AND_UNIT.fullmatch(saying)
+    if match is None:
+        return None
+    return Quantity(float(match[2]), match[3].strip(), "", COMPARATORS[match[1] or ""])
+
+
+def _as_written(quantity: Quantity) -> str:
+    amount = "" if quantity.value is None else written(quantity.value)
+    return f"{quantity.comparator or ''}{amount} {quantity.unit or quantity.code}".strip()
+
+
+def _words(node: object) -> str:
+    """A value that is no quantity, as it stands there; or why it is absent."""
+    said = (
+        text(member(node, "valueString")),
+        *texts(member(node, "valueCodeableConcept")),
+        *texts(member(node, "dataAbsentReason")),
+    )
+    return "; ".join(s for s in said if s)[:120]

@@ -1,0 +1,130 @@
+"""Reads a whole chart: the answers to the queries and the hook call's own drafts.
+
+Entry by entry, and never raises: what cannot be read costs that entry and is named in `skipped`.
+The result depends on what came, not on the order it came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from cds_service.chart.administrations import Reading, read_administrations
+from cds_service.chart.concentrations import Strengths
+from cds_service.chart.concepts import Concepts
+from cds_service.chart.conditions import read_allergies, read_conditions
+from cds_service.chart.dosages import Dosing
+from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State, TestOrder
+from cds_service.chart.giving import Giving
+from cds_service.chart.instants import read_birth_date, read_instant
+from cds_service.chart.json_reading import member, reference, text
+from cds_service.chart.medications import Medications, Pharmacy, wanted_references
+from cds_service.chart.observations import read_observations
+from cds_service.chart.orders import read_drafts, read_orders
+from cds_service.chart.procedures import read_procedures, read_tests
+from cds_service.chart.record import Record, bare_id, gather
+from cds_service.chart.units import Units
+from cds_service.chart.vocabulary import Vocabulary
+
+_STAYS = 5  # an encounter may be part of another: the ward's of the hospital's
+
+
+def read_chart(asked: Asked, answers: Mapping[str, Queried], concepts: Concepts) -> Chart:
+    """Everything that is known about the patient of one hook call."""
+    resources = [one for answer in answers.values() for one in answer.resources]
+    record = gather(resources, asked.patient_id, asked.drafts)
+    drafted = gather(asked.drafts, asked.patient_id, resources)
+    reading = _reading(concepts, record.medications)
+    vocabulary = reading.vocabulary
+    results, unread = read_observations(record, vocabulary, Units(concepts.units))
+    administrations, not_given = read_administrations(record, reading)
+    orders, no_orders = read_orders(record, reading)
+    conditions, refuted = read_conditions(record, vocabulary)
+    allergies, no_allergies = read_allergies(record, vocabulary)
+    procedures, not_done = read_procedures(record, vocabulary)
+    left_out = [unread, not_given, no_orders, refuted, no_allergies, not_done]
+    skipped = {*record.skipped, *drafted.skipped, *(one for group in left_out for one in group)}
+    return Chart(
+        person=_person(record, asked),
+        states={key: _state(answers, key) for key in concepts.queries},
+        results=results,
+        administrations=administrations,
+        orders=orders,
+        drafts=read_drafts(drafted, asked, reading),
+        conditions=conditions,
+        allergies=allergies,
+        procedures=procedures,
+        tests=(
+            *read_tests(record, vocabulary),
+            *read_tests(drafted, vocabulary, drafted=True),
+        ),
+        skipped=tuple(sorted(skipped, key=lambda one: (one.source, one.reason, one.concept))),
+        admitted=_admitted(record, asked),
+    )
+
+
+def read_drafted(
+    asked: Asked, concepts: Concepts
+) -> tuple[tuple[Order, ...], tuple[TestOrder, ...]]:
+    """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
+    drafted = gather(asked.drafts, asked.patient_id)
+    reading = _reading(concepts, drafted.medications)
+    return (
+        read_drafts(drafted, asked, reading),
+        read_tests(drafted, reading.vocabulary, drafted=True),
+    )
+
+
+def missing_medications(asked: Asked, answers: Mapping[str, Queried]) -> tuple[str, ...]:
+    """`Medication/id` of every medication that is referred to and did not come along."""
+    resources = [one for answer in answers.values() for one in answer.resources]
+    record = gather([*resources, *asked.drafts], asked.patient_id)
+    kinds = ("MedicationRequest", "MedicationAdministration", "Medication")
+    return wanted_references((one for kind in kinds for one in record.of(kind)), record.medications)
+
+
+def _reading(concepts: Concepts, medications: Medications) -> Reading:
+    vocabulary, units = Vocabulary(concepts), Units(concepts.units)
+    return Reading(
+        vocabulary,
+        Pharmacy(vocabulary, Strengths(concepts, units), medications),
+        Dosing(units, concepts.timings),
+        Giving(vocabulary),
+    )
+
+
+def _state(answers: Mapping[str, Queried], key: str) -> State:
+    return answers[key].state if key in answers else State.NOT_SUPPLIED
+
+
+def _person(record: Record, asked: Asked) -> Person:
+    patient = next(iter(record.of("Patient")), None)
+    sex = text(member(patient, "gender"))
+    return Person(
+        id=bare_id(asked.patient_id),
+        birth_date=read_birth_date(member(patient, "birthDate")),
+        sex=sex if sex in ("male", "female") else "",
+    )
+
+
+def _admitted(record: Record, asked: Asked) -> datetime | None:
+    """When the stay began: the encounter of the call, else the newest in progress."""
+    stays = {text(member(one, "id")): one for one in record.of("Encounter")}
+    asked_for = stays.get(bare_id(asked.encounter)) if asked.encounter else None
+    current = [one for one in stays.values() if text(member(one, "status")) == "in-progress"]
+    begun = [_begin(stays, one) for one in ([asked_for] if asked_for else current)]
+    return max((start for start in begun if start), default=None)
+
+
+def _begin(stays: Mapping[str, object], stay: object) -> datetime | None:
+    """The start of the whole stay that an encounter is part of."""
+    starts = list(_starts(stays, stay))
+    return min(starts, default=None)
+
+
+def _starts(stays: Mapping[str, object], stay: object) -> Iterator[datetime]:
+    for _ in range(_STAYS):
+        start = read_instant(member(stay, "period", "start"))
+        if start:
+            yield start
+        stay = stays.get(reference(member(stay, "partOf")).id)

@@ -1,0 +1,116 @@
+"""The resources of one call, each once: whatever order, page or answer they came in.
+
+Sorts by type, leaves out what belongs to another patient, and names everything it leaves out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cds_service.chart.facts import Resource, Skipped
+from cds_service.chart.instants import read_instant
+from cds_service.chart.json_reading import each, member, reference, source, text
+
+OTHER_PATIENT = "otherPatient"
+MALFORMED = "malformed"
+STATUS = "status"  # entered in error, cancelled, refuted, not done, unknown
+AMBIGUOUS = "ambiguous"  # its codes stand for two different concepts
+NO_MEDICATION = "medicationUnknown"  # a reference that nothing answers
+
+_SUBJECTS = {
+    "Observation": "subject",
+    "MedicationAdministration": "subject",
+    "MedicationRequest": "subject",
+    "Condition": "subject",
+    "AllergyIntolerance": "patient",
+    "Procedure": "subject",
+    "ServiceRequest": "subject",
+    "Encounter": "subject",
+}
+_OURS = frozenset({"Patient", "Medication", *_SUBJECTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The patient's resources by type, sorted by id; and what was left out."""
+
+    by_type: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
+    medications: Mapping[str, Resource] = field(default_factory=dict)  # by id
+    skipped: tuple[Skipped, ...] = ()
+
+    def of(self, kind: str) -> tuple[Resource, ...]:
+        """All resources of a type."""
+        return self.by_type.get(kind, ())
+
+
+def bare_id(patient_id: str) -> str:
+    """The id alone; some clients send `Patient/x`."""
+    return patient_id.rpartition("/")[2]
+
+
+def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = ()) -> Record:
+    """Sort out whatever came; `known` may lend Medications without being part of the record."""
+    latest: dict[tuple[str, str], Resource] = {}
+    skipped: list[Skipped] = []
+    for node in nodes:
+        kind = text(member(node, "resourceType"))
+        if not isinstance(node, Mapping) or not kind:
+            skipped.append(Skipped("", MALFORMED))
+        elif kind in _OURS:
+            _keep_latest(latest, kind, node)
+    kept: dict[str, list[Resource]] = {}
+    for (kind, _), resource in sorted(latest.items(), key=lambda item: item[0]):
+        if _is_others(kind, resource, bare_id(patient_id)):
+            skipped.append(Skipped(source(resource), OTHER_PATIENT))
+        else:
+            kept.setdefault(kind, []).append(resource)
+    medications = _medications((*known, *kept.get("Medication", ())))
+    return Record({k: tuple(v) for k, v in kept.items()}, medications, tuple(skipped))
+
+
+def _medications(nodes: Iterable[object]) -> Mapping[str, Resource]:
+    latest: dict[tuple[str, str], Resource] = {}
+    for node in nodes:
+        if isinstance(node, Mapping) and text(member(node, "resourceType")) == "Medication":
+            _keep_latest(latest, "Medication", node)
+    return {identity: medication for (_, identity), medication in latest.items()}
+
+
+def _keep_latest(latest: dict[tuple[str, str], Resource], kind: str, resource: Resource) -> None:
+    """Of two copies the later version; resources without an id are told apart by content."""
+    identity = text(member(resource, "id")) or f"\n{_fingerprint(resource)}"
+    other = latest.get((kind, identity))
+    if other is None or (other is not resource and _version(resource) > _version(other)):
+        latest[kind, identity] = resource
+
+
+def _version(resource: Resource) -> tuple[float, float, str]:
+    updated = read_instant(member(resource, "meta", "lastUpdated"))
+    number = text(member(resource, "meta", "versionId"))
+    return (
+        updated.timestamp() if updated else float("-inf"),
+        float(number[:15]) if number.isascii() and number.isdigit() else -1.0,
+        _fingerprint(resource),  # so that the order they came in never decides
+    )
+
+
+def _fingerprint(resource: Resource) -> str:
+    try:
+        return json.dumps(resource, sort_keys=True, default=str)
+    except (RecursionError, TypeError, ValueError):  # nested beyond reason, or no JSON at all
+        return ""
+
+
+def _is_others(kind: str, resource: Resource, patient_id: str) -> bool:
+    """Whether it says that it belongs to somebody else; without a subject it does not."""
+    if kind == "Patient":
+        return text(member(resource, "id")) not in ("", patient_id)
+    subject = each(member(resource, _SUBJECTS.get(kind, "")))
+    written = [s for s in subject if text(member(s, "reference"))]
+    return any(not _is_patient(reference(s).type, reference(s).id, patient_id) for s in written)
+
+
+def _is_patient(kind: str, found: str, patient_id: str) -> bool:
+    return kind in ("Patient", "") and found == patient_id

@@ -1,0 +1,58 @@
+"""The spine: chart -> assessment -> cards, for one call of a hook.
+
+HTTP, command line, replay and tests all call `advise`; nobody rebuilds it.
+Pure: no clock, no network, no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_service.assessment.findings import Findings, assess
+from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.scope import scope_of
+from cds_service.cards.card import Card, Style
+from cds_service.cards.compose import compose
+from cds_service.cards.wording import Wording
+from cds_service.chart.concepts import Concepts
+from cds_service.chart.facts import Asked, Chart, Queried
+from cds_service.chart.reader import read_chart, read_drafted
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The three tables: what codes mean, where the lines are, what the cards say."""
+
+    concepts: Concepts
+    protocol: Protocol
+    wording: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The answer to one call, with what it rests on."""
+
+    cards: tuple[Card, ...]
+    chart: Chart
+    findings: Findings
+
+
+def concerns_us(asked: Asked, rulebook: Rulebook) -> bool:
+    """Whether a call can concern us at all, told from its context alone (gate 1)."""
+    return scope_of(asked, read_drafted(asked, rulebook.concepts)[0]).anything
+
+
+def advise(
+    asked: Asked,
+    answers: Mapping[str, Queried],
+    rulebook: Rulebook,
+    now: datetime,
+    style: Style | None = None,
+) -> Advice:
+    """Cards for one hook call, from what it asked and what the queries answered."""
+    chart = read_chart(asked, answers, rulebook.concepts)
+    findings = assess(asked, chart, rulebook.protocol, now)
+    cards = compose(findings, rulebook.concepts, rulebook.wording, style or Style())
+    return Advice(cards, chart, findings)

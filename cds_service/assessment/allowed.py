@@ -1,0 +1,90 @@
+"""What the gates let a card offer: starts, doses, stops, deletes. Clinical logic 4 to 7."""
+
+from __future__ import annotations
+
+from cds_service.assessment.answers import YES, Reason, Verdict
+from cds_service.assessment.antithrombin import Dose, compute_dose, forbidden
+from cds_service.assessment.case import ANY_HEPARIN, Case
+from cds_service.assessment.exposure import active_heparins, is_treatment
+from cds_service.assessment.hit import pending
+from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrder
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.rules import Verdicts
+from cds_service.chart.facts import Order
+
+OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", "dti")
+
+
+def start_withheld(m: Measured) -> tuple[Reason, ...]:
+    """Why no anticoagulant may be started or raised; empty when one may."""
+    gates = m.gates
+    closed = []
+    if gates.bleeding.yes:
+        closed.append(Reason("bleeding", "active"))
+    if gates.under_age.yes:
+        closed.append(Reason("age", "underAge"))
+    return tuple(dict.fromkeys((*closed, *gates.reasons)))
+
+
+def other_anticoagulant(m: Measured) -> tuple[Order, ...]:
+    """Other treatment that stands or is drafted: a start beside it would make two."""
+    orders = (
+        *m.case.active_orders(*OTHER_ANTICOAGULANTS),
+        *m.case.drafted(*OTHER_ANTICOAGULANTS),
+    )
+    return tuple(o for o in orders if not o.home and is_treatment(m.case, o))
+
+
+def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
+    """Why no antithrombin dose may be offered, facts first, then gates."""
+    facts = (*m.antithrombin.dosable.reasons, *m.weight.known.reasons)
+    closed = list(start_withheld(m))
+    if m.gates.hit.yes:
+        closed.append(Reason("hit", "suspected"))
+    if m.gates.heparin_allergy.yes:
+        closed.append(Reason("heparinAllergy", "onRecord"))
+    above = verdicts["above_target"]
+    if above.yes:
+        closed.append(Reason("level", "aboveTarget"))
+    return tuple(dict.fromkeys((*facts, *closed, *above.reasons)))
+
+
+def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Reason, ...]]:
+    """The antithrombin dose of section 7, or the reasons against one."""
+    reasons = dose_withheld(m, verdicts)
+    if reasons:
+        return None, reasons
+    dose = compute_dose(m.case, m.antithrombin, m.weight)
+    if dose is None:
+        return None, (Reason("antithrombinDose", "missing"),)
+    against = forbidden(m.case, dose, m.weight)
+    return (dose, ()) if against is None else (dose, (against,))
+
+
+def wanted(case: Case, *concepts: str) -> tuple[str, ...]:
+    """Tests that are neither ordered nor drafted nor in progress."""
+    return tuple(c for c in concepts if not pending(case, c))
+
+
+def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:
+    """Tests that are pending; the text says so."""
+    return tuple(c for c in concepts if pending(case, c))
+
+
+def stops(m: Measured, *, treatment_only: bool) -> tuple[Action, ...]:
+    """Stop standing heparins and delete drafted ones; in HIT flushes and locks too."""
+    standing = [o for o in active_heparins(m.case) if not treatment_only or is_treatment(m.case, o)]
+    drafts = [
+        o for o in m.case.drafted(*ANY_HEPARIN) if not treatment_only or is_treatment(m.case, o)
+    ]
+    return (*(StopOrder(o) for o in standing), *(DeleteDraft(o) for o in drafts))
+
+
+def order_tests(concepts: tuple[str, ...]) -> tuple[Action, ...]:
+    """One draft each."""
+    return tuple(OrderTest(c) for c in concepts)
+
+
+def heparin_in_play(m: Measured) -> Verdict:
+    """Treatment heparin runs, or a heparin infusion is drafted."""
+    return YES if m.drafted else m.infusion.running

@@ -1,0 +1,121 @@
+"""Yes, no, unknown: the three answers, how they combine, and why something is unknown.
+
+Unknown never becomes no (clinical logic 1). No thresholds here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class Answer(Enum):
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a fact is unknown; both parts are keys of the wording table."""
+
+    fact: str  # "antiXa", "weight", ...
+    why: str  # "missing", "stale", "tooEarly", "unit", "failed", ...
+    detail: str = ""  # as the record has it ("800 kg"); the cards escape it
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact as a card shows it: value, unit, time and where it was read."""
+
+    fact: str
+    value: float
+    unit: str
+    at: datetime | None = None
+    source: str = ""
+    how: str = ""  # key of a remark: "documented", "presentRate", "byOrder", "stated", ...
+    comparator: str = ""
+    hours: float | None = None  # documented hours, where `how` says so
+    written: str = ""  # shown in place of a number, as the record has it
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An answer with the facts it rests on and, when unknown, the reasons."""
+
+    answer: Answer
+    facts: tuple[Evidence, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def yes(self) -> bool:
+        return self.answer is Answer.YES
+
+    @property
+    def no(self) -> bool:
+        return self.answer is Answer.NO
+
+    @property
+    def unknown(self) -> bool:
+        return self.answer is Answer.UNKNOWN
+
+
+NO = Verdict(Answer.NO)
+YES = Verdict(Answer.YES)
+
+
+def yes(*facts: Evidence) -> Verdict:
+    """Yes, resting on these facts."""
+    return Verdict(Answer.YES, facts)
+
+
+def no(*facts: Evidence) -> Verdict:
+    """No, resting on these facts."""
+    return Verdict(Answer.NO, facts)
+
+
+def unknown(*reasons: Reason) -> Verdict:
+    """Unknown, and why."""
+    return Verdict(Answer.UNKNOWN, (), reasons)
+
+
+def said(value: bool, *facts: Evidence) -> Verdict:
+    """Yes or no, from a plain truth value."""
+    return Verdict(Answer.YES if value else Answer.NO, facts)
+
+
+def all_of(*verdicts: Verdict) -> Verdict:
+    """Kleene and: one no is no; else one unknown is unknown."""
+    return _combine(verdicts, decisive=Answer.NO, otherwise=Answer.YES)
+
+
+def any_of(*verdicts: Verdict) -> Verdict:
+    """Kleene or: one yes is yes; else one unknown is unknown."""
+    return _combine(verdicts, decisive=Answer.YES, otherwise=Answer.NO)
+
+
+def negate(verdict: Verdict) -> Verdict:
+    """Kleene not: unknown stays unknown."""
+    flipped = {Answer.YES: Answer.NO, Answer.NO: Answer.YES, Answer.UNKNOWN: Answer.UNKNOWN}
+    return Verdict(flipped[verdict.answer], verdict.facts, verdict.reasons)
+
+
+def _combine(verdicts: Iterable[Verdict], decisive: Answer, otherwise: Answer) -> Verdict:
+    verdicts = tuple(verdicts)
+    for answer in (decisive, Answer.UNKNOWN, otherwise):
+        holders = [v for v in verdicts if v.answer is answer]
+        if holders:
+            return Verdict(answer, _union(v.facts for v in holders), _reasons(answer, holders))
+    return Verdict(otherwise)
+
+
+def _union(groups: Iterable[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
+    return tuple(dict.fromkeys(fact for group in groups for fact in group))
+
+
+def _reasons(answer: Answer, holders: Iterable[Verdict]) -> tuple[Reason, ...]:
+    if answer is not Answer.UNKNOWN:
+        return ()
+    return tuple(dict.fromkeys(reason for v in holders for reason in v.reasons))

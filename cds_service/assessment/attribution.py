@@ -1,0 +1,66 @@
+"""Whether an anti-Xa result can be heparin's: what else inhibits factor Xa in this patient.
+
+Clinical logic 2, "Attribution". A query that failed leaves it open, and open is not heparin's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cds_service.assessment.answers import Reason
+from cds_service.assessment.case import Case
+from cds_service.chart.facts import Administration, Order, Result
+
+LONG_ACTING = ("fondaparinux", "danaparoid")
+
+
+def foreign_to_heparin(case: Case, result: Result | None, crcl: float | None) -> Reason | None:
+    """Why an anti-Xa may hold another drug's effect, or None when it is heparin's own."""
+    if result is None or result.at is None:
+        return None
+    if not case.answered("administrations", "orders"):
+        return Reason("anti_xa", "medicinesUnknown")
+    slow = crcl is not None and crcl < case.protocol["attribution.renal_line"]
+    spans = {
+        ("oralXa",): "attribution.oral_xa_renal" if slow else "attribution.oral_xa",
+        ("lmwh",): "attribution.lmwh_renal" if slow else "attribution.lmwh",
+        LONG_ACTING: "attribution.long_acting",
+    }
+    for families, key in spans.items():
+        if exposed(case, families, result.at, case.protocol.span(key)):
+            return Reason("anti_xa", f"foreign.{families[0]}")
+    return None
+
+
+def exposed(case: Case, families: tuple[str, ...], drawn: datetime, span: timedelta) -> bool:
+    """Whether a drug of these families was given, ordered or taken at home before a draw."""
+    given = any(_acts(row, drawn, span) for row in case.given(*families))
+    return given or any(
+        _ordered(case, order, drawn, span)
+        for order in case.chart.orders
+        if order.drug.family in families
+    )
+
+
+def _acts(row: Administration, drawn: datetime, span: timedelta) -> bool:
+    if row.start is None or row.start > drawn:
+        return False
+    last = row.end or row.start
+    return drawn - last < span or (row.end is None and not row.point)
+
+
+def _ordered(case: Case, order: Order, drawn: datetime, span: timedelta) -> bool:
+    if order.home:
+        return _taken_at_home(case, order, drawn)
+    if order.authored is None or order.authored > drawn:
+        return order.active and order.authored is None
+    return order.active or drawn - order.authored < span
+
+
+def _taken_at_home(case: Case, order: Order, drawn: datetime) -> bool:
+    """A home medicine counts until it has washed out after the admission, if that is known."""
+    if order.status not in ("active", "completed", "stopped", "on-hold", "unknown"):
+        return False
+    if case.chart.admitted is None:
+        return order.active
+    return drawn - case.chart.admitted < case.protocol.span("attribution.home_medicine")

@@ -1,0 +1,90 @@
+"""One patient at one moment: the chart, the protocol and the clock, read together.
+
+Holds the small questions that every rule asks of a chart. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown
+from cds_service.assessment.protocol import Protocol
+from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    asked: Asked
+    chart: Chart
+    protocol: Protocol
+    now: datetime
+
+    def ago(self, key: str) -> datetime:
+        """The moment a protocol's span before now."""
+        return self.now - self.protocol.span(key)
+
+    def known_by_now(self, at: datetime | None) -> bool:
+        """Whether a time is not in the future, allowing for clocks that differ."""
+        return at is not None and at <= self.now + self.protocol.span("levels.clock_skew")
+
+    def answered(self, *queries: str) -> bool:
+        """Whether "not on record" may be said of these queries."""
+        return all(self.state(query).answered for query in queries)
+
+    def state(self, query: str) -> State:
+        return self.chart.states.get(query, State.NOT_SUPPLIED)
+
+    def results(self, concept: str) -> tuple[Result, ...]:
+        """Dated results up to now, newest first."""
+        return tuple(r for r in self.chart.of(concept) if self.known_by_now(r.at))
+
+    def given(self, *families: str) -> tuple[Administration, ...]:
+        """What was given of some families, newest first; "not given" is not given."""
+        rows = [
+            a
+            for a in self.chart.administrations
+            if a.drug.family in families and a.given is not False and self.known_by_now(a.start)
+        ]
+        return tuple(sorted(rows, key=lambda a: (a.start or self.now, a.source), reverse=True))
+
+    def active_orders(self, *families: str) -> tuple[Order, ...]:
+        """Orders on record that stand now, those that a draft ends included."""
+        return tuple(
+            o
+            for o in self.chart.orders
+            if o.active and o.drug.family in families and o.intent not in NOT_ORDERS
+        )
+
+    def drafted(self, *families: str) -> tuple[Order, ...]:
+        """Drafted drugs of some families; a draft that stops an order is none."""
+        return tuple(
+            o
+            for o in self.chart.drafts
+            if o.drug.family in families and not o.stops and o.intent not in NOT_ORDERS
+        )
+
+
+NOT_ORDERS = frozenset({"proposal", "plan", "option"})
+ANY_HEPARIN = ("heparin", "lmwh")  # danaparoid is a treatment of HIT, not its cause
+
+
+def evidence(result: Result, unit: str, how: str = "") -> Evidence:
+    """A result as a card shows it."""
+    how = how or ("preliminary" if result.preliminary else "")
+    value = 0.0 if result.value is None else result.value
+    return Evidence(result.concept, value, unit, result.at, result.source, how, result.comparator)
+
+
+def unread(concept: str, result: Result) -> Reason:
+    """Why a result carries no value."""
+    why = result.problem.value if result.problem else "unreadable"
+    return Reason(concept, why, result.written)
+
+
+def absent(case: Case, concept: str, query: str) -> Verdict:
+    """Unknown: not on record, or not to be had."""
+    return unknown(Reason(concept, "missing" if case.answered(query) else case.state(query).value))

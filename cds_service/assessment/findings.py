@@ -1,0 +1,121 @@
+"""STAGE 2 in one place: measure, judge, and list what is due. Clinical logic 3 to 5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_service.assessment.case import Case
+from cds_service.assessment.exposure import any_heparin_active
+from cds_service.assessment.items import Item
+from cds_service.assessment.measured import Measured, measure
+from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.rules import Verdicts, judge
+from cds_service.assessment.scope import Scope, scope_of
+from cds_service.assessment.topics import drafts, hit, limits, resistance, target, watch
+from cds_service.chart.facts import Asked, Chart
+
+Topic = Callable[[Measured, Verdicts, dict[str, Item]], Item | None]
+
+TOPICS: Mapping[str, Topic] = {
+    "hitSuspected": hit.hit_suspected,
+    "hitPossible": hit.hit_possible,
+    "antithrombinOverdose": drafts.antithrombin_overdose,
+    "antithrombinUnchecked": drafts.antithrombin_unchecked,
+    "warfarinInHit": drafts.warfarin_in_hit,
+    "anticoagulantCombination": drafts.combination,
+    "antiplateletWithHeparin": drafts.antiplatelet,
+    "aboveTargetRaise": target.above_target_raise,
+    "anticoagulantSwitch": resistance.anticoagulant_switch,
+    "heparinDoseCeiling": resistance.dose_ceiling,
+    "antithrombinDose": resistance.antithrombin_dose,
+    "thrombosisOnHeparin": resistance.thrombosis,
+    "heparinResistance": resistance.resistance,
+    "assayDiscordance": resistance.discordance,
+    "pseudoResistance": target.pseudo_resistance,
+    "andexanetExposure": watch.andexanet,
+    "baselineTests": watch.baseline,
+    "monitoringDue": watch.monitoring,
+    "notAssessed": limits.not_assessed,
+    "adultOnly": limits.adult_only,
+}
+
+IN_HIT = frozenset(
+    {
+        "hitSuspected",
+        "warfarinInHit",
+        "antithrombinOverdose",
+        "anticoagulantCombination",
+        "notAssessed",
+        "adultOnly",
+    }
+)
+IN_CHILDREN = frozenset(
+    {"hitSuspected", "warfarinInHit", "hitPossible", "notAssessed", "adultOnly"}
+)
+BY_RECORD = frozenset({"hitSuspected", "hitPossible", "notAssessed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was measured, what each rule answered, and the advice that follows, unsorted."""
+
+    measured: Measured
+    verdicts: Verdicts
+    items: tuple[Item, ...]  # in the order of TOPICS, those in scope
+    scope: Scope
+    nothing_of_medicines: bool  # neither orders nor administrations could be had
+
+
+def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Findings:
+    """All findings for one call."""
+    case = Case(asked, chart, protocol, now)
+    measured = measure(case)
+    verdicts = judge(measured)
+    scope = scope_of(asked, chart.drafts)
+    allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
+    due: dict[str, Item] = {}
+    for topic, ask in TOPICS.items():
+        item = ask(measured, verdicts, due)
+        if item is not None and topic in _past_gates(measured):
+            due[topic] = item
+    return Findings(
+        measured=measured,
+        verdicts=verdicts,
+        items=tuple(item for topic, item in due.items() if topic in allowed),
+        scope=scope,
+        nothing_of_medicines=not (case.answered("administrations") or case.answered("orders")),
+    )
+
+
+def _switched_on(protocol: Protocol) -> frozenset[str]:
+    return frozenset(topic for topic in TOPICS if protocol.topics.get(topic, "on") != "off")
+
+
+def _past_gates(m: Measured) -> frozenset[str]:
+    """The topics that the gates leave open, in their order."""
+    allowed = frozenset(TOPICS)
+    if m.case.asked.hook == "patient-view":
+        allowed &= _patient_view(m)
+    if m.gates.under_age.yes:
+        allowed &= IN_CHILDREN
+    if m.gates.hit.yes:
+        allowed &= IN_HIT
+    return allowed
+
+
+def _patient_view(m: Measured) -> frozenset[str]:
+    """Opening a chart speaks while treatment heparin runs, or HIT meets any heparin."""
+    if m.infusion.running.yes:
+        return frozenset(TOPICS)
+    if m.infusion.running.unknown:
+        return BY_RECORD
+    known = m.hit.recorded.yes or m.hit.allergy_names_hit.yes or m.hit.allergy_other.yes
+    spoken = BY_RECORD if known and any_heparin_active(m.case, m.infusion) else frozenset()
+    return spoken | {"notAssessed"} | _treatment_by_injection(m)
+
+
+def _treatment_by_injection(m: Measured) -> frozenset[str]:
+    """Adults only also speaks of antithrombin and thrombin inhibitors that stand."""
+    return frozenset({"adultOnly"}) if m.case.active_orders("antithrombin", "dti") else frozenset()

@@ -1,0 +1,305 @@
+"""The heparin infusion over time: segments, changes, what runs now, and the daily dose.
+
+Only intravenous treatment infusions; boluses are added up apart and decide nothing.
+Clinical logic 2, "Heparin dose". Rates are in U/h, times aware datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from cds_service.assessment.answers import NO, YES, Reason, Verdict, unknown
+from cds_service.assessment.case import HOUR, Case
+from cds_service.chart.facts import (
+    Administration,
+    Amount,
+    Dosage,
+    Form,
+    Order,
+    Problem,
+    Route,
+    Use,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one rate; `rate` is None when it could not be read."""
+
+    start: datetime
+    end: datetime | None  # None: still open
+    rate: float | None
+    source: str
+    written: str = ""
+
+    def overlap(self, since: datetime, until: datetime) -> float:
+        """Hours of this segment between two moments."""
+        end = min(self.end or until, until)
+        return max((end - max(self.start, since)) / HOUR, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Infusion:
+    """The infusion as known now."""
+
+    segments: tuple[Segment, ...]  # in time order, none overlapping
+    changes: tuple[datetime, ...]  # starts, rate changes, holds, restarts
+    running: Verdict
+    rate: float | None  # U/h now, when running and readable
+    since: datetime | None  # start of the present run
+    by_order: bool
+    reasons: tuple[Reason, ...] = ()  # why a rate could not be read
+    bolus_units: float = 0.0
+    source: str = ""
+    written: str = ""
+
+    @property
+    def last_change(self) -> datetime | None:
+        return self.changes[-1] if self.changes else None
+
+
+def read_infusion(case: Case, weight: float | None) -> Infusion:
+    """The infusion from administrations, or from the standing order without them."""
+    segments, reasons = _segments(case, weight)
+    recent = [s for s in segments if _within_window(case, s)]
+    if not recent:
+        return _by_order(case, weight)
+    last = segments[-1]
+    running = _running(case, last)
+    return Infusion(
+        segments=segments,
+        changes=_changes(case, segments),
+        running=running,
+        rate=last.rate if running.yes else None,
+        since=_run_start(case, segments),
+        by_order=False,
+        reasons=reasons if running.answer is not NO.answer and last.rate is None else (),
+        bolus_units=bolus_units(case, weight),
+        source=last.source,
+        written=last.written,
+    )
+
+
+def rate_in_units_per_hour(
+    case: Case, dosage: Dosage, weight: float | None
+) -> tuple[float | None, Reason | None]:
+    """A heparin rate in U/h, or the reason why not; weight in kg."""
+    if dosage.problem is not None:
+        return None, Reason("heparinDose", dosage.problem.value, dosage.written)
+    rate = dosage.rate
+    if rate is None:
+        return None, Reason("heparinDose", "noRate", dosage.written)
+    if rate.unit == "[IU]/h":
+        return rate.value, None
+    if rate.unit != "[IU]/kg/h":
+        return None, Reason("heparinDose", Problem.UNIT.value, dosage.written)
+    if rate.value == 0:
+        return 0.0, None
+    if weight is None:
+        return None, Reason("heparinDose", "noWeight", dosage.written)
+    return rate.value * weight, None
+
+
+def is_infusion(order: Order) -> bool:
+    """An intravenous treatment infusion of unfractionated heparin, by an order or a draft."""
+    plain_iv = order.route is Route.INTRAVENOUS and order.form is Form.UNKNOWN
+    return (
+        order.drug.family == "heparin"
+        and order.use is Use.THERAPY
+        and order.route not in (Route.SUBCUTANEOUS, Route.ORAL)
+        and (order.form is Form.INFUSION or (plain_iv and order.dosage.dose is None))
+    )
+
+
+def is_therapy_rate(case: Case, rate: Amount | None) -> bool:
+    """Line patency runs at a few units an hour, without a rate by weight."""
+    if rate is None or rate.unit != "[IU]/h" or rate.value == 0:
+        return True
+    return rate.value >= case.protocol["heparin.therapy_rate"]
+
+
+def bolus_units(case: Case, weight: float | None) -> float:
+    """Units given as intravenous boluses in the dose window."""
+    since = case.ago("heparin.dose_window")
+    rows = [a for a in case.given("heparin") if a.start and a.start >= since and _is_bolus(a)]
+    return sum(_dose_units(a.dosage.dose, weight) for a in rows)
+
+
+def _is_bolus(row: Administration) -> bool:
+    return (
+        row.use is Use.THERAPY
+        and row.form is Form.SINGLE
+        and row.route not in (Route.SUBCUTANEOUS, Route.ORAL)
+    )
+
+
+def _dose_units(dose: Amount | None, weight: float | None) -> float:
+    if dose is None:
+        return 0.0
+    if dose.unit == "[IU]":
+        return dose.value
+    return dose.value * weight if dose.unit == "[IU]/kg" and weight else 0.0
+
+
+def _segments(case: Case, weight: float | None) -> tuple[tuple[Segment, ...], tuple[Reason, ...]]:
+    reasons: list[Reason] = []
+    raw: list[Segment] = []
+    for row in case.given("heparin"):
+        if not _is_infusion_row(case, row) or row.start is None:
+            continue
+        rate, reason = rate_in_units_per_hour(case, row.dosage, weight)
+        if row.halted and rate is None:
+            rate, reason = 0.0, None
+        if reason is not None:
+            reasons.append(reason)
+        raw.extend(_pieces(row, row.start, rate))
+    return joined(raw), tuple(dict.fromkeys(reasons))
+
+
+def _is_infusion_row(case: Case, row: Administration) -> bool:
+    return (
+        row.use is Use.THERAPY
+        and row.route not in (Route.SUBCUTANEOUS, Route.ORAL)
+        and (row.form is Form.INFUSION or (row.halted and row.form is not Form.SINGLE))
+        and is_therapy_rate(case, row.dosage.rate)
+    )
+
+
+def _pieces(row: Administration, start: datetime, rate: float | None) -> Iterable[Segment]:
+    """A row as segments: a stop or hold is zero from its end, or from its start when open."""
+    written = row.dosage.written
+    if not row.halted:
+        return (Segment(start, row.end, rate, row.source, written),)
+    if row.end is None:
+        return (Segment(start, None, 0.0, row.source, written),)
+    return (
+        Segment(start, row.end, rate, row.source, written),
+        Segment(row.end, None, 0.0, row.source, written),
+    )
+
+
+def joined(raw: Iterable[Segment]) -> tuple[Segment, ...]:
+    """In time order; where two overlap, the newer ends the older."""
+    ordered = sorted(set(raw), key=lambda s: (s.start, s.end is None, s.end or s.start, s.source))
+    cut = [
+        replace(older, end=newer.start) if older.end is None or older.end > newer.start else older
+        for older, newer in pairwise(ordered)
+    ]
+    kept = [s for s in [*cut, *ordered[-1:]] if s.end is None or s.end > s.start]
+    return tuple(kept)
+
+
+def _within_window(case: Case, segment: Segment) -> bool:
+    """Whether a segment has something to do with the last three days, or still may run."""
+    return segment.end is None or segment.end >= case.ago("heparin.administration_window")
+
+
+def _running(case: Case, last: Segment) -> Verdict:
+    if _dti_runs(case) or last.rate == 0:
+        return NO
+    if last.end is not None:
+        return YES if last.end >= case.ago("heparin.ended_within") else NO
+    if last.start >= case.ago("heparin.administration_window") or _infusion_orders(case):
+        return YES
+    return unknown(Reason("heparinRunning", "uncharted"))
+
+
+def _dti_runs(case: Case) -> bool:
+    """A thrombin inhibitor runs, by administration or, where none is charted, by order."""
+    rows = [a for a in case.given("dti") if a.form is not Form.SINGLE]
+    if rows:
+        last = rows[0]
+        ended = last.end is not None and last.end < case.ago("heparin.ended_within")
+        zero = last.dosage.rate is not None and last.dosage.rate.value == 0
+        old = last.start is not None and last.start < case.ago("heparin.administration_window")
+        return not (ended or zero or last.halted or (old and last.end is None))
+    return bool(case.active_orders("dti"))
+
+
+def _infusion_orders(case: Case) -> tuple[Order, ...]:
+    orders = [
+        o
+        for o in case.active_orders("heparin")
+        if is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
+    ]
+    return tuple(sorted(orders, key=lambda o: (o.authored is None, o.source)))
+
+
+def _by_order(case: Case, weight: float | None) -> Infusion:
+    """No infusion charted: the standing order's rate, not confirmed as given."""
+    orders = _infusion_orders(case)
+    quiet = Infusion((), (), NO, None, None, by_order=True, bolus_units=bolus_units(case, weight))
+    if not case.answered("administrations", "orders"):
+        failed = Reason("heparinDose", case.state("administrations").value)
+        return replace(quiet, running=unknown(failed), reasons=(failed,))
+    if not orders or _dti_runs(case):
+        return quiet
+    order = max(orders, key=lambda o: o.authored or datetime.min.replace(tzinfo=case.now.tzinfo))
+    if order.authored is None or order.authored < case.ago("heparin.order_age"):
+        stale = Reason("heparinRunning", "oldOrder")
+        return replace(quiet, running=unknown(stale), reasons=(stale,))
+    rate, reason = rate_in_units_per_hour(case, order.dosage, weight)
+    segment = Segment(order.authored, None, rate, order.source, order.dosage.written)
+    return Infusion(
+        segments=(segment,),
+        changes=(order.authored,),
+        running=YES,
+        rate=rate,
+        since=order.authored,
+        by_order=True,
+        reasons=(reason,) if reason else (),
+        bolus_units=bolus_units(case, weight),
+        source=order.source,
+        written=order.dosage.written,
+    )
+
+
+def differs(case: Case, before: float, after: float) -> bool:
+    """A change of the rate that counts as one."""
+    return abs(after - before) * 100 >= case.protocol["heparin.rate_change"] * before
+
+
+def _changes(case: Case, segments: tuple[Segment, ...]) -> tuple[datetime, ...]:
+    changes = [segments[0].start]
+    for older, newer in pairwise(segments):
+        gap = newer.start - (older.end or newer.start)
+        if gap > case.protocol.span("heparin.ended_within") or _steps(case, older, newer):
+            changes.append(newer.start)
+    return tuple(changes)
+
+
+def _steps(case: Case, older: Segment, newer: Segment) -> bool:
+    if older.rate is None or newer.rate is None:
+        return True
+    if older.rate == 0 or newer.rate == 0:
+        return older.rate != newer.rate
+    return differs(case, older.rate, newer.rate)
+
+
+def _run_start(case: Case, segments: tuple[Segment, ...]) -> datetime:
+    """Start of the present run: after the last hold, stop or undocumented gap."""
+    start = segments[0].start
+    for older, newer in pairwise(segments):
+        gap = newer.start - (older.end or newer.start)
+        if gap > case.protocol.span("heparin.ended_within") or older.rate == 0:
+            start = newer.start
+    return start
+
+
+def longest_total(segments: Iterable[Segment], now: datetime, window: timedelta) -> float:
+    """The largest number of units in any window of that length, up to now.
+
+    The total is piecewise linear in the window's place, so a maximum begins or ends
+    at an edge of a segment.
+    """
+    pieces = tuple(segments)
+    edges = {s.start for s in pieces} | {s.end or now for s in pieces}
+    starts = edges | {edge - window for edge in edges}
+    return max((_units(pieces, start, start + window, now) for start in starts), default=0.0)
+
+
+def _units(pieces: tuple[Segment, ...], since: datetime, until: datetime, now: datetime) -> float:
+    return sum((s.rate or 0.0) * s.overlap(since, min(until, now)) for s in pieces)

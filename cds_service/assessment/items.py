@@ -1,0 +1,85 @@
+"""What the assessment advises, before it has words: items, choices and actions.
+
+An item becomes a card; a choice becomes a suggestion, its actions are taken together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cds_service.assessment.answers import Evidence, Reason
+from cds_service.chart.facts import Order
+
+
+class Indicator(Enum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """Most urgent first."""
+        return list(Indicator).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTest:
+    """Draft a ServiceRequest for a laboratory test."""
+
+    concept: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartDrug:
+    """Draft a MedicationRequest: an infusion rate, or a dose in IU."""
+
+    drug: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """Update a standing order to stopped."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDraft:
+    """Take a draft back."""
+
+    order: Order
+
+
+Action = OrderTest | StartDrug | StopOrder | DeleteDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One suggestion; `label` is a key of the wording table."""
+
+    label: str
+    actions: tuple[Action, ...]
+    recommended: bool = False
+    values: Mapping[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of advice. All text fields are keys of the wording table."""
+
+    topic: str
+    indicator: Indicator
+    summary: str = ""  # variant of the topic's summary
+    facts: tuple[Evidence, ...] = ()
+    values: Mapping[str, str | float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    tests: tuple[str, ...] = ()  # concepts wanted, offered together as one more choice
+    withheld: tuple[Reason, ...] = ()  # why a dose or switch is not offered
+    open: tuple[Reason, ...] = ()  # what could not be told
+    limits: tuple[str, ...] = ()  # protocol rows cited
+    rules: tuple[str, ...] = ()

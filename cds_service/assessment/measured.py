@@ -1,0 +1,53 @@
+"""Everything measured about one patient now, gathered once for all rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.assessment.antithrombin import Antithrombin, read_antithrombin
+from cds_service.assessment.case import Case
+from cds_service.assessment.dose import DailyDose, DraftedRate, daily_dose, drafted_rates
+from cds_service.assessment.gates import Gates, read_gates
+from cds_service.assessment.hit import Hit, read_hit
+from cds_service.assessment.infusion import Infusion, read_infusion
+from cds_service.assessment.levels import Levels, read_levels
+from cds_service.assessment.measures import Organs, Weight, read_organs, read_weight
+from cds_service.assessment.risk import Risk, read_risk
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The facts of clinical logic 2, worked out."""
+
+    case: Case
+    weight: Weight
+    infusion: Infusion
+    dose: DailyDose
+    drafted: tuple[DraftedRate, ...]
+    levels: Levels
+    antithrombin: Antithrombin
+    organs: Organs
+    risk: Risk
+    hit: Hit
+    gates: Gates
+
+
+def measure(case: Case) -> Measured:
+    """Read every fact once, in the order in which they lean on each other."""
+    weight = read_weight(case)
+    infusion = read_infusion(case, weight.kg)
+    organs = read_organs(case, weight)
+    hit = read_hit(case)
+    return Measured(
+        case=case,
+        weight=weight,
+        infusion=infusion,
+        dose=daily_dose(case, infusion, weight.kg),
+        drafted=drafted_rates(case, weight.kg),
+        levels=read_levels(case, infusion, organs.crcl),
+        antithrombin=read_antithrombin(case),
+        organs=organs,
+        risk=read_risk(case),
+        hit=hit,
+        gates=read_gates(case, hit),
+    )

@@ -1,0 +1,184 @@
+"""The other facts a rule needs: age, weight, kidney, liver, acute phase. Clinical logic 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_service.assessment.answers import (
+    NO,
+    YES,
+    Evidence,
+    Reason,
+    Verdict,
+    any_of,
+    said,
+    unknown,
+    yes,
+)
+from cds_service.assessment.case import Case, evidence, unread
+from cds_service.assessment.levels import newest
+from cds_service.assessment.record import has_condition, supports
+from cds_service.chart.facts import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Body weight in kg, or why it is not known."""
+
+    known: Verdict
+    kg: float | None = None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Organs:
+    """Kidney and liver: impaired yes, no or unknown, and what sets the bivalirudin rate."""
+
+    renal: Verdict
+    hepatic: Verdict
+    crcl: float | None = None  # mL/min, Cockcroft-Gault or eGFR
+    modality: str = ""  # "crrt", "hemodialysis" or ""
+
+
+def age_in_years(case: Case) -> int | None:
+    """Completed years, or None without a birth date."""
+    born = case.chart.person.birth_date
+    if born is None:
+        return None
+    today = case.now.date()
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def read_weight(case: Case) -> Weight:
+    """The newest measured weight; a stated one only when no measured one is current."""
+    measured = case.results("weight")
+    stated = case.results("weight_stated")
+    since = case.ago("weight.current")
+    for results, how in ((measured, ""), (stated, "stated")):
+        if results and results[0].at is not None and results[0].at >= since:
+            return _weight(results[0], how)
+    if measured or stated:
+        return Weight(unknown(Reason("weight", "stale")))
+    why = "missing" if case.answered("body") else case.state("body").value
+    return Weight(unknown(Reason("weight", why)))
+
+
+def _weight(result: Result, how: str) -> Weight:
+    if result.value is None:
+        return Weight(unknown(unread("weight", result)))
+    if result.comparator:
+        return Weight(unknown(Reason("weight", "comparator", result.written)))
+    found = evidence(result, "kg", how)
+    return Weight(yes(found), result.value, found)
+
+
+def read_organs(case: Case, weight: Weight) -> Organs:
+    """Renal and hepatic impairment; on renal replacement the modality decides."""
+    modality = _modality(case)
+    crcl = creatinine_clearance(case, weight)
+    value = crcl.facts[0].value if crcl.yes else None
+    return Organs(_renal(case, crcl, modality), _hepatic(case), value, modality)
+
+
+def _modality(case: Case) -> str:
+    if supports(case, "crrt"):
+        return "crrt"
+    dialysed = supports(case, "hemodialysis") or has_condition(case, "dialysis_dependence")
+    return "hemodialysis" if dialysed else ""
+
+
+def _renal(case: Case, crcl: Verdict, modality: str) -> Verdict:
+    if modality:
+        return YES
+    if not crcl.yes:
+        return crcl
+    return said(crcl.facts[0].value < case.protocol["organs.renal_line"], *crcl.facts)
+
+
+def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
+    """Yes with the clearance as its fact (Cockcroft-Gault; eGFR without weight or sex)."""
+    level = newest(case, "creatinine", "body", "organs.creatinine_current", "mg/dL")
+    if level.current.yes and level.result is not None:
+        risen = _risen(case, level.result)
+        if risen is not None:
+            return yes(risen)
+        formula = _cockcroft_gault(case, weight, level.result)
+        if formula is not None:
+            return yes(formula)
+    elif level.result is not None and level.result.value is None:
+        return level.current
+    return _egfr(case, level.current)
+
+
+def _risen(case: Case, newest_result: Result) -> Evidence | None:
+    """A rise by half within two days counts as under the lower line (it falls still)."""
+    since = case.ago("organs.creatinine_rise_window")
+    values = [
+        r.value
+        for r in case.results("creatinine")
+        if r.value and r.at is not None and r.at >= since
+    ]
+    factor = 1 + case.protocol["organs.creatinine_rise"] / 100
+    if newest_result.value is None or not values or newest_result.value < min(values) * factor:
+        return None
+    below = case.protocol["switch.bivalirudin_severe_line"]
+    at = newest_result.at
+    return Evidence("crcl", below, "mL/min", at, newest_result.source, "rising", "<")
+
+
+def _cockcroft_gault(case: Case, weight: Weight, creatinine: Result) -> Evidence | None:
+    """(140 - age) x kg / (72 x mg/dL), x 0.85 for women; Nephron 1976;16:31."""
+    age, sex = age_in_years(case), case.chart.person.sex
+    if age is None or weight.kg is None or sex not in SEX_FACTOR or not creatinine.value:
+        return None
+    clearance = (140 - age) * weight.kg / (72 * creatinine.value) * SEX_FACTOR[sex]
+    at = creatinine.at
+    return Evidence("crcl", clearance, "mL/min", at, creatinine.source, "cockcroftGault")
+
+
+SEX_FACTOR = {"male": 1.0, "female": 0.85}
+
+
+def _egfr(case: Case, otherwise: Verdict) -> Verdict:
+    level = newest(case, "egfr", "body", "organs.creatinine_current", "mL/min/1.73m2")
+    if level.current.yes and level.evidence is not None:
+        return yes(
+            Evidence(
+                "crcl",
+                level.evidence.value,
+                level.evidence.unit,
+                level.evidence.at,
+                level.evidence.source,
+                "egfr",
+                level.evidence.comparator,
+            )
+        )
+    if otherwise.reasons:
+        return otherwise
+    return unknown(Reason("crcl", "noFormula"))
+
+
+def _hepatic(case: Case) -> Verdict:
+    known = any(has_condition(case, c) for c in ("cirrhosis", "hepatic_failure"))
+    problem = YES if known else NO
+    if not known and not case.answered("conditions"):
+        problem = unknown(Reason("conditions", case.state("conditions").value))
+    level = newest(case, "bilirubin", "body", "organs.bilirubin_current", "mg/dL")
+    return any_of(problem, level.above(case.protocol["organs.bilirubin_line"]))
+
+
+def acute_phase(case: Case) -> Verdict:
+    """Raised fibrinogen or factor VIII; not claimed in pregnancy, where both are raised."""
+    fibrinogen = newest(case, "fibrinogen", "coagulation", "acute_phase.current", "mg/dL")
+    factor = newest(case, "factor_viii", "coagulation", "acute_phase.current", "%")
+    return any_of(
+        fibrinogen.above(case.protocol["acute_phase.fibrinogen_high"]),
+        factor.above(case.protocol["acute_phase.factor_viii_high"]),
+    )
+
+
+def on_record(case: Case, concept: str, span: str) -> bool:
+    """Whether a current result stands, readable or not."""
+    since: datetime = case.ago(span)
+    return any(r.at is not None and r.at >= since for r in case.results(concept))

@@ -1,0 +1,99 @@
+"""The protocol: every threshold with unit, citation and review date, and the few choices.
+
+Shapes only. The rows stand in `protocol.toml` (or a hospital's own file); what may be set,
+and within which bounds, stands in `bounds.toml`. Both are loaded and checked by the shell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+Number = float | int
+
+SPANS: Mapping[str, timedelta] = {
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "wk": timedelta(weeks=1),
+    "mo": timedelta(days=365) / 12,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One threshold as a protocol file states it."""
+
+    value: Number
+    unit: str
+    source: str
+    reviewed: date | None = None  # else the file's own date
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolFile:
+    """A protocol file: what a hospital edits."""
+
+    name: str
+    title: str
+    reviewed: date
+    review_due: date
+    options: Mapping[str, str | bool]
+    topics: Mapping[str, str]  # topic -> on, silent, off
+    rows: Mapping[str, Mapping[str, Row]]  # section -> key -> row
+    approver: str = ""
+    source_note: str = ""  # added to every card's source line
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The safe range of one threshold; outside it a protocol is refused."""
+
+    unit: str
+    lowest: Number
+    highest: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a protocol may set, and the numbers it may not."""
+
+    ranges: Mapping[str, Mapping[str, Bound]]
+    fixed: Mapping[str, Mapping[str, Row]]
+    options: Mapping[str, tuple[str | bool, ...]]
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A checked protocol: thresholds by "section.key", options and topics by name."""
+
+    name: str
+    title: str
+    rows: Mapping[str, Row]
+    options: Mapping[str, str | bool]
+    topics: Mapping[str, str]
+    reviewed: date
+    review_due: date
+    approver: str = ""
+    source_note: str = ""
+    digest: str = field(default="", compare=False)
+
+    def __getitem__(self, key: str) -> float:
+        return float(self.rows[key].value)
+
+    def span(self, key: str) -> timedelta:
+        """A span that the file gives in min, h, d, wk or mo (a twelfth of 365 days)."""
+        row = self.rows[key]
+        return SPANS[row.unit] * float(row.value)
+
+    def chosen(self, option: str) -> str:
+        return str(self.options[option])
+
+    def allows(self, option: str) -> bool:
+        return self.options[option] is True
+
+    def source(self, *keys: str) -> str:
+        """The citations of some rows, each once."""
+        return "; ".join(dict.fromkeys(self.rows[key].source for key in keys))

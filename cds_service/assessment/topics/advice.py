@@ -1,0 +1,30 @@
+"""Lines that several cards share: what may contribute, and the review's population advice."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.rules import Verdicts
+
+
+def contributors(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+    """What on record may explain the need, as keys of the wording table [R4, R13, R14]."""
+    notes = ["contributor.acutePhase"] if verdicts["acute_phase"].yes else []
+    if m.risk.any:
+        notes.append("contributor.risk")
+    if m.risk.andexanet is not None:
+        notes.append("contributor.andexanet")
+    return tuple(notes)
+
+
+def population_notes(m: Measured) -> tuple[str, ...]:
+    """Cardiac surgery, sepsis, cancer, circuits, pregnancy [R76, R81, R83, R87]."""
+    notes = ["population.cardiacSurgery"] if m.risk.soon_after_surgery else []
+    if m.risk.sepsis:
+        notes.append("population.sepsis")
+    if m.risk.circuit:
+        notes.append("population.circuit")
+    if m.risk.cancer:
+        notes.append("population.cancer")
+    if m.risk.pregnant:
+        notes.append("population.pregnancy")
+    return tuple(notes)

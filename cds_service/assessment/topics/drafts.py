@@ -1,0 +1,269 @@
+"""Cards about what was drafted: antithrombin doses, warfarin, combinations. Clinical logic 5."""
+
+from __future__ import annotations
+
+from cds_service.assessment.allowed import allowed_dose, wanted
+from cds_service.assessment.answers import Evidence
+from cds_service.assessment.antithrombin import (
+    Dose,
+    drafted_units,
+    is_multiplied_form,
+    predicted_level,
+)
+from cds_service.assessment.exposure import is_treatment
+from cds_service.assessment.infusion import is_infusion
+from cds_service.assessment.items import (
+    Choice,
+    DeleteDraft,
+    Indicator,
+    Item,
+    StartDrug,
+    StopOrder,
+)
+from cds_service.assessment.levels import newest
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.rules import Verdicts
+from cds_service.chart.facts import Order
+
+Due = dict[str, Item]
+
+THERAPEUTIC = (
+    "heparin",
+    "lmwh",
+    "fondaparinux",
+    "danaparoid",
+    "oralXa",
+    "oralThrombin",
+    "dti",
+    "vka",
+)
+OVERLAPS = frozenset({"heparin", "lmwh", "dti", "fondaparinux", "danaparoid"})  # with warfarin
+
+
+def antithrombin_overdose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """An antithrombin draft that reaches too far, or any in HIT; or a level too high [R95]."""
+    found = [(o, _reach(m, o)) for o in m.case.drafted("antithrombin")]
+    bad = [(o, reach) for o, reach in found if m.gates.hit.yes or _too_much(m, reach)]
+    if bad:
+        return _overdose(m, verdicts, bad[0][0], bad[0][1])
+    return _level_too_high(m)
+
+
+def _reach(m: Measured, order: Order) -> tuple[float | None, float | None, float | None]:
+    """IU, IU/kg and the predicted level of a draft, as far as they can be told."""
+    units = drafted_units(order, m.weight.kg)
+    if units is None:
+        dose = order.dosage.dose
+        per_kg = dose.value if dose and dose.unit == "[IU]/kg" else None
+        return None, per_kg, None
+    per_kg = units / m.weight.kg if m.weight.kg else None
+    level = m.antithrombin.level if m.antithrombin.known.yes else None
+    if level is None or m.weight.kg is None:
+        return units, per_kg, None
+    return units, per_kg, predicted_level(m.case, level, units, m.weight.kg)
+
+
+def _too_much(m: Measured, reach: tuple[float | None, float | None, float | None]) -> bool:
+    _, per_kg, predicted = reach
+    high = (
+        predicted is not None and predicted > m.case.protocol["antithrombin_dose.highest_predicted"]
+    )
+    return high or (
+        per_kg is not None and per_kg > m.case.protocol["antithrombin_dose.highest_per_kg"]
+    )
+
+
+def _overdose(
+    m: Measured,
+    verdicts: Verdicts,
+    order: Order,
+    reach: tuple[float | None, float | None, float | None],
+) -> Item:
+    units, per_kg, predicted = reach
+    dose, withheld = (None, ()) if not verdicts["failing"].yes else allowed_dose(m, verdicts)
+    replacement = dose if dose is not None and not withheld and _wants_dose(m) else None
+    notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
+    if units is not None and _is_error(m, units):
+        notes.append("overdose.multiplied")
+    return Item(
+        topic="antithrombinOverdose",
+        indicator=_overdose_indicator(m, per_kg, predicted),
+        summary=_overdose_summary(m, predicted),
+        facts=_dose_facts(m),
+        values={
+            "drafted": order.dosage.written,
+            "predicted": predicted or 0.0,
+            "per_kg": per_kg or 0.0,
+        },
+        notes=tuple(notes),
+        choices=(_correction(order, replacement),),
+        withheld=withheld,
+        open=m.gates.reasons,
+        limits=("antithrombin_dose.highest_predicted", "antithrombin_dose.label_recovery"),
+    )
+
+
+def _wants_dose(m: Measured) -> bool:
+    return m.antithrombin.tier in ("low", "severe")
+
+
+def _correction(order: Order, dose: Dose | None) -> Choice:
+    if dose is None:
+        return Choice("draft.delete", (DeleteDraft(order),))
+    start = StartDrug("antithrombin", dose.units, "[IU]")
+    values = {"dose": float(dose.units), "predicted": dose.predicted}
+    return Choice("overdose.replace", (DeleteDraft(order), start), recommended=True, values=values)
+
+
+def _overdose_indicator(m: Measured, per_kg: float | None, predicted: float | None) -> Indicator:
+    critical = m.case.protocol["antithrombin_dose.overdose_critical"]
+    heavy = per_kg is not None and per_kg > m.case.protocol["antithrombin_dose.highest_per_kg"]
+    far = predicted is not None and predicted > critical
+    return Indicator.CRITICAL if m.gates.hit.yes or heavy or far else Indicator.WARNING
+
+
+def _overdose_summary(m: Measured, predicted: float | None) -> str:
+    if m.gates.hit.yes:
+        return "hit"
+    return "perKg" if predicted is None else "predicted"
+
+
+def _is_error(m: Measured, units: float) -> bool:
+    level, kg = m.antithrombin.level, m.weight.kg
+    return level is not None and kg is not None and is_multiplied_form(m.case, units, level, kg)
+
+
+def _dose_facts(m: Measured) -> tuple[Evidence, ...]:
+    return tuple(e for e in (m.antithrombin.evidence, m.weight.evidence) if e is not None)
+
+
+def _level_too_high(m: Measured) -> Item | None:
+    level, critical = m.antithrombin, m.case.protocol["antithrombin_dose.overdose_critical"]
+    if level.last_dose is None or level.level is None or level.level <= critical:
+        return None
+    return Item(
+        topic="antithrombinOverdose",
+        indicator=Indicator.CRITICAL,
+        summary="measured",
+        facts=_dose_facts(m),
+        notes=("overdose.measured",),
+        limits=("antithrombin_dose.overdose_critical",),
+    )
+
+
+def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Antithrombin drafted without a level or a weight to dose it by [R33]."""
+    drafts = m.case.drafted("antithrombin")
+    missing = (*m.antithrombin.known.reasons, *m.weight.known.reasons)
+    if not drafts or not missing or m.gates.hit.yes:
+        return None
+    tests = wanted(m.case, "antithrombin") if m.antithrombin.known.unknown else ()
+    return Item(
+        topic="antithrombinUnchecked",
+        indicator=Indicator.WARNING,
+        facts=_dose_facts(m),
+        values={"drafted": drafts[0].dosage.written},
+        notes=("unchecked.rule",),
+        tests=tests,
+        open=missing,
+        limits=("antithrombin_dose.label_recovery",),
+    )
+
+
+def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Warfarin before the platelets have recovered [R103]."""
+    drafts = m.case.drafted("vka")
+    platelets = newest(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
+    recovered = platelets.below(m.case.protocol["platelets.warfarin_line"]).no
+    if not (drafts and m.gates.hit.yes) or recovered:
+        return None
+    fact = (platelets.evidence,) if platelets.current.yes and platelets.evidence else ()
+    return Item(
+        topic="warfarinInHit",
+        indicator=Indicator.CRITICAL,
+        summary="low" if fact else "unknown",
+        facts=(*fact, *m.gates.hit.facts),
+        notes=("warfarin.rule",),
+        choices=(Choice("draft.delete", tuple(DeleteDraft(o) for o in drafts)),),
+        open=platelets.current.reasons,
+        limits=("platelets.warfarin_line",),
+    )
+
+
+def combination(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Two anticoagulants at treatment dose by active and drafted orders [R68, R70]."""
+    standing = [o for o in _standing(m) if is_treatment(m.case, o)]
+    drafts = [o for o in m.case.drafted(*THERAPEUTIC) if is_treatment(m.case, o)]
+    pair = _pair(standing, drafts)
+    if pair is None:
+        return None
+    first, second = pair
+    return Item(
+        topic="anticoagulantCombination",
+        indicator=Indicator.CRITICAL,
+        values={"first": first.drug.key, "second": second.drug.key},
+        notes=("combination.rule", f"combination.{'drafted' if second.drafted else 'standing'}"),
+        choices=_combination_choices(m, standing, second),
+        limits=("prophylaxis.enoxaparin_daily",),
+    )
+
+
+def _standing(m: Measured) -> list[Order]:
+    """Active orders that no draft of this session ends or replaces."""
+    ended = {d.source for d in m.case.chart.drafts if d.stops}
+    replaced = {d.replaces for d in m.case.drafted(*THERAPEUTIC) if d.replaces}
+    return [
+        o
+        for o in m.case.active_orders(*THERAPEUTIC)
+        if o.source not in ended and o.source not in replaced and not o.home
+    ]
+
+
+def _pair(standing: list[Order], drafts: list[Order]) -> tuple[Order, Order] | None:
+    for second in (*drafts, *standing):
+        for first in (*standing, *drafts):
+            if first.drug.key != second.drug.key and not _may_overlap(first, second):
+                return first, second
+    return None
+
+
+def _may_overlap(first: Order, second: Order) -> bool:
+    """Warfarin is started under heparin or a thrombin inhibitor."""
+    families = {first.drug.family, second.drug.family}
+    return "vka" in families and bool(families & OVERLAPS)
+
+
+def _combination_choices(m: Measured, standing: list[Order], second: Order) -> tuple[Choice, ...]:
+    if not second.drafted:
+        return ()
+    keeps_draft = second.drug.key in ("argatroban", "bivalirudin") or (
+        m.gates.hit.yes and second.drug.family not in ("heparin", "lmwh")
+    )
+    if not keeps_draft:
+        return (Choice("draft.delete", (DeleteDraft(second),)),)
+    heparins = [o for o in standing if o.drug.family in ("heparin", "lmwh")]
+    if not heparins:
+        return ()
+    return (Choice("heparin.stop", tuple(StopOrder(o) for o in heparins)),)
+
+
+def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """A P2Y12 inhibitor with a heparin infusion, one of them just drafted [R69, R70]."""
+    if m.case.asked.hook == "patient-view":
+        return None
+    drafted = m.case.drafted("p2y12")
+    standing = m.case.active_orders("p2y12")
+    infusions = [o for o in m.case.active_orders("heparin") if is_infusion(o)]
+    running = m.infusion.running.yes or bool(infusions)
+    if not ((drafted and (running or m.drafted)) or (standing and m.drafted)):
+        return None
+    coronary = m.risk.coronary
+    offer = drafted and not coronary
+    return Item(
+        topic="antiplateletWithHeparin",
+        indicator=Indicator.INFO if coronary else Indicator.WARNING,
+        values={"drug": (drafted or standing)[0].drug.key},
+        notes=("antiplatelet.coronary" if coronary else "antiplatelet.rule",),
+        choices=(Choice("draft.delete", tuple(DeleteDraft(o) for o in drafted)),) if offer else (),
+        limits=("risk.stent_within",),
+    )

@@ -1,0 +1,101 @@
+"""When the service itself is at its limits: facts not to be had, patients not for it."""
+
+from __future__ import annotations
+
+from cds_service.assessment.allowed import heparin_in_play
+from cds_service.assessment.answers import Evidence, Reason
+from cds_service.assessment.case import ANY_HEPARIN
+from cds_service.assessment.exposure import active_heparins
+from cds_service.assessment.items import Indicator, Item
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.rules import Verdicts
+
+Due = dict[str, Item]
+
+DECIDING = {
+    "conditions": "conditions",
+    "allergies": "allergies",
+    "blood": "platelets",
+    "coagulation": "levels",
+}
+
+
+def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin is in play and something that decides could not be read."""
+    reasons = tuple(dict.fromkeys(_unread(m)))
+    if not reasons or not _in_play(m):
+        return None
+    return Item(
+        topic="notAssessed",
+        indicator=Indicator.INFO,
+        facts=tuple(e for e in (m.dose.evidence, m.antithrombin.evidence) if e),
+        notes=("notAssessed.rule",),
+        open=reasons,
+    )
+
+
+def _in_play(m: Measured) -> bool:
+    """Known to be, or not known not to be: a failure is never an empty list of cards."""
+    if m.case.asked.hook != "patient-view":
+        return True
+    return not heparin_in_play(m).no or bool(active_heparins(m.case))
+
+
+def _unread(m: Measured) -> list[Reason]:
+    reasons = [
+        Reason(fact, m.case.state(query).value)
+        for query, fact in DECIDING.items()
+        if not m.case.answered(query)
+    ]
+    reasons += _dose_unread(m)
+    reasons += _levels_unread(m)
+    return reasons
+
+
+def _dose_unread(m: Measured) -> list[Reason]:
+    """Medicines that failed, a run that is not known, or a rate that cannot be read."""
+    failed = [
+        Reason("heparinDose", m.case.state(query).value)
+        for query in ("administrations", "orders")
+        if not m.case.answered(query)
+    ]
+    running = list(m.infusion.running.reasons) if not m.infusion.running.no else []
+    rate = list(m.infusion.reasons) if m.infusion.rate is None else []
+    drafts = [d.reason for d in m.drafted if d.reason is not None]
+    return [*failed, *running, *rate, *drafts]
+
+
+def _levels_unread(m: Measured) -> list[Reason]:
+    """Both levels there and neither readable; a level not drawn is only missing."""
+    if not m.infusion.running.yes:
+        return []
+    levels = (m.levels.anti_xa, m.levels.aptt)
+    unreadable = [
+        reason
+        for level in levels
+        if level.result is not None and level.result.value is None
+        for reason in level.current.reasons
+    ]
+    usable = any(level.current.yes for level in levels)
+    return [] if usable else unreadable
+
+
+def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Under 18 nothing is computed."""
+    if not m.gates.under_age.yes or not _treatment_in_play(m):
+        return None
+    facts: tuple[Evidence, ...] = m.gates.under_age.facts
+    return Item(
+        topic="adultOnly",
+        indicator=Indicator.INFO,
+        facts=facts,
+        notes=("adult.rule",),
+        limits=("patient.adult_age",),
+    )
+
+
+def _treatment_in_play(m: Measured) -> bool:
+    """Treatment heparin, antithrombin or a thrombin inhibitor, running or drafted."""
+    families = ("antithrombin", "dti")
+    drafted = m.case.drafted(*families, *ANY_HEPARIN)
+    return bool(drafted) or not heparin_in_play(m).no or bool(m.case.active_orders(*families))

@@ -1,0 +1,163 @@
+"""What to measure and when: baseline before a start, what is overdue. Clinical logic 5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cds_service.assessment.allowed import heparin_in_play, wanted
+from cds_service.assessment.answers import Evidence
+from cds_service.assessment.case import Case
+from cds_service.assessment.exposure import first_exposure
+from cds_service.assessment.infusion import is_infusion
+from cds_service.assessment.items import Indicator, Item
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.measures import on_record
+from cds_service.assessment.rules import Verdicts
+
+Due = dict[str, Item]
+LEVELS = ("anti_xa", "aptt", "aptt_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One line of the schedule: any of these tests, at this interval, counted from a start."""
+
+    tests: tuple[str, ...]
+    order: tuple[str, ...]
+    span: str
+    since: datetime
+
+
+def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin does not work after andexanet alfa."""
+    given = m.risk.andexanet
+    if given is None or heparin_in_play(m).no:
+        return None
+    fact = Evidence("andexanet", 0.0, "", given.start, given.source, "given")
+    return Item(
+        topic="andexanetExposure",
+        indicator=Indicator.WARNING,
+        facts=(fact,),
+        notes=("andexanet.rule",),
+        limits=("risk.andexanet_within",),
+    )
+
+
+def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin is being started in a patient at risk: the tests to have first [R33, R85, R104]."""
+    standing = any(is_infusion(o) for o in m.case.active_orders("heparin"))
+    if not m.drafted or not m.infusion.running.no or standing or not m.risk.any:
+        return None
+    concepts = ("antithrombin", "aptt", "platelets")
+    answered = m.case.answered("coagulation", "blood")
+    missing = [c for c in concepts if not on_record(m.case, c, "monitoring.baseline_within")]
+    tests = wanted(m.case, *missing) if answered else ()
+    if not tests:
+        return None
+    return Item(
+        topic="baselineTests",
+        indicator=Indicator.INFO,
+        notes=("baseline.rule", "baseline.both", "contributor.risk"),
+        tests=tests,
+        limits=("monitoring.baseline_within",),
+    )
+
+
+def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin runs and a result is overdue by half an interval [R87, R89, R90, R50]."""
+    if not m.infusion.running.yes or m.infusion.since is None:
+        return None
+    overdue = [w for w in schedule(m, verdicts, m.infusion.since) if _overdue(m.case, w)]
+    tests = wanted(m.case, *dict.fromkeys(t for w in overdue for t in w.order))
+    if not tests:
+        return None
+    first = overdue[0]
+    return Item(
+        topic="monitoringDue",
+        indicator=Indicator.INFO,
+        facts=_last_results(m.case, overdue),
+        values={"hours": m.case.protocol[first.span]},
+        notes=("monitoring.rule",),
+        tests=tests,
+        limits=tuple(w.span for w in overdue),
+    )
+
+
+def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch]:
+    """The lines that apply now; where several name a test, the shorter interval wins."""
+    early = m.case.now - start <= m.case.protocol.span("monitoring.early_phase")
+    yield Watch(LEVELS, _level_order(m, verdicts), _level_span(m, early=early), start)
+    yield from _antithrombin_lines(m, verdicts, start, early=early)
+    if early:
+        yield Watch(("platelets",), ("platelets",), "monitoring.early_platelets", start)
+    elif _within_platelet_watch(m.case):
+        yield Watch(("platelets",), ("platelets",), "monitoring.later_platelets", start)
+    if m.risk.sepsis:
+        for test in ("platelets", "inr", "fibrinogen"):
+            yield Watch((test,), (test,), "monitoring.sepsis_daily", start)
+
+
+def _level_span(m: Measured, *, early: bool) -> str:
+    if early:
+        return "monitoring.early_level"
+    return "monitoring.circuit_level" if m.risk.circuit else "monitoring.later_level"
+
+
+def _level_order(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+    """Anti-Xa; the aPTT where a site has no anti-Xa; both when resistance is suspected."""
+    if verdicts["resistance_suspected"].yes:
+        return ("anti_xa", "aptt")
+    has_anti_xa = bool(m.case.results("anti_xa")) or not m.case.results("aptt")
+    return ("anti_xa",) if has_anti_xa or m.risk.circuit else ("aptt",)
+
+
+def _antithrombin_lines(
+    m: Measured, verdicts: Verdicts, start: datetime, *, early: bool
+) -> Iterable[Watch]:
+    last = m.antithrombin.last_dose
+    if last is not None and last.start is not None:
+        recheck = m.case.protocol.span("antithrombin_dose.recheck_to")
+        if m.case.now - last.start > recheck and _none_since(m.case, last.start):
+            yield Watch(("antithrombin",), ("antithrombin",), RECHECK, last.start)
+    if verdicts["resistance_suspected"].yes or last is not None:
+        span = "monitoring.early_antithrombin" if early else "monitoring.later_antithrombin"
+        yield Watch(("antithrombin",), ("antithrombin",), span, start)
+
+
+RECHECK = "antithrombin_dose.recheck_to"
+
+
+def _none_since(case: Case, moment: datetime) -> bool:
+    newest = case.results("antithrombin")
+    return not newest or newest[0].at is None or newest[0].at <= moment
+
+
+def _within_platelet_watch(case: Case) -> bool:
+    first = first_exposure(case)
+    return first is not None and first >= case.ago("monitoring.platelets_until")
+
+
+def _overdue(case: Case, watch: Watch) -> bool:
+    """No result for one and a half intervals, counted from the start if there is none."""
+    query = "blood" if watch.tests == ("platelets",) else "coagulation"
+    if not case.answered(query):
+        return False
+    times = [r.at for c in watch.tests for r in case.results(c) if r.at is not None]
+    last = max((*times, watch.since))
+    factor = 1.0 if watch.span == RECHECK else case.protocol["monitoring.overdue_factor"]
+    allowed: timedelta = case.protocol.span(watch.span) * factor
+    return case.now - last > allowed
+
+
+def _last_results(case: Case, overdue: Iterable[Watch]) -> tuple[Evidence, ...]:
+    found = []
+    for watch in overdue:
+        dated = [r for c in watch.tests for r in case.results(c)]
+        if dated and dated[0].at is not None:
+            fact = dated[0]
+            found.append(
+                Evidence(fact.concept, fact.value or 0.0, "", fact.at, fact.source, "last")
+            )
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,130 @@
+"""What the infusion and its levels did over days: escalation, plateau, clots on heparin.
+
+Clinical logic 3. The review's classic triad (R23, R24, R25).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+
+from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, unknown, yes
+from cds_service.assessment.case import Case
+from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
+from cds_service.assessment.exposure import first_exposure
+from cds_service.assessment.hit import THROMBOSES
+from cds_service.assessment.infusion import Infusion, Segment, differs
+from cds_service.chart.facts import Condition, Result
+
+
+def rises(case: Case, infusion: Infusion, since: datetime) -> tuple[tuple[Segment, Segment], ...]:
+    """Steps up of at least a tenth, as (before, after), in time order."""
+    return tuple(
+        (older, newer)
+        for older, newer in pairwise(infusion.segments)
+        if newer.start >= since
+        and older.rate
+        and newer.rate
+        and newer.rate > older.rate
+        and differs(case, older.rate, newer.rate)
+    )
+
+
+def escalating(case: Case, infusion: Infusion, weight: float | None) -> Verdict:
+    """Two rises in two days, after a day of heparin, at a rate worth the name (R23)."""
+    if not infusion.running.yes or infusion.since is None or infusion.rate is None:
+        return _not_running(infusion)
+    found = rises(case, infusion, case.ago("heparin.escalation_window"))
+    enough = len(found) >= case.protocol["heparin.escalation_rises"]
+    if not (enough and _long_and_high(case, infusion, weight)):
+        return NO
+    at = found[-1][1].start
+    return yes(Evidence("rate", infusion.rate, "U/h", at, infusion.source, "rises"))
+
+
+def _not_running(infusion: Infusion) -> Verdict:
+    if infusion.running.no:
+        return NO
+    return unknown(*(infusion.running.reasons or infusion.reasons))
+
+
+def _long_and_high(case: Case, infusion: Infusion, weight: float | None) -> bool:
+    if infusion.since is None or infusion.rate is None:
+        return False
+    if infusion.since > case.ago("heparin.escalation_running_for"):
+        return False
+    by_weight = per_kg_h(infusion.rate, weight)
+    daily = infusion.rate * HOURS_A_DAY > case.protocol["heparin.escalation_daily_dose"]
+    if by_weight is None:
+        return daily
+    heavy = by_weight > case.protocol["heparin.standard_rate"]
+    return heavy or (daily and by_weight >= case.protocol["heparin.escalation_rate"])
+
+
+def plateau(case: Case, infusion: Infusion, weight: float | None) -> Verdict:
+    """The aPTT stands still while the rate rises (R24)."""
+    if not infusion.running.yes or infusion.since is None:
+        return _not_running(infusion)
+    found = rises(case, infusion, case.ago("levels.trend"))
+    needed = int(case.protocol["heparin.escalation_rises"])
+    steps = found[-needed:]
+    if len(steps) < needed or not _long_and_high(case, infusion, weight):
+        return NO
+    first, last = steps[0][0].rate or 0.0, steps[-1][1].rate or 0.0
+    if (last - first) * 100 < case.protocol["heparin.plateau_rise"] * first:
+        return NO
+    return _stands_still(case, steps)
+
+
+def _stands_still(case: Case, steps: tuple[tuple[Segment, Segment], ...]) -> Verdict:
+    """The last aPTT before the first rise and after each one differ by less than a tenth."""
+    starts = [newer.start for _, newer in steps]
+    wait = case.protocol.span("heparin.plateau_draw_after")
+    windows = [(case.ago("levels.trend"), starts[0])]
+    windows += [(s + wait, e) for s, e in zip(starts, [*starts[1:], case.now], strict=True)]
+    drawn = [_last_aptt(case, since, until) for since, until in windows]
+    values = [r.value for r in drawn if r is not None and r.value is not None]
+    if len(values) < len(windows):
+        return unknown(Reason("aptt", "noTrend"))
+    spread = (max(values) - min(values)) * 100
+    if spread >= case.protocol["heparin.plateau_difference"] * min(values):
+        return NO
+    last = drawn[-1]
+    at = last.at if last else None
+    return yes(Evidence("aptt", values[-1], "s", at, last.source if last else "", "plateau"))
+
+
+def _last_aptt(case: Case, since: datetime, until: datetime) -> Result | None:
+    inside = (r for r in case.results("aptt") if r.at is not None and since <= r.at <= until)
+    return next(inside, None)
+
+
+def thrombosis_on_heparin(case: Case) -> Verdict:
+    """A clot that began a day or more into heparin and within the week (R25)."""
+    found = [c for c in case.chart.conditions if c.concept in THROMBOSES and c.active is not False]
+    first = first_exposure(case)
+    if not found or first is None:
+        if not case.answered("conditions"):
+            return unknown(Reason("conditions", case.state("conditions").value))
+        return NO
+    dated = [c for c in found if c.onset is not None]
+    clots = [c for c in dated if _on_heparin(case, c, first)]
+    if clots:
+        return yes(*(Evidence("thrombosis", 0.0, "", c.onset, c.source, "onset") for c in clots))
+    if any(_may_be_new(case, c) for c in found if c.onset is None):
+        return unknown(Reason("thrombosis", "noOnset"))
+    return NO
+
+
+def _on_heparin(case: Case, condition: Condition, first: datetime) -> bool:
+    onset = condition.onset
+    return (
+        onset is not None
+        and case.known_by_now(onset)
+        and onset >= first + case.protocol.span("thrombosis.after_start")
+        and onset >= case.ago("thrombosis.within")
+    )
+
+
+def _may_be_new(case: Case, condition: Condition) -> bool:
+    return condition.recorded is None or condition.recorded >= case.ago("thrombosis.within")

@@ -1,0 +1,1 @@
+"""STAGE 3: findings -> cards. Words and suggested resources; decides nothing medical."""

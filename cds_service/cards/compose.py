@@ -1,0 +1,185 @@
+"""STAGE 3: items -> cards. At most three, most urgent first, each with facts, rule and caveat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from cds_service.assessment.answers import Evidence, Reason
+from cds_service.assessment.findings import TOPICS, Findings
+from cds_service.assessment.items import Indicator, Item
+from cds_service.cards import figures
+from cds_service.cards.card import Card, Style
+from cds_service.cards.orders import For
+from cds_service.cards.suggestions import Writer, suggestions
+from cds_service.cards.wording import LONGEST_SUMMARY, Wording, escaped
+from cds_service.chart.concepts import Concepts
+from cds_service.chart.facts import Chart
+
+NEVER_DROPPED = "notAssessed"
+
+
+def compose(
+    findings: Findings, concepts: Concepts, wording: Wording, style: Style
+) -> tuple[Card, ...]:
+    """The cards of one call, most urgent first; what did not fit is a line in the last one."""
+    case = findings.measured.case
+    shown = [i for i in findings.items if case.protocol.topics.get(i.topic, "on") == "on"]
+    kept, dropped = cut(ordered(shown), int(case.protocol["cards.shown"]))
+    whom = For(case.asked.patient_id, case.asked.encounter, case.now)
+    writer = Writer(concepts, wording, style, whom)
+    offered: set[str] = set()
+    cards = []
+    for item in kept:
+        tests = tuple(t for t in item.tests if t not in offered)
+        offered.update(tests)
+        cards.append(_card(writer, findings, item, tests))
+    return _with_rest(findings, wording, cards, dropped)
+
+
+def ordered(items: list[Item]) -> list[Item]:
+    """Critical, then warning, then info; within that the order of the table."""
+    topics = list(TOPICS)
+    return sorted(items, key=lambda i: (i.indicator.rank, topics.index(i.topic)))
+
+
+def cut(items: list[Item], most: int) -> tuple[list[Item], list[Item]]:
+    """The first few and the rest; what could not be assessed is never among the rest."""
+    if len(items) <= most:
+        return items, []
+    told = [i for i in items if i.topic == NEVER_DROPPED]
+    others = [i for i in items if i.topic != NEVER_DROPPED]
+    room = most - len(told)
+    return ordered([*others[:room], *told]), others[room:]
+
+
+def _card(writer: Writer, findings: Findings, item: Item, tests: tuple[str, ...]) -> Card:
+    wording = writer.wording
+    return Card(
+        topic=item.topic,
+        summary=summary(findings, item, wording),
+        indicator=item.indicator.value,
+        detail=detail(findings, item, wording),
+        source=source(findings, item, wording),
+        suggestions=suggestions(writer, findings, item, tests),
+        selection_behavior=writer.style.selection_behavior,
+        override_reasons=_override_reasons(item, wording),
+    )
+
+
+def summary(findings: Findings, item: Item, wording: Wording) -> str:
+    """One sentence under 140 characters: the finding and the number."""
+    key = f"{item.topic}.{item.summary}" if item.summary else item.topic
+    values = figures.figures(findings, item, wording, markdown=False)
+    text = wording.summaries[key].format_map(values)
+    return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"
+
+
+def detail(findings: Findings, item: Item, wording: Wording) -> str:
+    """The facts as a small table, what follows, what is not known, the rule."""
+    values = figures.figures(findings, item, wording, markdown=True)
+    advice = " ".join(wording.notes[note].format_map(values) for note in item.notes)
+    parts = [
+        table(findings, item, wording),
+        advice,
+        _line(wording, "withheld", figures.reasons(wording, item.withheld)),
+        _line(wording, "open", figures.reasons(wording, _still_open(item))),
+        _skipped(findings.measured.case.chart, wording),
+        _rule(findings, item, wording),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _still_open(item: Item) -> tuple[Reason, ...]:
+    return tuple(r for r in dict.fromkeys(item.open) if r not in item.withheld)
+
+
+def _line(wording: Wording, key: str, text: str) -> str:
+    return wording.layout[key].format(reasons=text) if text else ""
+
+
+def table(findings: Findings, item: Item, wording: Wording) -> str:
+    """Fact, value with unit and how it was read, time."""
+    facts = tuple(dict.fromkeys(item.facts))
+    if not facts:
+        return ""
+    rows = [_row(findings, fact, wording) for fact in facts]
+    return "\n".join([wording.layout["table_head"], wording.layout["table_rule"], *rows])
+
+
+def _row(findings: Findings, fact: Evidence, wording: Wording) -> str:
+    case = findings.measured.case
+    return wording.layout["table_row"].format(
+        fact=wording.facts[fact.fact],
+        value=_value(findings, fact, wording),
+        time=figures.time(wording, fact.at, case.now),
+    )
+
+
+def _value(findings: Findings, fact: Evidence, wording: Wording) -> str:
+    text = figures.amount(wording, fact) if fact.unit else ""
+    if fact.fact == "dailyDose" and findings.measured.dose.per_kg_h is not None:
+        per_kg_h = findings.measured.dose.per_kg_h
+        text = wording.layout["per_kg"].format(value=text, per_kg_h=per_kg_h)
+    if not fact.how:
+        return text
+    how = wording.how[fact.how].format(hours=fact.hours or 0.0)
+    return wording.layout["remark"].format(value=text, how=how) if text else how
+
+
+def _skipped(chart: Chart, wording: Wording) -> str:
+    """Resources that were left out are named, never dropped in silence."""
+    counted = Counter(s.reason for s in chart.skipped if s.reason in wording.skips)
+    if not counted:
+        return ""
+    named = [f"{wording.skips[reason]} {count}" for reason, count in sorted(counted.items())]
+    return wording.layout["skipped"].format(
+        count=sum(counted.values()), reasons=wording.layout["and"].join(named)
+    )
+
+
+def _rule(findings: Findings, item: Item, wording: Wording) -> str:
+    protocol = findings.measured.case.protocol
+    if not item.limits:
+        return ""
+    limits = [wording.limits[key].format(value=protocol[key]) for key in item.limits]
+    return wording.layout["rule"].format(
+        limits=wording.layout["and"].join(limits), sources=protocol.source(*item.limits)
+    )
+
+
+def source(findings: Findings, item: Item, wording: Wording) -> dict[str, object]:
+    """Who says so: protocol, approver, review date, and the topic an override is kept by."""
+    protocol = findings.measured.case.protocol
+    label = wording.source["label"].format(protocol=protocol.name)
+    if protocol.source_note:
+        label = f"{label}: {protocol.source_note}"
+    if protocol.approver:
+        label = wording.source["approved"].format(
+            label=label, approver=protocol.approver, reviewed=protocol.reviewed.isoformat()
+        )
+    topic = {"system": wording.source["topic_system"], "code": item.topic}
+    return {"label": label, "url": wording.source["url"], "topic": topic}
+
+
+def _override_reasons(item: Item, wording: Wording) -> tuple[dict[str, str], ...]:
+    if item.indicator is Indicator.INFO:
+        return ()
+    system = wording.source["url"] + "/override-reasons"
+    return tuple(
+        {"code": code, "system": system, "display": display}
+        for code, display in wording.overrides.items()
+    )
+
+
+def _with_rest(
+    findings: Findings, wording: Wording, cards: list[Card], dropped: list[Item]
+) -> tuple[Card, ...]:
+    if not dropped or not cards:
+        return tuple(cards)
+    told = wording.layout["join"].join(
+        escaped(summary(findings, item, wording)) for item in dropped
+    )
+    line = wording.layout["more"].format(summaries=told)
+    last = replace(cards[-1], detail=f"{cards[-1].detail}\n\n{line}")
+    return (*cards[:-1], last)

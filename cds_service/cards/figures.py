@@ -1,0 +1,186 @@
+"""The figures that templates may name, from what was measured; text from outside is escaped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cds_service.assessment.answers import Evidence, Reason
+from cds_service.assessment.findings import Findings
+from cds_service.assessment.items import Item
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.switch import Start, argatroban, bivalirudin
+from cds_service.cards.wording import Wording, escaped, plain
+
+Figures = dict[str, object]
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+LONG_AGO = 3 * DAY
+
+
+def decimals(value: float, unit: str) -> str:
+    """A value as it is written in its unit: 38,400 U/d, 0.18 IU/mL, 55 %."""
+    if unit in ("[IU]/mL", "{OD}", "mg/kg/h", "ug/kg/min"):
+        return f"{value:.2f}"
+    if unit in ("U/kg/h", "mg/dL", "1", "g/dL") and value < TEN:
+        return f"{value:.1f}"
+    return f"{value:,.0f}" if value >= TEN or value == round(value) else f"{value:.1f}"
+
+
+TEN = 10
+
+
+def amount(wording: Wording, fact: Evidence) -> str:
+    """Value and unit of one fact."""
+    layout = wording.layout
+    text = layout["value"].format(
+        comparator=fact.comparator, value=exact(fact), unit=wording.unit(fact.unit)
+    )
+    return text.strip()
+
+
+def exact(fact: Evidence) -> str:
+    """A level just under a line must not be rounded onto it: 49.9 % stays 49.9 %."""
+    rounded = decimals(fact.value, fact.unit)
+    measured = fact.unit in ("%", "s", "[IU]/mL", "10*3/uL", "kg", "mL/min")
+    if measured and abs(float(rounded.replace(",", "")) - fact.value) > TINY * max(fact.value, 1):
+        return f"{fact.value:.3g}" if fact.value < TEN else f"{fact.value:,.1f}"
+    return rounded
+
+
+TINY = 1e-9
+
+
+def time(wording: Wording, at: datetime | None, now: datetime) -> str:
+    """When, and how long ago."""
+    if at is None:
+        return wording.layout["no_time"]
+    age = max(now - at, timedelta())
+    if age < HOUR:
+        ago = wording.layout["ago_minutes"].format(minutes=age / timedelta(minutes=1))
+    elif age <= LONG_AGO:
+        ago = wording.layout["ago_hours"].format(hours=age / HOUR)
+    else:
+        ago = wording.layout["ago_days"].format(days=age / DAY)
+    return wording.layout["time"].format(at=at, ago=ago)
+
+
+def reason(wording: Wording, item: Reason) -> str:
+    """One named reason: fact and why, with what the record said."""
+    fact = wording.facts.get(item.fact, item.fact)
+    why = wording.reasons.get(item.why, item.why)
+    key = "reason_detail" if item.detail else "reason"
+    return wording.layout[key].format(fact=fact, why=why, detail=escaped(item.detail))
+
+
+def reasons(wording: Wording, items: tuple[Reason, ...]) -> str:
+    """Several reasons, each once, joined."""
+    return wording.layout["join"].join(dict.fromkeys(reason(wording, r) for r in items))
+
+
+def start(wording: Wording, item: Start) -> str:
+    """A drug with its starting rate."""
+    return wording.layout["start"].format(
+        drug=wording.drug(item.drug), rate=f"{item.rate:g}", unit=wording.unit(item.unit)
+    )
+
+
+class Limits:
+    """Protocol numbers for templates: {p[section.key]:format}."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+
+    def __getitem__(self, key: str) -> float:
+        return self._protocol[key]
+
+
+def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool) -> Figures:
+    """Everything a template of this item may name."""
+    m, quote = findings.measured, escaped if markdown else plain
+    protocol = m.case.protocol
+    values: Figures = {"p": Limits(protocol)}
+    values |= _levels(m, wording) | _antithrombin(m, wording) | _starts(m)
+    values["dose_phrase"] = dose_phrase(m, wording)
+    values["aptt_high"] = f"{m.levels.aptt_high:g} {'s' if m.levels.aptt_high > TEN else 'x'}"
+    values["age"] = " ".join(amount(wording, f) for f in m.gates.under_age.facts)
+    values["risks"] = wording.layout["and"].join(wording.risks[r] for r in m.risk.names)
+    values["excess"] = protocol["antithrombin_dose.label_recovery"] ** 2
+    values["recheck"] = _span(wording, protocol, "antithrombin_dose.recheck")
+    values["maintenance"] = _maintenance(wording, protocol)
+    values["withheld"] = reasons(wording, item.withheld[:1])
+    values["open"] = reasons(wording, item.open[:2])
+    values["tests"] = tests(wording, item.tests)
+    platelets = [f for f in item.facts if f.fact == "platelets"]
+    values["platelets"] = amount(wording, platelets[0]) if platelets else ""
+    for key, value in item.values.items():
+        values[key] = quote(wording.drug(value)) if isinstance(value, str) else value
+    return values
+
+
+def tests(wording: Wording, concepts: tuple[str, ...]) -> str:
+    """Names of tests, joined."""
+    return wording.layout["and"].join(wording.tests[c] for c in concepts)
+
+
+def dose_phrase(m: Measured, wording: Wording) -> str:
+    """The daily dose in words: units, and by weight where it is known."""
+    if not m.dose.known.yes:
+        return wording.layout["dose_unknown"]
+    by_weight = ""
+    if m.dose.per_kg_h is not None:
+        by_weight = wording.layout["by_weight"].format(per_kg_h=m.dose.per_kg_h)
+    return wording.layout["dose_known"].format(daily=m.dose.units, by_weight=by_weight)
+
+
+def _levels(m: Measured, wording: Wording) -> Figures:
+    anti_xa, aptt = m.levels.anti_xa, m.levels.aptt
+    texts: Figures = {"anti_xa": "", "aptt": "", "level_phrase": wording.layout["level_unknown"]}
+    for key, level in (("aptt", aptt), ("anti_xa", anti_xa)):
+        if level.current.yes and level.evidence is not None:
+            texts[key] = amount(wording, level.evidence)
+            if level.usable.yes:
+                phrase = wording.layout[f"level_{key}"]
+                texts["level_phrase"] = phrase.format(value=texts[key])
+    return texts
+
+
+def _antithrombin(m: Measured, wording: Wording) -> Figures:
+    level, kg = m.antithrombin, m.weight.kg
+    if level.evidence is None:
+        return {"antithrombin": "", "antithrombin_value": 0.0, "weight": kg or 0.0}
+    multiplied = 0.0
+    if kg and level.level is not None:
+        gap = m.case.protocol["antithrombin_dose.target"] - level.level
+        multiplied = level.level + gap * m.case.protocol["antithrombin_dose.label_recovery"] ** 2
+    return {
+        "antithrombin": amount(wording, level.evidence),
+        "antithrombin_value": level.level or 0.0,
+        "multiplied_level": multiplied,
+        "weight": kg or 0.0,
+    }
+
+
+def _starts(m: Measured) -> Figures:
+    hepatic = not m.organs.hepatic.no
+    offered = (
+        argatroban(m.case, hepatic=hepatic, recommended=False),
+        bivalirudin(m.case, m.organs, recommended=False),
+    )
+    lowest = ", ".join(f"{s.drug} {s.rate:g} {s.unit}" for s in offered)
+    figures: Figures = {s.drug: f"{s.rate:g}" for s in offered}
+    return figures | {"lowest_starts": lowest}
+
+
+def _span(wording: Wording, protocol: Protocol, key: str) -> str:
+    low, high = protocol[f"{key}_from"], protocol[f"{key}_to"]
+    return wording.layout["span"].format(low=low, high=high)
+
+
+def _maintenance(wording: Wording, protocol: Protocol) -> str:
+    row = "antithrombin_dose.maintenance_"
+    low, high = protocol[row + "low"], protocol[row + "high"]
+    every, until = protocol[row + "from"], protocol[row + "to"]
+    key = "maintenance" if low == high and every == until else "maintenance_range"
+    return wording.layout[key].format(low=low, high=high, every=every, until=until)

@@ -1,0 +1,129 @@
+"""Choices as suggestions: the FHIR resources to create, update or delete, with their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.assessment.findings import Findings
+from cds_service.assessment.items import (
+    Action,
+    Choice,
+    DeleteDraft,
+    Item,
+    OrderTest,
+    StartDrug,
+    StopOrder,
+)
+from cds_service.cards import figures
+from cds_service.cards.card import CardAction, Style, Suggestion
+from cds_service.cards.orders import For, infusion_order, single_dose, stopped, test_order
+from cds_service.cards.wording import Wording, plain
+from cds_service.chart.concepts import Concepts
+from cds_service.chart.facts import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What turning a choice into a suggestion needs."""
+
+    concepts: Concepts
+    wording: Wording
+    style: Style
+    whom: For
+
+
+def suggestions(
+    writer: Writer, findings: Findings, item: Item, tests: tuple[str, ...]
+) -> tuple[Suggestion, ...]:
+    """The suggestions of one card, the tests that were not offered before as the last."""
+    choices = [*item.choices, *_test_choice(tests)]
+    if writer.style.single_action or writer.style.selection_behavior == "any":
+        return _one_by_one(writer, item, choices)
+    return tuple(
+        Suggestion(
+            _label(writer, choice),
+            tuple(action(writer, a) for a in choice.actions),
+            choice.recommended,
+        )
+        for choice in choices
+    )
+
+
+def _test_choice(tests: tuple[str, ...]) -> list[Choice]:
+    return [Choice("tests", tuple(OrderTest(t) for t in tests))] if tests else []
+
+
+def _one_by_one(writer: Writer, item: Item, choices: list[Choice]) -> tuple[Suggestion, ...]:
+    """One action a suggestion: never a start; stops and deletes only in HIT; else tests."""
+    kinds: tuple[type, ...] = (OrderTest,)
+    if item.topic == "hitSuspected":
+        kinds = (StopOrder, DeleteDraft)
+    actions = [a for choice in choices for a in choice.actions if isinstance(a, kinds)]
+    written = [action(writer, a) for a in _unique(actions)]
+    return tuple(Suggestion(w.description, (w,)) for w in written)
+
+
+def _unique(actions: list[Action]) -> list[Action]:
+    kept: list[Action] = []
+    for one in actions:
+        if one not in kept:
+            kept.append(one)
+    return kept
+
+
+def _label(writer: Writer, choice: Choice) -> str:
+    values: dict[str, object] = dict(choice.values)
+    for key, value in choice.values.items():
+        if isinstance(value, str):
+            values[key] = writer.wording.drug(writer.wording.unit(value))
+        elif key == "rate":
+            values[key] = f"{value:g}"
+    values["tests"] = figures.tests(
+        writer.wording, tuple(a.concept for a in choice.actions if isinstance(a, OrderTest))
+    )
+    return writer.wording.labels[choice.label].format(**values)
+
+
+def action(writer: Writer, one: Action) -> CardAction:
+    """One action with its resource and its words."""
+    match one:
+        case OrderTest(concept):
+            return _test(writer, concept)
+        case StartDrug():
+            return _start(writer, one)
+        case StopOrder(order):
+            return CardAction("update", _about(writer, "stop", order), stopped(order.resource))
+        case DeleteDraft(order):
+            return CardAction("delete", _about(writer, "delete", order), target=order.source)
+
+
+def _test(writer: Writer, concept: str) -> CardAction:
+    name = writer.wording.tests[concept]
+    loinc = writer.concepts.observations[concept].order_code
+    return CardAction(
+        "create",
+        writer.wording.actions["test"].format(test=name),
+        test_order(writer.whom, loinc, name),
+    )
+
+
+def _start(writer: Writer, start: StartDrug) -> CardAction:
+    rxnorm = next(c.code for c in writer.concepts.drugs[start.drug].codes if c.system == "rxnorm")
+    name = writer.wording.drug(start.drug)
+    if start.unit == "[IU]":
+        units = round(start.value)
+        text = writer.wording.actions["dose"].format(dose=units)
+        return CardAction("create", text, single_dose(writer.whom, rxnorm, name, units))
+    text = writer.wording.actions["drug"].format(
+        drug=name, rate=f"{start.value:g}", unit=writer.wording.unit(start.unit)
+    )
+    resource = infusion_order(writer.whom, rxnorm, name, start.value, start.unit)
+    return CardAction("create", text, resource)
+
+
+def _about(writer: Writer, key: str, order: Order) -> str:
+    return (
+        writer.wording.actions[key]
+        .format(drug=writer.wording.drug(order.drug.key), written=plain(order.dosage.written))
+        .strip()
+    )

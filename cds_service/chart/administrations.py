@@ -43,7 +43,7 @@ def read_administrations(
     skipped: list[Skipped] = []
     for resource in record.of("MedicationAdministration"):
         medicines = reading.pharmacy.medicines(resource)
-        if not medicines and reading.pharmacy.is_unresolved(resource):
+        if medicines is None:
             skipped.append(Skipped(source(resource), NO_MEDICATION))
         elif medicines and text(member(resource, "status")) not in _READ:
             skipped.append(Skipped(source(resource), STATUS, medicines[0].drug.key))

@@ -6,11 +6,12 @@ Says what is wrong and where; the shell that loads the table decides what follow
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 
 from cds_service.chart.concepts import DECIDING, Code, Concepts, DrugConcept, FindingConcept
 from cds_service.chart.facts import Route
 from cds_service.chart.units import AMOUNTS
-from cds_service.chart.vocabulary import folded
+from cds_service.chart.vocabulary import folded, spaced
 
 STATUSES = frozenset({"verified", "single-source", "deprecated", "unverified", "site"})
 
@@ -25,6 +26,7 @@ def faults_of(concepts: Concepts) -> Iterator[str]:
     yield from _query_faults(concepts)
     yield from _drug_faults(concepts)
     yield from _route_faults(concepts)
+    yield from _word_faults(concepts)
 
 
 def _code_faults(concepts: Concepts) -> Iterator[str]:
@@ -61,15 +63,19 @@ def _kinds(concepts: Concepts) -> Mapping[str, Places]:
 
 
 def _excepted(concepts: Concepts) -> Mapping[str, Places]:
-    kinds: dict[str, Mapping[str, DrugConcept | FindingConcept]] = {
+    return {
+        kind: [(key, code) for key, row in rows.items() for code in row.except_codes]
+        for kind, rows in _rows(concepts).items()
+    }
+
+
+def _rows(concepts: Concepts) -> Mapping[str, Mapping[str, DrugConcept | FindingConcept]]:
+    """The concepts that have words and exceptions, by kind."""
+    return {
         "drugs": {**concepts.drugs},
         "conditions": {**concepts.conditions},
         "allergies": {**concepts.allergies},
         "procedures": {**concepts.procedures},
-    }
-    return {
-        kind: [(key, code) for key, row in rows.items() for code in row.except_codes]
-        for kind, rows in kinds.items()
     }
 
 
@@ -135,3 +141,28 @@ def _route_faults(concepts: Concepts) -> Iterator[str]:
         for key in keys:
             if key not in ways:
                 yield f"{name}.{key}: no such route"
+
+
+def _word_faults(concepts: Concepts) -> Iterator[str]:
+    for where, phrases in _phrases(concepts).items():
+        for phrase in phrases:
+            if not spaced(phrase).strip():
+                yield f"{where}: {phrase!r} holds no word"
+
+
+def _phrases(concepts: Concepts) -> Mapping[str, tuple[str, ...]]:
+    rows: dict[str, DrugConcept | FindingConcept] = {}
+    for kind, of_kind in _rows(concepts).items():
+        rows |= {f"{kind}.{key}": row for key, row in of_kind.items()}
+    return {
+        **{f"{where}.words": row.words for where, row in rows.items()},
+        **{f"{where}.except_words": row.except_words for where, row in rows.items()},
+        **{f"route_words.{key}": words for key, words in concepts.route_words.items()},
+        **{
+            field.name: getattr(concepts, field.name)
+            for field in fields(concepts)
+            if field.name.endswith("_words") and field.name != "route_words"
+        },
+        "negations": concepts.negations,
+        "diluents": concepts.diluents,
+    }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 LONGEST_TEXT = 400  # longer texts are cut: they are names, units and labels, not documents
@@ -43,7 +42,7 @@ class Reference:
 def member(node: object, *path: str) -> object:
     """What stands at a path of keys, or None."""
     for key in path:
-        if not isinstance(node, Mapping):
+        if not isinstance(node, dict):
             return None
         node = node.get(key)
     return node
@@ -60,6 +59,8 @@ def text(node: object) -> str:
     """A string on one line and of bearable length; anything else is no text."""
     if not isinstance(node, str):
         return ""
+    if len(node) <= LONGEST_TEXT and node.isprintable() and "  " not in node:
+        return node.strip()
     return _BLANKS.sub(" ", node[: 2 * LONGEST_TEXT]).strip()[:LONGEST_TEXT]
 
 
@@ -91,9 +92,14 @@ def codings(concepts: object) -> tuple[Coding, ...]:
 
 def texts(concepts: object) -> tuple[str, ...]:
     """The texts and displays of one CodeableConcept or of a list of them."""
-    found = [text(member(concept, "text")) for concept in each(concepts)]
-    found += [coding.display for coding in codings(concepts)]
-    return tuple(dict.fromkeys(t for t in found if t))
+    return texts_with(concepts, codings(concepts))
+
+
+def texts_with(concepts: object, found: tuple[Coding, ...]) -> tuple[str, ...]:
+    """The same, where the codings have been read already."""
+    said = [text(member(concept, "text")) for concept in each(concepts)]
+    said += [coding.display for coding in found]
+    return tuple(dict.fromkeys(one for one in said if one))
 
 
 def label(concepts: object) -> str:

@@ -56,16 +56,16 @@ class Pharmacy:
         self._strengths = strengths
         self._medications = medications
 
-    def medicines(self, resource: Resource) -> tuple[Medicine, ...]:
-        """Our drugs in it: mostly one or none, several in a combination."""
+    def medicines(self, resource: Resource) -> tuple[Medicine, ...] | None:
+        """Our drugs in it: mostly one or none, several in a combination.
+
+        None where nothing is named at all, as by a reference that nothing answers.
+        """
         product, *ingredients = self._namings(resource)
+        if not any(naming.codings or naming.texts for naming in (product, *ingredients)):
+            return None
         found = self._keys(product, ingredients)
         return tuple(self._medicine(key, product, ingredients) for key in found)
-
-    def is_unresolved(self, resource: Resource) -> bool:
-        """Whether it names its medication only by a reference that nothing answers."""
-        product, *ingredients = self._namings(resource)
-        return not any(naming.codings or naming.texts for naming in (product, *ingredients))
 
     def _keys(self, product: Naming, ingredients: list[Naming]) -> tuple[str, ...]:
         drugs = self._vocabulary.drugs
@@ -143,20 +143,3 @@ def _naming(concepts: tuple[object, ...], medication: object, displays: Iterable
         tuple(dict.fromkeys((*written(every), *names))),
         label(every) or next(iter((*texts(every), *names)), ""),
     )
-
-
-def wanted_references(resources: Iterable[object], medications: Medications) -> tuple[str, ...]:
-    """Medications that are referred to, directly or as ingredients, and did not come along."""
-    nodes = (
-        points_at
-        for resource in resources
-        for points_at in (
-            member(resource, "medicationReference"),
-            *(member(one, "itemReference") for one in each(member(resource, "ingredient"))),
-        )
-    )
-    found = (reference(node) for node in nodes)
-    missing = {
-        one.source for one in found if one.type == "Medication" and one.id not in medications
-    }
-    return tuple(sorted(missing))

@@ -26,7 +26,7 @@ def read_orders(record: Record, reading: Reading) -> tuple[tuple[Order, ...], li
     skipped: list[Skipped] = []
     for resource in record.of("MedicationRequest"):
         medicines = reading.pharmacy.medicines(resource)
-        if not medicines and reading.pharmacy.is_unresolved(resource):
+        if medicines is None:
             skipped.append(Skipped(source(resource), NO_MEDICATION))
         elif medicines and _is_no_order(resource):
             skipped.append(Skipped(source(resource), STATUS, medicines[0].drug.key))
@@ -40,7 +40,7 @@ def read_drafts(record: Record, asked: Asked, reading: Reading) -> tuple[Order, 
     return tuple(
         _order(resource, medicine, reading, _is_selected(resource, asked))
         for resource in record.of("MedicationRequest")
-        for medicine in reading.pharmacy.medicines(resource)
+        for medicine in reading.pharmacy.medicines(resource) or ()
         if member(resource, "doNotPerform") is not True
     )
 

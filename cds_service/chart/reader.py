@@ -18,7 +18,7 @@ from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State,
 from cds_service.chart.giving import Giving
 from cds_service.chart.instants import read_birth_date, read_instant
 from cds_service.chart.json_reading import member, reference, text
-from cds_service.chart.medications import Medications, Pharmacy, wanted_references
+from cds_service.chart.medications import Medications, Pharmacy
 from cds_service.chart.observations import read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
@@ -73,14 +73,6 @@ def read_drafted(
         read_drafts(drafted, asked, reading),
         read_tests(drafted, reading.vocabulary, drafted=True),
     )
-
-
-def missing_medications(asked: Asked, answers: Mapping[str, Queried]) -> tuple[str, ...]:
-    """`Medication/id` of every medication that is referred to and did not come along."""
-    resources = [one for answer in answers.values() for one in answer.resources]
-    record = gather([*resources, *asked.drafts], asked.patient_id)
-    kinds = ("MedicationRequest", "MedicationAdministration", "Medication")
-    return wanted_references((one for kind in kinds for one in record.of(kind)), record.medications)
 
 
 def _reading(concepts: Concepts, medications: Medications) -> Reading:

@@ -56,7 +56,7 @@ def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = (
     skipped: list[Skipped] = []
     for node in nodes:
         kind = text(member(node, "resourceType"))
-        if not isinstance(node, Mapping) or not kind:
+        if not isinstance(node, dict) or not kind:
             skipped.append(Skipped("", MALFORMED))
         elif kind in _OURS:
             _keep_latest(latest, kind, node)
@@ -73,7 +73,7 @@ def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = (
 def _medications(nodes: Iterable[object]) -> Mapping[str, Resource]:
     latest: dict[tuple[str, str], Resource] = {}
     for node in nodes:
-        if isinstance(node, Mapping) and text(member(node, "resourceType")) == "Medication":
+        if isinstance(node, dict) and text(member(node, "resourceType")) == "Medication":
             _keep_latest(latest, "Medication", node)
     return {identity: medication for (_, identity), medication in latest.items()}
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from cds_service.chart.concepts import Code, Concepts
-from cds_service.chart.json_reading import Coding, codings, texts
+from cds_service.chart.json_reading import Coding, codings, texts_with
 
 _SEPARATORS = re.compile(r"[\W_]+")
 
@@ -58,9 +58,6 @@ class Words:
     def __init__(self, phrases: Iterable[str]) -> None:
         self._phrases = tuple(spaced(phrase) for phrase in phrases)
 
-    def __bool__(self) -> bool:
-        return bool(self._phrases)
-
     def within(self, spaced_text: str) -> bool:
         """Whether a text, already `spaced`, holds one of them."""
         return any(phrase in spaced_text for phrase in self._phrases)
@@ -82,6 +79,10 @@ class Matcher:
         self._words = {key: Words(row.words) for key, row in rows.items() if row.words}
         self._except = {key: Words(row.except_words) for key, row in rows.items()}
         self._negations = Words(negations)
+        self._begun: dict[str, set[str]] = {}  # by first word, so that most texts cost nothing
+        for key, row in rows.items():
+            for phrase in row.words:
+                self._begun.setdefault(spaced(phrase).split()[0], set()).add(key)
 
     def by_code(self, pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
         """The concepts the codes stand for, in the table's order."""
@@ -90,13 +91,14 @@ class Matcher:
     def by_words(self, pairs: Iterable[tuple[str, str]], written: Iterable[str]) -> tuple[str, ...]:
         """The concepts the texts name, unless an exception names them too."""
         whole = "|".join(spaced(one) for one in written)
-        if self._negations.within(whole):
+        candidates = {key for word in whole.split() for key in self._begun.get(word, ())}
+        if not candidates or self._negations.within(whole):
             return ()
         barred = self._barred.keys(pairs)
         return self._sorted(
             key
-            for key, words in self._words.items()
-            if words.within(whole) and key not in barred and not self._except[key].within(whole)
+            for key in candidates - barred
+            if self._words[key].within(whole) and not self._except[key].within(whole)
         )
 
     def _sorted(self, keys: Iterable[str]) -> tuple[str, ...]:
@@ -128,8 +130,9 @@ class Vocabulary:
 
 def written(concepts: object) -> tuple[str, ...]:
     """Texts, displays, and the codes too: local ones are often names ("Drug Push")."""
-    codes = (coding.code for coding in codings(concepts) if coding.code)
-    return tuple(dict.fromkeys((*texts(concepts), *codes)))
+    found = codings(concepts)
+    codes = (coding.code for coding in found if coding.code)
+    return tuple(dict.fromkeys((*texts_with(concepts, found), *codes)))
 
 
 def folded(code: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,9 @@ class FakeService:
     answers: dict[str, Any] = field(default_factory=dict)  # hook -> body, or (body, status)
     calls: list[dict[str, Any]] = field(default_factory=list)
     feedback: list[dict[str, Any]] = field(default_factory=list)
+    delays: dict[str, float] = field(default_factory=dict)  # hook -> seconds
+    feedback_status: int = 200
+    hooks: tuple[str, ...] = HOOKS
     url: str = ""
 
 
@@ -48,18 +52,22 @@ def create_fake(service: FakeService, fixtures: Path = FIXTURES) -> Flask:
     @app.get("/cds-services")
     def discovery() -> Response:
         shared = {"title": "Fake", "description": "Answers as told", "prefetch": PREFETCH}
-        return jsonify(services=[{"hook": hook, "id": f"fake-{hook}", **shared} for hook in HOOKS])
+        return jsonify(
+            services=[{"hook": hook, "id": f"fake-{hook}", **shared} for hook in service.hooks]
+        )
 
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> tuple[Any, int]:
         service.calls.append(request.get_json())
-        answer = service.answers.get(service_id.removeprefix("fake-"), {"cards": []})
+        hook = service_id.removeprefix("fake-")
+        time.sleep(service.delays.get(hook, 0))
+        answer = service.answers.get(hook, {"cards": []})
         return answer if isinstance(answer, tuple) else (answer, 200)
 
     @app.post("/cds-services/<service_id>/feedback")
-    def feedback(service_id: str) -> Response:
+    def feedback(service_id: str) -> tuple[Any, int]:
         service.feedback.extend(request.get_json()["feedback"])
-        return jsonify({})
+        return {}, service.feedback_status
 
     return app
 

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from flask import Flask
+from flask import Flask, request
 from flask_cors import CORS
 
 from cds_service.advice import Rulebook
 from cds_service.answering import Desk
+from cds_service.auth import make_gate
 from cds_service.chart.queries import query_urls
 from cds_service.clients import Caller, Client, anybody, load_clients
-from cds_service.errors import NotAuthenticated, NotStored
+from cds_service.errors import NotStored
 from cds_service.fhir_address import is_literal
 from cds_service.fhir_http import FhirHttp
 from cds_service.fhir_server import Limits
@@ -23,6 +24,7 @@ from cds_service.ledger import Ledger
 from cds_service.logs import log, set_up_logs
 from cds_service.plan import read_plan
 from cds_service.rulebook import load_rulebook
+from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings
 from cds_service.web import Authenticate, prepare, routes
 
@@ -56,7 +58,13 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
     app.url_map.strict_slashes = False
     prepare(app)
-    app.register_blueprint(routes(desk, _authenticate(settings), _ledger(settings)))
+    ledger = _ledger(settings)
+    authenticate = _authenticate(settings, clients, ledger, clock)
+    app.register_blueprint(routes(desk, authenticate, ledger))
+    if settings.demo:
+        from cds_service.demo import create_demo  # its pages are never loaded in production
+
+        app.register_blueprint(create_demo(settings))
     _allow_browsers(app, settings)
     return app
 
@@ -87,17 +95,24 @@ def _private_hosts(settings: Settings, clients: tuple[Client, ...]) -> frozenset
     return frozenset(settings.fhir_allow) | frozenset(literal) | loopback
 
 
-def _authenticate(settings: Settings) -> Authenticate:
-    """Open mode takes anybody; otherwise no caller is known yet, so none is let in."""
-    caller = anybody(settings.fhir_allow)
+def _authenticate(
+    settings: Settings,
+    clients: tuple[Client, ...],
+    ledger: Ledger,
+    clock: Callable[[], datetime],
+) -> Authenticate:
+    """Open mode takes anybody; otherwise every call has to prove who makes it."""
+    if settings.open:
+        caller = anybody(settings.fhir_allow)
+        return lambda: caller
+    gate = make_gate(clients, SeenTokens(ledger), clock)
 
-    def take_anybody() -> Caller:
-        return caller
+    def admit() -> Caller:
+        header = request.headers.get("Authorization", "")
+        # Tokens are made out to the public URL; behind a proxy we see another one.
+        return gate.admit(header, settings.public_url + request.path)
 
-    def refuse() -> Caller:
-        raise NotAuthenticated("tokens cannot be checked yet")
-
-    return take_anybody if settings.open else refuse
+    return admit
 
 
 def _ledger(settings: Settings) -> Ledger:

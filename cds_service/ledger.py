@@ -8,13 +8,26 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event, text
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    delete,
+    event,
+    insert,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cds_service.errors import NotStored
 
 metadata = MetaData()
+
+_probe = Table("probe", metadata, Column("id", Integer, primary_key=True))
 
 _BUSY_SECONDS = 5.0  # how long a writer waits for another one
 
@@ -24,6 +37,15 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        self._failing: set[str] = set()  # tables that did not take the last record
+
+    def failed(self, table: str) -> None:
+        """A record was not taken, though the call went on: `/readyz` turns red."""
+        self._failing.add(table)
+
+    def worked(self, table: str) -> None:
+        """A record was taken: all is well again."""
+        self._failing.discard(table)
 
     def create(self) -> None:
         """Create what is missing; several workers may do so at once."""
@@ -40,12 +62,16 @@ class Ledger:
             raise NotStored("the database cannot be set up") from error
 
     def ready(self) -> bool:
-        """Whether the database can be reached."""
+        """Whether the database can be reached and, after a record was lost, written to again."""
         try:
-            with self.engine.connect() as connection:
+            with self.engine.begin() as connection:
                 connection.execute(text("SELECT 1"))
+                if self._failing:
+                    connection.execute(delete(_probe))
+                    connection.execute(insert(_probe).values(id=1))
         except SQLAlchemyError:
             return False
+        self._failing.clear()
         return True
 
     def close(self) -> None:

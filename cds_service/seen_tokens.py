@@ -1,0 +1,69 @@
+"""Token ids that were used already: each may be used once until it expires.
+
+Kept in the database, so that all workers know them; if that fails for a moment, each worker
+still remembers its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from datetime import UTC, datetime, timedelta
+
+from cachetools import TTLCache
+from sqlalchemy import Column, DateTime, String, Table, delete, insert
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from cds_service.ledger import Ledger, metadata
+from cds_service.logs import log
+
+seen_tokens = Table(
+    "seen_token",
+    metadata,
+    Column("id", String(64), primary_key=True),  # hash of client and jti
+    Column("expires", DateTime(), nullable=False, index=True),  # UTC
+)
+
+_PURGE_EVERY = timedelta(minutes=10)
+_REMEMBERED = 100_000
+_REMEMBERED_SECONDS = 3900  # longer than any token we accept lives
+
+
+class SeenTokens:
+    """Tells a first use from a repeated one."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._own: TTLCache[str, bool] = TTLCache(_REMEMBERED, _REMEMBERED_SECONDS)
+        self._lock = threading.Lock()
+        self._purged: datetime | None = None
+
+    def is_new(self, client: str, jti: str, expires: datetime, now: datetime) -> bool:
+        """Record the use of a token; whether it was the first."""
+        token_id = hashlib.sha256(f"{client}\0{jti}".encode()).hexdigest()
+        with self._lock:
+            if token_id in self._own:
+                return False
+            self._own[token_id] = True
+        return self._is_new_to_all(token_id, _utc(expires), _utc(now))
+
+    def _is_new_to_all(self, token_id: str, expires: datetime, now: datetime) -> bool:
+        try:
+            with self._ledger.engine.begin() as connection:
+                if self._purged is None or now - self._purged > _PURGE_EVERY:
+                    connection.execute(delete(seen_tokens).where(seen_tokens.c.expires < now))
+                    self._purged = now
+                connection.execute(insert(seen_tokens).values(id=token_id, expires=expires))
+        except IntegrityError:
+            return False
+        except SQLAlchemyError as error:
+            self._ledger.failed(seen_tokens.name)
+            log().error("token id not stored", error=type(error).__name__)
+            return True
+        self._ledger.worked(seen_tokens.name)
+        return True
+
+
+def _utc(time: datetime) -> datetime:
+    """SQLite keeps no zone: all times in the database are UTC without one."""
+    return time.astimezone(UTC).replace(tzinfo=None)

@@ -110,7 +110,8 @@ def _ceiling_running(m: Measured) -> Verdict:
         return NO
     if m.infusion.rate is None:
         return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
-    fact = Evidence("rate", m.infusion.rate, "U/h", m.case.now, m.infusion.source)
+    since, source = m.infusion.last_change, m.infusion.source
+    fact = Evidence("rate", m.infusion.rate, "U/h", since, source, "running")
     return said(_past_ceiling(m, m.infusion.rate), fact)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 from cds_service.assessment.answers import Evidence, Reason
@@ -17,6 +16,7 @@ from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Chart
 
 NEVER_DROPPED = "notAssessed"
+NAMED_SKIPS = 3  # by name; the rest by number
 
 
 def compose(
@@ -117,7 +117,7 @@ def _row(findings: Findings, fact: Evidence, wording: Wording) -> str:
 
 
 def _value(findings: Findings, fact: Evidence, wording: Wording) -> str:
-    text = figures.amount(wording, fact) if fact.unit else ""
+    text = figures.amount(wording, fact) if fact.unit else escaped(fact.written)
     if fact.fact == "dailyDose" and findings.measured.dose.per_kg_h is not None:
         per_kg_h = findings.measured.dose.per_kg_h
         text = wording.layout["per_kg"].format(value=text, per_kg_h=per_kg_h)
@@ -129,12 +129,15 @@ def _value(findings: Findings, fact: Evidence, wording: Wording) -> str:
 
 def _skipped(chart: Chart, wording: Wording) -> str:
     """Resources that were left out are named, never dropped in silence."""
-    counted = Counter(s.reason for s in chart.skipped if s.reason in wording.skips)
-    if not counted:
+    odd = [s for s in chart.skipped if s.reason in wording.skips]
+    if not odd:
         return ""
-    named = [f"{wording.skips[reason]} {count}" for reason, count in sorted(counted.items())]
+    named = [
+        wording.layout["skip"].format(source=escaped(s.source), why=wording.skips[s.reason]).strip()
+        for s in odd[:NAMED_SKIPS]
+    ]
     return wording.layout["skipped"].format(
-        count=sum(counted.values()), reasons=wording.layout["and"].join(named)
+        count=len(odd), reasons=wording.layout["and"].join(named)
     )
 
 
@@ -144,7 +147,7 @@ def _rule(findings: Findings, item: Item, wording: Wording) -> str:
         return ""
     limits = [wording.limits[key].format(value=protocol[key]) for key in item.limits]
     return wording.layout["rule"].format(
-        limits=wording.layout["and"].join(limits), sources=protocol.source(*item.limits)
+        limits=wording.layout["and"].join(limits), sources=figures.sources(protocol, item)
     )
 
 

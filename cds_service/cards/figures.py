@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import Evidence, Reason
@@ -17,6 +18,7 @@ Figures = dict[str, object]
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 LONG_AGO = 3 * DAY
+LAST_YEAR = 300 * DAY
 
 
 def decimals(value: float, unit: str) -> str:
@@ -63,7 +65,8 @@ def time(wording: Wording, at: datetime | None, now: datetime) -> str:
         ago = wording.layout["ago_hours"].format(hours=age / HOUR)
     else:
         ago = wording.layout["ago_days"].format(days=age / DAY)
-    return wording.layout["time"].format(at=at, ago=ago)
+    layout = "time" if age < LAST_YEAR else "time_old"
+    return wording.layout[layout].format(at=at, ago=ago)
 
 
 def reason(wording: Wording, item: Reason) -> str:
@@ -109,14 +112,20 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values["excess"] = protocol["antithrombin_dose.label_recovery"] ** 2
     values["recheck"] = _span(wording, protocol, "antithrombin_dose.recheck")
     values["maintenance"] = _maintenance(wording, protocol)
-    values["withheld"] = reasons(wording, item.withheld[:1])
-    values["open"] = reasons(wording, item.open[:2])
+    values["withheld"] = reasons(wording, tuple(replace(r, detail="") for r in item.withheld[:1]))
+    values["open"] = reasons(wording, tuple(replace(r, detail="") for r in item.open[:2]))
     values["tests"] = tests(wording, item.tests)
     platelets = [f for f in item.facts if f.fact == "platelets"]
     values["platelets"] = amount(wording, platelets[0]) if platelets else ""
     for key, value in item.values.items():
         values[key] = quote(wording.drug(value)) if isinstance(value, str) else value
     return values
+
+
+def sources(protocol: Protocol, item: Item) -> str:
+    """The citations of an item's limits, each once, without what they say there."""
+    rows = (source for key in item.limits for source in protocol.rows[key].source.split("; "))
+    return "; ".join(dict.fromkeys(source.split(": ")[0] for source in rows))
 
 
 def tests(wording: Wording, concepts: tuple[str, ...]) -> str:

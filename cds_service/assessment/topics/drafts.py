@@ -201,11 +201,20 @@ def combination(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     return Item(
         topic="anticoagulantCombination",
         indicator=Indicator.CRITICAL,
+        facts=(order_fact(first), order_fact(second)),
         values={"first": first.drug.key, "second": second.drug.key},
         notes=("combination.rule", f"combination.{'drafted' if second.drafted else 'standing'}"),
         choices=_combination_choices(m, standing, second),
         limits=("prophylaxis.enoxaparin_daily",),
     )
+
+
+def order_fact(order: Order) -> Evidence:
+    """An order as a fact: the drug, what it says, since when."""
+    how = "drafted" if order.drafted else "standing"
+    written = f"{order.drug.key} {order.dosage.written}".strip()
+    at = None if order.drafted else order.authored
+    return Evidence("order", 0.0, "", at, order.source, how, written=written)
 
 
 def _standing(m: Measured) -> list[Order]:
@@ -247,21 +256,26 @@ def _combination_choices(m: Measured, standing: list[Order], second: Order) -> t
     return (Choice("heparin.stop", tuple(StopOrder(o) for o in heparins)),)
 
 
+def _heparin_orders(m: Measured) -> tuple[Order, ...]:
+    standing = [o for o in m.case.active_orders("heparin") if is_infusion(o)]
+    return (*standing, *(d.order for d in m.drafted))
+
+
 def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """A P2Y12 inhibitor with a heparin infusion, one of them just drafted [R69, R70]."""
     if m.case.asked.hook == "patient-view":
         return None
     drafted = m.case.drafted("p2y12")
     standing = m.case.active_orders("p2y12")
-    infusions = [o for o in m.case.active_orders("heparin") if is_infusion(o)]
-    running = m.infusion.running.yes or bool(infusions)
-    if not ((drafted and (running or m.drafted)) or (standing and m.drafted)):
+    running = m.infusion.running.yes or bool(_heparin_orders(m))
+    if not ((drafted and running) or (standing and m.drafted)):
         return None
     coronary = m.risk.coronary
     offer = drafted and not coronary
     return Item(
         topic="antiplateletWithHeparin",
         indicator=Indicator.INFO if coronary else Indicator.WARNING,
+        facts=tuple(order_fact(o) for o in (*drafted, *standing, *_heparin_orders(m))),
         values={"drug": (drafted or standing)[0].drug.key},
         notes=("antiplatelet.coronary" if coronary else "antiplatelet.rule",),
         choices=(Choice("draft.delete", tuple(DeleteDraft(o) for o in drafted)),) if offer else (),

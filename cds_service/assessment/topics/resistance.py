@@ -22,14 +22,27 @@ from cds_service.assessment.topics.advice import contributors, population_notes
 
 Due = dict[str, Item]
 
-DOSE_LIMITS = ("antithrombin_dose.recovery", "antithrombin_dose.target")
-LEVEL_LIMITS = ("levels.anti_xa_low", "heparin.high_daily_dose")
+GROUNDS = {
+    "high": "heparin.high_daily_dose",
+    "escalating": "heparin.escalation_rises",
+    "plateau": "heparin.plateau_difference",
+    "thrombosis_on_heparin": "thrombosis.after_start",
+    "requirement_raised": "heparin.very_high_daily_dose",
+}
 
 
 def situation(m: Measured) -> tuple[Evidence, ...]:
     """The facts every resistance card opens with: dose, level, antithrombin."""
     found = [m.dose.evidence, *levels_shown(m), m.antithrombin.evidence, m.antithrombin.antigen]
     return tuple(e for e in found if e is not None)
+
+
+def grounds(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+    """The limits that this patient crossed, for the card's rule."""
+    level = "anti_xa_low" if m.levels.anti_xa.steady.yes else "aptt_low"
+    crossed = [row for rule, row in GROUNDS.items() if verdicts[rule].yes]
+    below = verdicts["below_target"].yes or verdicts["masked"].yes
+    return (*([f"levels.{level}"] if below else []), *crossed)
 
 
 def levels_shown(m: Measured) -> tuple[Evidence, ...]:
@@ -39,6 +52,14 @@ def levels_shown(m: Measured) -> tuple[Evidence, ...]:
         for level in (m.levels.anti_xa, m.levels.aptt)
         if level.current.yes and level.evidence is not None
     )
+
+
+def running_fact(m: Measured) -> tuple[Evidence, ...]:
+    """The running rate since its last change."""
+    if m.infusion.rate is None:
+        return ()
+    since = m.infusion.last_change
+    return (Evidence("rate", m.infusion.rate, "U/h", since, m.infusion.source, "running"),)
 
 
 def clot_facts(verdicts: Verdicts) -> tuple[Evidence, ...]:
@@ -72,7 +93,7 @@ def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | No
         tests=_switch_tests(m, switch),
         withheld=tuple(dict.fromkeys((*withheld, *dose_against))),
         open=(*m.organs.renal.reasons, *m.organs.hepatic.reasons),
-        limits=("antithrombin.severe", *LEVEL_LIMITS),
+        limits=("antithrombin.severe", *grounds(m, verdicts)),
     )
 
 
@@ -167,7 +188,7 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         topic="heparinDoseCeiling",
         indicator=Indicator.CRITICAL if steep else Indicator.WARNING,
         summary="" if by_weight is not None else "noWeight",
-        facts=(*verdicts["ceiling"].facts, *levels_shown(m)),
+        facts=(*running_fact(m), *verdicts["ceiling"].facts, *levels_shown(m)),
         values={"rate": rate, "per_kg_h": by_weight or 0.0},
         notes=("ceiling.rule", "delivery.first", *contributors(m, verdicts)),
         tests=wanted(m.case, *tests),
@@ -195,7 +216,7 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         choices=_dose_choices(m, offered),
         tests=_dose_tests(m),
         withheld=against,
-        limits=("antithrombin.low", *DOSE_LIMITS, *LEVEL_LIMITS),
+        limits=("antithrombin.low", "antithrombin_dose.recovery", *grounds(m, verdicts)),
     )
 
 
@@ -232,7 +253,7 @@ def _dose_notes(m: Measured, dose: Dose | None) -> tuple[str, ...]:
         notes += [] if recommends_antithrombin(m) else ["antithrombin.notRecommended"]
     beside = m.case.protocol.allows("loading_dose_beside")
     notes += ["antithrombin.labelBeside"] if beside else []
-    if m.organs.renal.no and not m.gates.hit.unknown and not m.gates.heparin_allergy.yes:
+    if dose is not None and m.organs.renal.no:
         notes.append("antithrombin.lmwh")
     if m.case.drafted("antithrombin"):
         notes.append("antithrombin.drafted")
@@ -262,7 +283,7 @@ def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         tests=_resistance_tests(m, verdicts),
         withheld=start_withheld(m),
         open=m.antithrombin.known.reasons,
-        limits=("thrombosis.after_start", *LEVEL_LIMITS),
+        limits=grounds(m, verdicts),
     )
 
 
@@ -281,7 +302,7 @@ def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         notes=_resistance_notes(m, verdicts),
         tests=_resistance_tests(m, verdicts),
         open=(*m.antithrombin.known.reasons, *m.weight.known.reasons),
-        limits=("heparin.very_high_daily_dose", *LEVEL_LIMITS),
+        limits=grounds(m, verdicts),
     )
 
 

@@ -8,7 +8,7 @@ from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.rules import Verdicts, is_raise
-from cds_service.assessment.topics.resistance import levels_shown, situation
+from cds_service.assessment.topics.resistance import levels_shown, running_fact, situation
 from cds_service.assessment.trends import rises
 
 Due = dict[str, Item]
@@ -31,10 +31,7 @@ def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Item | None
 def drafted_and_running(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]:
     """The running rate beside the drafted one."""
     drafted = verdicts["drafted_raise"].facts if verdicts["drafted_raise"].yes else ()
-    if m.infusion.rate is None:
-        return drafted
-    running = Evidence("rate", m.infusion.rate, "U/h", m.infusion.last_change, m.infusion.source)
-    return (running, *drafted)
+    return (*running_fact(m), *drafted)
 
 
 def delete_raises(m: Measured) -> Choice:

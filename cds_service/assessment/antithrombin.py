@@ -5,7 +5,7 @@ Activity only; antigen is shown and never used. Clinical logic 2, 3 and 7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cds_service.assessment.answers import (
@@ -140,7 +140,9 @@ def compute_dose(case: Case, level: Antithrombin, weight: Weight) -> Dose | None
     """The dose, or None when the limits of section 7 forbid one."""
     if level.level is None or weight.kg is None:
         return None
-    measured = measured_recovery(case, weight.kg)
+    # A factor to multiply by is no recovery: a measured one would turn it upside down.
+    multiplies = case.protocol.chosen("dose_form") == "multiply"
+    measured = None if multiplies else measured_recovery(case, weight.kg)
     label = case.protocol["antithrombin_dose.recovery"]
     recovery = measured if measured is not None else label
     units = int(loading_units(case, level.level, weight.kg, recovery) + ROUND_HALF)
@@ -167,6 +169,15 @@ def forbidden(case: Case, dose: Dose, weight: Weight) -> Reason | None:
     if weight.kg and dose.units / weight.kg > case.protocol["antithrombin_dose.highest_per_kg"]:
         return Reason("antithrombinDose", "perKgTooHigh")
     return None
+
+
+def label_dose(case: Case, level: Antithrombin, dose: Dose, weight: Weight) -> int | None:
+    """The label's dose to show beside a protocol's own, if it keeps every limit itself."""
+    if level.level is None or weight.kg is None:
+        return None
+    reached = predicted_level(case, level.level, dose.label_units, weight.kg)
+    by_label = replace(dose, units=dose.label_units, predicted=reached)
+    return None if forbidden(case, by_label, weight) else dose.label_units
 
 
 def _remarks(case: Case, units: int) -> tuple[str, ...]:

@@ -43,8 +43,9 @@ class Rule:
 
 def high(m: Measured, _: Verdicts) -> Verdict:
     """More than 35,000 U/day and high for the weight, or high by weight alone [R8, R9]."""
-    by_weight = m.dose.per_kg_h
-    strong = by_weight is not None and by_weight >= m.case.protocol["heparin.high_rate"]
+    by_weight, weighed = m.dose.per_kg_h, m.case.protocol.allows("weight_condition")
+    high_rate = m.case.protocol["heparin.high_rate"]
+    strong = weighed and by_weight is not None and by_weight >= high_rate
     return _dose_over(m, "heparin.high_daily_dose", strong=strong)
 
 
@@ -139,7 +140,9 @@ def _ceiling_first(m: Measured) -> Verdict:
 
 def _steep(m: Measured, rate: float) -> bool:
     by_weight = per_kg_h(rate, m.weight.kg)
-    return by_weight is None or by_weight >= m.case.protocol["heparin.first_order_rate"]
+    if by_weight is None or not m.case.protocol.allows("weight_condition"):
+        return True
+    return by_weight >= m.case.protocol["heparin.first_order_rate"]
 
 
 def below_target(m: Measured, _: Verdicts) -> Verdict:

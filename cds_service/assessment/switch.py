@@ -72,11 +72,14 @@ def _apart(case: Case, organs: Organs) -> tuple[Start, ...] | None:
 
 
 def _any_dysfunction(case: Case, organs: Organs) -> tuple[Start, ...] | None:
-    """The review as written: any organ dysfunction means argatroban (R61, R62)."""
-    if organs.renal.yes or organs.hepatic.yes:
-        return (argatroban(case, hepatic=organs.hepatic.yes, recommended=True),)
+    """The review as written: any organ dysfunction means argatroban (R61, R62).
+
+    Its rate depends on the liver, so an unknown organ still offers none.
+    """
     if organs.renal.unknown or organs.hepatic.unknown:
         return None
+    if organs.renal.yes or organs.hepatic.yes:
+        return (argatroban(case, hepatic=organs.hepatic.yes, recommended=True),)
     return (bivalirudin(case, organs, recommended=True),)
 
 

@@ -55,7 +55,7 @@ def _long_and_high(case: Case, infusion: Infusion, weight: float | None) -> bool
         return False
     by_weight = per_kg_h(infusion.rate, weight)
     daily = infusion.rate * HOURS_A_DAY > case.protocol["heparin.escalation_daily_dose"]
-    if by_weight is None:
+    if by_weight is None or not case.protocol.allows("weight_condition"):
         return daily
     heavy = by_weight > case.protocol["heparin.standard_rate"]
     return heavy or (daily and by_weight >= case.protocol["heparin.escalation_rate"])

@@ -16,6 +16,7 @@ from cds_service.assessment.items import Action, Choice, Indicator, Item, StartD
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Switch, choose_switch
+from cds_service.assessment.topics.resistance import start_note
 
 Due = dict[str, Item]
 
@@ -96,7 +97,7 @@ def _notes(m: Measured, switch: Switch) -> tuple[str, ...]:
     notes = ["hit.noHeparin"]
     if switch.none_because:
         notes.append(f"switch.none.{switch.none_because}")
-    notes += [f"start.{s.drug}" for s in switch.starts]
+    notes += [start_note(m.case, s) for s in switch.starts]
     notes.append("hit.noWarfarin")
     return tuple(notes)
 

@@ -10,7 +10,8 @@ from cds_service.assessment.allowed import (
     wanted,
 )
 from cds_service.assessment.answers import Evidence, Reason
-from cds_service.assessment.antithrombin import Dose
+from cds_service.assessment.antithrombin import Dose, label_dose
+from cds_service.assessment.case import Case
 from cds_service.assessment.dose import per_kg_h
 from cds_service.assessment.items import Choice, Indicator, Item, StartDrug
 from cds_service.assessment.levels import Level
@@ -38,9 +39,9 @@ def situation(m: Measured) -> tuple[Evidence, ...]:
 
 
 def grounds(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
-    """The limits that this patient crossed, for the card's rule."""
+    """The limits that this patient crossed, the leading one of the dose, for the card's rule."""
     level = "anti_xa_low" if m.levels.anti_xa.steady.yes else "aptt_low"
-    crossed = [row for rule, row in GROUNDS.items() if verdicts[rule].yes]
+    crossed = [row for rule, row in GROUNDS.items() if verdicts[rule].yes][:1]
     below = verdicts["below_target"].yes or verdicts["masked"].yes
     return (*([f"levels.{level}"] if below else []), *crossed)
 
@@ -87,7 +88,7 @@ def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | No
         topic="anticoagulantSwitch",
         indicator=Indicator.CRITICAL,
         facts=(*situation(m), *clot_facts(verdicts)),
-        values=_dose_values(dose, dose_against) | {"crcl": m.organs.crcl or 0.0},
+        values=_dose_values(m, dose, dose_against) | {"crcl": m.organs.crcl or 0.0},
         notes=_switch_notes(m, switch, dose if supplement else None),
         choices=(*_switch_choices(m, switch), *supplement),
         tests=_switch_tests(m, switch),
@@ -141,15 +142,22 @@ def _switch_notes(m: Measured, switch: Switch, dose: Dose | None) -> tuple[str, 
     notes = []
     if switch.none_because:
         notes.append(f"switch.none.{switch.none_because}")
-    notes += [_start_note(start) for start in switch.starts]
+    notes += [start_note(m.case, start) for start in switch.starts]
     notes += [f"switch.against.{reason}" for reason in switch.not_recommended_because]
     if dose is not None:
-        notes.append("antithrombin.also")
+        notes += [f"antithrombin.also{form(m)}", *_beside_notes(m, dose)]
     return (*notes, "switch.sampleFirst", *population_notes(m))
 
 
-def _start_note(start: Start) -> str:
-    return f"start.{start.drug}"
+def start_note(case: Case, start: Start) -> str:
+    """The words of a start; argatroban at the label's own rate needs others."""
+    at_label = start.drug == "argatroban" and start.rate >= case.protocol["switch.argatroban_label"]
+    return "start.argatrobanLabel" if at_label else f"start.{start.drug}"
+
+
+def form(m: Measured) -> str:
+    """The ending of a note that tells the dose: a protocol may multiply."""
+    return "Multiplied" if m.case.protocol.chosen("dose_form") == "multiply" else ""
 
 
 def _switch_tests(m: Measured, switch: Switch) -> tuple[str, ...]:
@@ -164,15 +172,30 @@ def _switch_tests(m: Measured, switch: Switch) -> tuple[str, ...]:
     return wanted(m.case, *tests)
 
 
-def _dose_values(dose: Dose | None, against: tuple[Reason, ...]) -> dict[str, str | float]:
-    if dose is None or against:
+def _dose_values(
+    m: Measured, dose: Dose | None, against: tuple[Reason, ...]
+) -> dict[str, str | float]:
+    """A dose that is withheld leaves only the label's, where a protocol shows that."""
+    if dose is None:
         return {}
-    return {
-        "dose": float(dose.units),
-        "predicted": dose.predicted,
-        "recovery": dose.recovery,
-        "label_dose": float(dose.label_units),
-    }
+    beside = label_beside(m, dose)
+    shown: dict[str, str | float] = {} if beside is None else {"label_dose": float(beside)}
+    if against:
+        return shown
+    own = {"dose": float(dose.units), "predicted": dose.predicted, "recovery": dose.recovery}
+    return shown | own
+
+
+def label_beside(m: Measured, dose: Dose) -> int | None:
+    """The label's dose, if the protocol shows it beside its own and it keeps the limits."""
+    if not m.case.protocol.allows("loading_dose_beside"):
+        return None
+    return label_dose(m.case, m.antithrombin, dose, m.weight)
+
+
+def _beside_notes(m: Measured, dose: Dose | None) -> list[str]:
+    shown = dose is not None and label_beside(m, dose) is not None
+    return ["antithrombin.labelBeside"] if shown else []
 
 
 def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
@@ -211,8 +234,8 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         indicator=Indicator.WARNING,
         summary="" if offered else "withheld",
         facts=(*situation(m), *_weight_fact(m), *clot_facts(verdicts)),
-        values=_dose_values(dose, against) | _withheld_values(m, dose, against),
-        notes=_dose_notes(m, offered),
+        values=_dose_values(m, dose, against),
+        notes=_dose_notes(m, offered, dose),
         choices=_dose_choices(m, offered),
         tests=_dose_tests(m),
         withheld=against,
@@ -222,14 +245,6 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
 
 def _weight_fact(m: Measured) -> tuple[Evidence, ...]:
     return (m.weight.evidence,) if m.weight.evidence else ()
-
-
-def _withheld_values(
-    m: Measured, dose: Dose | None, against: tuple[Reason, ...]
-) -> dict[str, str | float]:
-    """A protocol that multiplies shows the label's dose where its own is withheld."""
-    beside = m.case.protocol.allows("loading_dose_beside") and dose is not None and bool(against)
-    return {"label_dose": float(dose.label_units)} if beside and dose else {}
 
 
 def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
@@ -243,16 +258,16 @@ def recommends_antithrombin(m: Measured) -> bool:
     return not (m.risk.sepsis or m.risk.dic or m.risk.cirrhosis or m.risk.soon_after_surgery)
 
 
-def _dose_notes(m: Measured, dose: Dose | None) -> tuple[str, ...]:
+def _dose_notes(m: Measured, dose: Dose | None, computed: Dose | None) -> tuple[str, ...]:
     notes: list[str] = []
     if dose is not None:
-        notes += ["antithrombin.formula", "antithrombin.multiplied"]
+        notes.append(f"antithrombin.formula{form(m)}")
+        notes += [] if form(m) else ["antithrombin.multiplied"]
         notes += [f"antithrombin.{remark}" for remark in dose.remarks]
         notes += ["antithrombin.measuredRecovery"] if dose.measured_recovery else []
         notes += ["antithrombin.follow", "antithrombin.evidence"]
         notes += [] if recommends_antithrombin(m) else ["antithrombin.notRecommended"]
-    beside = m.case.protocol.allows("loading_dose_beside")
-    notes += ["antithrombin.labelBeside"] if beside else []
+    notes += _beside_notes(m, computed)
     if dose is not None and m.organs.renal.no:
         notes.append("antithrombin.lmwh")
     if m.case.drafted("antithrombin"):

@@ -1,0 +1,51 @@
+"""What every test may rely on: no network but the machine's own, and real data where there is some.
+
+Real data is not part of the project. Point CDS_TEST_DATA at a folder that holds
+`mimic-iv-demo-fhir/`, `hl7-r4-examples/` and `sandbox-requests/`, or put such a folder, named
+`data`, into one beside the repository; tests that need it are skipped otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+MARK = "mimic-iv-demo-fhir"
+
+
+class NetworkForbidden(AssertionError):
+    """A test tried to leave the machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def only_loopback() -> Iterator[None]:
+    """Refuse every connection that leaves the machine, whoever opens it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if isinstance(host, str) and host not in ("", "localhost", "::1"):
+            if not host.startswith("127."):
+                raise NetworkForbidden(f"a test opened a connection to {host}")
+        connect(self, address)  # type: ignore[arg-type]  # whatever the caller gave
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data."""
+    named = os.environ.get("CDS_TEST_DATA")
+    beside = sorted(REPOSITORY.parent.glob(f"*/data/{MARK}"))
+    folder = Path(named) if named else next((found.parent for found in beside), None)
+    if folder is None or not (folder / MARK).is_dir():
+        pytest.skip(f"no real data: CDS_TEST_DATA names no folder with {MARK}/ in it")
+    return folder

@@ -53,7 +53,7 @@ def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDos
 
 def _larger(case: Case, infusion: Infusion) -> Evidence | None:
     options = [e for e in (_documented(case, infusion), _held(case, infusion)) if e is not None]
-    return max(options, key=lambda e: e.value, default=None)
+    return max(options, key=lambda e: round(e.value), default=None)  # a tie is the documented
 
 
 def _documented(case: Case, infusion: Infusion) -> Evidence | None:

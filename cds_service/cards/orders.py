@@ -28,9 +28,10 @@ class For:
     encounter: str
     now: datetime
 
-    def common(self) -> dict[str, Any]:
+    def common(self, kind: str) -> dict[str, Any]:
         """The elements that every draft shares."""
         body: dict[str, Any] = {
+            "resourceType": kind,
             "status": "draft",
             "intent": "order",
             "subject": {"reference": f"Patient/{self.patient}"},
@@ -43,7 +44,7 @@ class For:
 
 def test_order(whom: For, loinc: str, text: str) -> dict[str, Any]:
     """A draft ServiceRequest for one laboratory test."""
-    body = whom.common() | {
+    body = whom.common("ServiceRequest") | {
         "code": {"coding": [{"system": LOINC, "code": loinc, "display": text}], "text": text}
     }
     return _checked(ServiceRequest, body)
@@ -70,7 +71,7 @@ def _drug_order(
         "route": {"coding": [INTRAVENOUS]},
         "doseAndRate": [dict(amount)],
     }
-    body = whom.common() | {
+    body = whom.common("MedicationRequest") | {
         "medicationCodeableConcept": {"coding": [coding], "text": drug},
         "dosageInstruction": [dosage],
     }

@@ -85,6 +85,8 @@ def _overdose(
     notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
     if units is not None and _is_error(m, units):
         notes.append("overdose.multiplied")
+    if replacement is not None:
+        notes.append("overdose.replacement")
     return Item(
         topic="antithrombinOverdose",
         indicator=_overdose_indicator(m, per_kg, predicted),
@@ -94,6 +96,8 @@ def _overdose(
             "drafted": order.dosage.written,
             "predicted": predicted or 0.0,
             "per_kg": per_kg or 0.0,
+            "dose": float(replacement.units) if replacement else 0.0,
+            "dose_predicted": replacement.predicted if replacement else 0.0,
         },
         notes=tuple(notes),
         choices=(_correction(order, replacement),),

@@ -4,6 +4,7 @@ It speaks to the service over HTTP only, from the browser, as any EHR would; of 
 knows the settings and nothing else. Served with `CDS_DEMO=1`, never in production.
 
     fixtures.py     patients from `fhir_fixtures/`, moved to the present
+    history.py      a patient as known some hours ago
     search.py       FHIR searches over them, pure
     fhir.py         the read-only FHIR endpoint, /demo/fhir
     tracks.py       which measurements are shown: tracks.toml, and the readings that belong

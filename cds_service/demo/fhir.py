@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from cds_service.demo.search import SORT_ELEMENTS, Page, Resource, SearchRefusedError, search
 
@@ -18,41 +19,72 @@ MEDIA_TYPE = "application/fhir+json"
 SEARCH_TYPES = {"patient": "reference", "subject": "reference"}
 
 
-def create_fhir(everything: Callable[[], Sequence[Resource]], public_url: str) -> Blueprint:
-    """The endpoint; `everything` gives all resources as they are at this moment."""
-    fhir = Blueprint("demo_fhir", __name__, url_prefix="/demo/fhir")
+PRESENT = "/demo/fhir"
+EARLIER = "/demo/earlier/<int:hours>/fhir"  # the same patients as they were hours ago
 
-    def base() -> str:
-        return (public_url or request.url_root).rstrip("/") + "/demo/fhir"
 
-    @fhir.get("/metadata")
-    def metadata() -> Response:
-        return answer(_capabilities(base()))
+ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
-    @fhir.get("/<kind>/<id_>")
-    def read(kind: str, id_: str) -> Response:
-        for entry in everything():
+
+def create_fhir(
+    name: str, prefix: str, everything: Callable[[int], Sequence[Resource]], public_url: str
+) -> Blueprint:
+    """The endpoint; `everything` gives all resources as they were so many hours ago."""
+    endpoint = Endpoint(prefix, everything, public_url)
+    fhir = Blueprint(name, __name__, url_prefix=prefix)
+    fhir.url_value_preprocessor(_keep_hours_ago)
+    fhir.add_url_rule("/metadata", "metadata", endpoint.metadata)
+    fhir.add_url_rule("/<kind>/<id_>", "read", endpoint.read)
+    fhir.add_url_rule("/<kind>", "search", endpoint.search)
+    fhir.add_url_rule("/", "root", not_served, methods=ANY_METHOD, defaults={"_rest": ""})
+    fhir.add_url_rule("/<path:_rest>", "rest", not_served, methods=ANY_METHOD)
+    return fhir
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is served, and where."""
+
+    prefix: str
+    everything: Callable[[int], Sequence[Resource]]
+    public_url: str
+
+    @property
+    def base(self) -> str:
+        """The address of the endpoint as its callers see it."""
+        path = self.prefix.replace("<int:hours>", str(g.hours_ago))
+        return (self.public_url or request.url_root).rstrip("/") + path
+
+    def metadata(self) -> Response:
+        """https://hl7.org/fhir/R4/http.html#capabilities"""
+        return answer(_capabilities(self.base))
+
+    def read(self, kind: str, id_: str) -> Response:
+        """https://hl7.org/fhir/R4/http.html#read"""
+        for entry in self.everything(g.hours_ago):
             if (entry["resourceType"], entry["id"]) == (kind, id_):
                 return answer(entry)
         return outcome(404, "not-found", f"There is no {kind} with this id.")
 
-    @fhir.get("/<kind>")
-    def search_type(kind: str) -> Response:
+    def search(self, kind: str) -> Response:
+        """https://hl7.org/fhir/R4/http.html#search"""
         asked = tuple(request.args.items(multi=True))
         try:
-            page = search(everything(), kind, asked)
+            page = search(self.everything(g.hours_ago), kind, asked)
         except SearchRefusedError as refusal:
             return outcome(400, "not-supported", f"The search was refused: {refusal}.")
-        return answer(searchset(page, f"{base()}/{kind}", asked, base()))
+        return answer(searchset(page, f"{self.base}/{kind}", asked, self.base))
 
-    @fhir.route("/", defaults={"_rest": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    @fhir.route("/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def not_served(_rest: str) -> Response:
-        if request.method == "GET":
-            return outcome(404, "not-found", "Served here: metadata, Type/id and Type?search.")
-        return outcome(405, "not-supported", "This endpoint is read only.")
 
-    return fhir
+def not_served(_rest: str) -> Response:
+    """Everything else: other interactions are not there, and nothing is ever written."""
+    if request.method == "GET":
+        return outcome(404, "not-found", "Served here: metadata, Type/id and Type?search.")
+    return outcome(405, "not-supported", "This endpoint is read only.")
+
+
+def _keep_hours_ago(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    g.hours_ago = values.pop("hours", 0) if values else 0
 
 
 def searchset(page: Page, url: str, asked: Sequence[tuple[str, str]], base: str) -> Resource:

@@ -6,7 +6,8 @@ HTTP, as an EHR would. Nothing is stored; drafts live in the page until it is le
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,18 +15,21 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 
-from cds_service.demo.fhir import create_fhir
+from cds_service.demo.fhir import EARLIER, PRESENT, create_fhir
 from cds_service.demo.fixtures import Case, Resource, load_cases, shifted
+from cds_service.demo.history import earlier
 from cds_service.demo.markdown import to_html
 from cds_service.demo.readings import banner, charted_orders, full_name, table_rows
 from cds_service.demo.timeline import draw
-from cds_service.demo.tracks import load_tracks
+from cds_service.demo.tracks import Tracks, load_tracks
 
 if TYPE_CHECKING:
     from cds_service.settings import Settings
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fhir_fixtures"
 LONGEST_MARKDOWN = 50_000
+EXPLAIN = "/explain"
+CACHED = 16  # moments kept: the present, and those of one look back
 WIDTHS = {"wide": 860, "narrow": 350}  # two drawings of one timeline; the style sheet shows one
 
 # https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
@@ -48,64 +52,89 @@ def create_demo(
     settings: Settings, fixtures: Path = FIXTURES, now: Callable[[], datetime] = clock
 ) -> Blueprint:
     """The demonstration EHR at `/` and its FHIR endpoint at `/demo/fhir`."""
-    cases = load_cases(fixtures)
-    by_name = {case.name: case for case in cases}
-    tracks = load_tracks()
-
-    @lru_cache(maxsize=2)
-    def present(moment: datetime) -> dict[str, Case]:
-        return {name: shifted(case, moment) for name, case in by_name.items()}
-
-    def everything() -> list[Resource]:
-        return [entry for case in present(now()).values() for entry in case.resources]
-
-    def chosen(name: str) -> Case:
-        return present(now()).get(name) or abort(404)
-
+    ward = Ward(load_cases(fixtures), now)
+    pages = Pages(ward, load_tracks())
     demo = Blueprint(
-        "demo", __name__, template_folder="templates", static_folder="static",
+        "demo",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
         static_url_path="/demo/static",
-    )  # fmt: skip
-    demo.register_blueprint(create_fhir(everything, settings.public_url))
-
-    @demo.get("/")
-    def patients() -> str:
-        shown = list(present(now()).values())
-        return render_template("demo/patients.html", cases=shown, full_name=full_name)
-
-    @demo.get("/demo/patients/<name>")
-    def chart(name: str) -> str:
-        case = chosen(name)
-        drawings = {size: draw(case, tracks, width) for size, width in WIDTHS.items()}
-        return render_template(
-            "demo/chart.html",
-            case=case,
-            story=to_html(case.story),
-            banner=banner(case, tracks),
-            orders=charted_orders(case),
-            drawings=drawings,
-            rows=table_rows(case, tracks),
-            neighbours=_neighbours(list(by_name), name),
-            explain="/explain" if _is_served("/explain") else "",
-        )
-
-    @demo.get("/demo/patients/<name>/call")
-    def call(name: str) -> Response:
-        """What the page needs to call the service: the hook, its context, the running order."""
-        case = chosen(name)
-        weight = banner(case, tracks).weight_kg
-        running = next((order.reference for order in charted_orders(case) if order.heparin), None)
-        return jsonify(hook=case.hook, request=case.request, weight=weight, runningHeparin=running)
-
-    @demo.post("/demo/markdown")
-    def markdown() -> Response:
-        text = request.get_data(cache=False, as_text=True)
-        if len(text) > LONGEST_MARKDOWN:
-            abort(413)
-        return Response(to_html(text), mimetype="text/html")
-
+    )
+    for name, prefix in (("fhir", PRESENT), ("earlier", EARLIER)):
+        demo.register_blueprint(create_fhir(name, prefix, ward.everything, settings.public_url))
+    demo.add_url_rule("/", "patients", pages.patients)
+    demo.add_url_rule("/demo/patients/<name>", "chart", pages.chart)
+    demo.add_url_rule("/demo/patients/<name>/call", "call", pages.call)
+    demo.add_url_rule("/demo/markdown", "markdown", markdown, methods=["POST"])
     demo.after_request(_secured)
     return demo
+
+
+class Ward:
+    """The patients, always at present, with what was worked out for the last few moments."""
+
+    def __init__(self, cases: Sequence[Case], now: Callable[[], datetime]) -> None:
+        self._cases = {case.name: case for case in cases}
+        self._now = now
+        self._at = lru_cache(maxsize=CACHED)(self._moved)
+
+    def patients(self, hours_ago: int = 0) -> Mapping[str, Case]:
+        """Every case by name, as it was so many hours ago, with that moment as the present."""
+        return self._at(self._now(), hours_ago)
+
+    def everything(self, hours_ago: int) -> list[Resource]:
+        """The resources of all patients."""
+        return [one for case in self.patients(hours_ago).values() for one in case.resources]
+
+    def _moved(self, moment: datetime, hours_ago: int) -> Mapping[str, Case]:
+        cases = self._cases.items()
+        return {name: shifted(earlier(case, hours_ago), moment) for name, case in cases}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the browser is given."""
+
+    ward: Ward
+    tracks: Tracks
+
+    def patients(self) -> str:
+        """The list to choose from."""
+        cases = list(self.ward.patients().values())
+        return render_template("demo/patients.html", cases=cases, full_name=full_name)
+
+    def chart(self, name: str) -> str:
+        """One patient."""
+        case = self._chosen(name)
+        drawings = {size: draw(case, self.tracks, width) for size, width in WIDTHS.items()}
+        return render_template(
+            "demo/chart.html",
+            story=to_html(case.story),
+            banner=banner(case, self.tracks),
+            orders=charted_orders(case),
+            drawings=drawings,
+            rows=table_rows(case, self.tracks),
+            neighbours=_neighbours(list(self.ward.patients()), name),
+            explain=EXPLAIN if _is_served(EXPLAIN) else "",
+        )
+
+    def call(self, name: str) -> Response:
+        """What the page needs to call the service: the hook, its context, the running order."""
+        case = self._chosen(name)
+        running = next((order.reference for order in charted_orders(case) if order.heparin), None)
+        return jsonify(hook=case.hook, request=case.request, runningHeparin=running)
+
+    def _chosen(self, name: str) -> Case:
+        return self.ward.patients().get(name) or abort(404)
+
+
+def markdown() -> Response:
+    """A card's detail as HTML."""
+    text = request.get_data(cache=False, as_text=True)
+    if len(text) > LONGEST_MARKDOWN:
+        abort(413)
+    return Response(to_html(text), mimetype="text/html")
 
 
 def _secured(response: Response) -> Response:

@@ -16,10 +16,11 @@ from cds_service.demo.readings import plausible_weight
 from cds_service.demo.tracks import Reading, Track, Tracks, readings
 
 HOUR = timedelta(hours=1)
-SHORTEST, LONGEST = 24, 120  # hours shown
+SHORTEST, LONGEST = 24, 192  # hours shown
 LEFT, RIGHT, TOP = 46, 12, 26
 LANE, TITLE, GAP = 64, 18, 16
 EVENT_LINE = 17
+HEADROOM = 1.35  # above the highest step, for the value written there
 CLEAR = 38  # pixels between two written values
 
 
@@ -59,6 +60,7 @@ class Drawing:
     hours: tuple[tuple[float, str], ...]
     lanes: tuple[Lane, ...]
     events: tuple[tuple[float, float, str, str, str], ...]  # x, y, kind, text, anchor
+    span: float  # hours shown
     summary: str
 
 
@@ -85,7 +87,7 @@ def draw(case: Case, tracks: Tracks, width: int) -> Drawing:
     lanes = [_rate_lane(frame, infusion, _lane_top(0)), _day_lane(frame, infusion, _lane_top(1))]
     for number, track in enumerate(tracks.drawn, start=2):
         lanes.append(_track_lane(frame, case, track, _lane_top(number)))
-    below = _lane_top(len(lanes)) + 4
+    below = _lane_top(len(lanes)) - TITLE
     marked = _events(frame, case, below)
     return Drawing(
         width=width,
@@ -95,6 +97,7 @@ def draw(case: Case, tracks: Tracks, width: int) -> Drawing:
         hours=tuple(_hours(frame)),
         lanes=tuple(lanes),
         events=marked,
+        span=(frame.now - frame.start) / HOUR,
         summary=f"Timeline of the last {(frame.now - frame.start) / HOUR:.0f} hours",
     )
 
@@ -121,7 +124,7 @@ def _scale(top: float, highest: float) -> Callable[[float], float]:
 
 
 def _rate_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
-    highest = max((one.units_per_hour for one in infusion), default=1000) * 1.2
+    highest = max((one.units_per_hour for one in infusion), default=1000) * HEADROOM
     y = _scale(top, highest)
     shown = [one for one in infusion if one.end > frame.start]
     path, last = [], None
@@ -135,7 +138,7 @@ def _rate_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
     marks = [_rate_mark(frame, one, y) for one in changes]
     return Lane(
         "rate", "Heparin infusion, U/h", top, top + LANE, None,
-        _ticks(y, (0, highest / 1.2)), " ".join(path), _legible(marks),
+        _ticks(y, (0, highest / HEADROOM)), " ".join(path), _legible(marks),
     )  # fmt: skip
 
 
@@ -153,14 +156,14 @@ def _day_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
     hours = int((frame.now - frame.start) / HOUR)
     moments = [frame.now - HOUR * back for back in range(hours, -1, -1)]
     doses = [(at, dose_of_day(tuple(infusion), at)) for at in moments]
-    highest = max([dose for _, dose in doses] + [1000]) * 1.2
+    highest = max([dose for _, dose in doses] + [1000]) * HEADROOM
     y = _scale(top, highest)
     path = "L".join(f"{frame.x(at)} {y(dose)}" for at, dose in doses)
     now = doses[-1][1]
     mark = Mark(frame.x(frame.now), y(now), "step", f"{now:,.0f}", f"{now:,.0f} U in the last 24 h")
     return Lane(
         "day", "Heparin in the 24 h before, U", top, top + LANE, None,
-        _ticks(y, (0, highest / 1.2)), f"M{path}", (mark,),
+        _ticks(y, (0, highest / HEADROOM)), f"M{path}", (mark,),
     )  # fmt: skip
 
 

@@ -198,7 +198,7 @@ def test_selecting_an_order_asks_about_just_that_order(page: Page, service: Fake
     open_chart(page, service)
     page.get_by_label("Unit").select_option(label="U/kg/h")
     page.get_by_label("Amount").fill("22.5")
-    page.locator("#order-form").get_by_role("button", name="Select order").click()
+    page.get_by_role("button", name="Add to drafts").click()
     expect(page.locator("#drafts li")).to_have_count(2)
     expect(page.locator("#cds-status")).to_contain_text("order-select: ")
     page.wait_for_function("() => document.querySelectorAll('#exchanges li').length >= 5")
@@ -226,7 +226,7 @@ def test_every_drug_of_the_pane_becomes_a_draft(
     open_chart(page, service)
     page.get_by_label("Drug").select_option(label=drug)
     with page.expect_request("**/cds-services/fake-order-select") as called:
-        page.locator("#order-form").get_by_role("button", name="Select order").click()
+        page.get_by_role("button", name="Add to drafts").click()
     order = called.value.post_data_json["context"]["draftOrders"]["entry"][1]["resource"]
     assert order["medicationCodeableConcept"]["coding"][0]["code"] == code
     quantity = order["dosageInstruction"][0]["doseAndRate"][0][kind]
@@ -392,6 +392,27 @@ def test_an_exchange_is_copied_as_a_curl_command_that_works(
     assert '"cards"' in done.stdout
     first, again = service.calls
     assert first == again
+
+
+def test_looking_back_tells_when_each_card_first_appeared(page: Page, service: FakeService) -> None:
+    answer(service, WARNING)
+    open_chart(page, service)
+    page.get_by_role("button", name="When did each card first appear?").click()
+    expect(page.locator("#appeared li")).to_have_count(1)
+    bases = [call["fhirServer"].partition("/demo/")[2] for call in service.calls[1:]]
+    assert bases[-2:] == ["earlier/3/fhir", "fhir"]
+    oldest = bases[0].split("/")[1]
+    expect(page.locator("#appeared")).to_contain_text(f"{oldest} h ago: Antithrombin 55 %")
+    assert page.locator(".timeline-wide .appeared-mark").count() == 1
+    labs = [call["prefetch"]["labs"]["total"] for call in service.calls[1:]]
+    assert labs[0] == 0
+    assert labs[-1] == 2
+
+
+def test_looking_back_at_nothing_says_so(page: Page, service: FakeService) -> None:
+    open_chart(page, service)
+    page.get_by_role("button", name="When did each card first appear?").click()
+    expect(page.locator("#look-back-said")).to_have_text("No card at any of these moments.")
 
 
 def test_the_page_can_be_used_with_the_keyboard_alone(page: Page, service: FakeService) -> None:

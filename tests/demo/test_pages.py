@@ -138,6 +138,16 @@ def test_what_is_not_there_is_an_operation_outcome(client: FlaskClient) -> None:
         assert answer.get_json()["resourceType"] == "OperationOutcome"
 
 
+def test_the_chart_of_some_hours_ago_is_served_as_if_it_were_now(client: FlaskClient) -> None:
+    bundle = client.get("/demo/earlier/6/fhir/Observation?patient=ada&_count=1").get_json()
+    (entry,) = bundle["entry"]
+    assert bundle["total"] == 1
+    assert entry["resource"]["id"] == "lab-1"
+    assert entry["resource"]["effectiveDateTime"] == "2026-06-09T17:00:00Z"
+    assert entry["fullUrl"] == "http://localhost/demo/earlier/6/fhir/Observation/lab-1"
+    assert client.get("/demo/earlier/6/fhir/Observation/lab-2").status_code == 404
+
+
 def test_a_search_answers_a_searchset_with_links(client: FlaskClient) -> None:
     query = "patient=ada&code=http://loinc.org|3274-8&_sort=-date&_count=1"
     bundle = client.get(f"/demo/fhir/Observation?{query}").get_json()

@@ -96,14 +96,14 @@ def test_the_dose_of_the_day_ends_at_the_present_dose() -> None:
     assert mark.text == "38,400"
 
 
-def test_a_long_infusion_shows_its_last_five_days() -> None:
+def test_a_long_infusion_shows_its_last_eight_days() -> None:
     case = case_of(
         heparin("2026-02-10T10:00:00Z", "2026-02-11T00:00:00Z", rate=per_hour(1440)),
         heparin("2026-02-11T00:00:00Z", rate=per_hour(1600)),
         given("heparin", 5000, "2026-02-10T10:00:00Z"),
     )
     drawing = draw(case, TRACKS, 860)
-    assert drawing.summary == "Timeline of the last 120 hours"
+    assert drawing.summary == "Timeline of the last 192 hours"
     assert [mark.text for mark in lane(drawing, "rate").marks] == ["1,600"]
     assert drawing.events == ()
 
@@ -111,7 +111,7 @@ def test_a_long_infusion_shows_its_last_five_days() -> None:
 def test_hours_are_written_as_densely_as_there_is_room() -> None:
     case = case_of(heparin("2026-02-10T10:00:00Z", rate=per_hour(1440)))
     wide, narrow = (draw(case, TRACKS, width).hours for width in WIDTHS.values())
-    assert [text for _, text in narrow] == ["now", "−48 h", "−96 h"]
+    assert [text for _, text in narrow] == ["now", "−48 h", "−96 h", "−144 h", "−192 h"]
     assert len(wide) > len(narrow)
 
 

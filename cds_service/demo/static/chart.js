@@ -4,6 +4,7 @@ import { drawCards } from "./cards.js";
 import { createClient } from "./client.js";
 import { element, icon } from "./dom.js";
 import { createExchanges } from "./exchanges.js";
+import { drawAppeared, lookBack } from "./lookback.js";
 import { createDrafts, drawDrafts, wireForm } from "./orders.js";
 
 const byId = (id) => document.getElementById(id);
@@ -19,20 +20,31 @@ let context;
 const chart = await (await fetch(`${location.pathname}/call`)).json();
 start(chart);
 
-function start({ hook, request, weight, runningHeparin }) {
+function start({ hook, request, runningHeparin }) {
   const { selections = [], draftOrders, ...rest } = request.context;
   context = rest;
   drafts = createDrafts((draftOrders?.entry ?? []).map((entry) => entry.resource).filter(Boolean), selections);
   hooks.forEach((button) => button.addEventListener("click", () => call(button.dataset.hook)));
   document.querySelectorAll("input[name=way]").forEach((way) => way.addEventListener("change", () => call(pressed())));
-  wireForm(byId("order-form"), { id: rest.patientId, weight, runningHeparin }, (order) => {
+  wireForm(byId("order-form"), { id: rest.patientId, runningHeparin }, (order) => {
     drafts.add(order);
     showDrafts();
     call("order-select");
   });
   byId("sign").addEventListener("click", sign);
+  byId("look-back").addEventListener("click", showAppeared);
   showDrafts();
   call(hook);
+}
+
+async function showAppeared() {
+  const button = byId("look-back");
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  const drawings = [...document.querySelectorAll("svg.timeline")];
+  const hours = Number(drawings[0].dataset.hours);
+  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, hours, byId("look-back-said")));
+  button.removeAttribute("aria-disabled");
 }
 
 function showDrafts() {

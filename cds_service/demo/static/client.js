@@ -4,7 +4,7 @@
 
 import { newId } from "./dom.js";
 
-const FHIR_BASE = `${location.origin}/demo/fhir`;
+const fhirBase = (ago) => `${location.origin}/demo/${ago ? `earlier/${ago}/` : ""}fhir`;
 const TOKEN = /\{\{\s*([^}]+?)\s*\}\}/g;
 
 export function createClient(heard) {
@@ -39,12 +39,13 @@ export function createClient(heard) {
     return [];
   }
 
-  async function call(hook, context, way) {
+  // `ago`: as the chart was so many hours ago.
+  async function call(hook, context, way, ago = 0) {
     const service = (await services()).find((entry) => entry.hook === hook);
     if (!service) return { status: 0, response: `No service for the hook ${hook} was discovered.` };
     const body = { hook, hookInstance: newId(), context };
-    if (way !== "prefetch") body.fhirServer = FHIR_BASE;
-    if (way !== "server") body.prefetch = await prefetched(service.prefetch ?? {}, context, heard);
+    if (way !== "prefetch") body.fhirServer = fhirBase(ago);
+    if (way !== "server") body.prefetch = await prefetched(service.prefetch ?? {}, context, fhirBase(ago), heard);
     const url = `${location.origin}/cds-services/${encodeURIComponent(service.id)}`;
     return { ...(await exchange(hook, "POST", url, body)), service };
   }
@@ -74,15 +75,15 @@ function userId(token, context) {
   return token === `user${kind}Id` ? id : undefined;
 }
 
-async function prefetched(templates, context, heard) {
+async function prefetched(templates, context, base, heard) {
   const started = performance.now();
-  const record = { kind: "prefetch", method: "GET", url: FHIR_BASE, at: new Date(), request: {} };
+  const record = { kind: "prefetch", method: "GET", url: base, at: new Date(), request: {} };
   const answers = await Promise.all(
     Object.entries(templates).map(async ([key, template]) => {
       const query = resolved(template, context);
       if (query === undefined) return undefined;
       record.request[key] = query;
-      const response = await fetch(`${FHIR_BASE}/${query}`).catch(() => undefined);
+      const response = await fetch(`${base}/${query}`).catch(() => undefined);
       return response && [key, asJson(await response.text())];
     }),
   );

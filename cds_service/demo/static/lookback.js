@@ -1,0 +1,65 @@
+// When each card first appeared: the chart as it was, hour by hour, asked about again.
+// Only patient-view is asked: what was drafted then is not on record.
+
+import { element, icon } from "./dom.js";
+
+const MOST_CALLS = 12;
+const SVG = "http://www.w3.org/2000/svg";
+
+// Hours back at which to ask, oldest first, the present last.
+export function moments(hours) {
+  const step = Math.max(2, Math.ceil(hours / MOST_CALLS));
+  const back = [];
+  for (let ago = 0; ago < hours; ago += step) back.unshift(ago);
+  return back;
+}
+
+export async function lookBack(client, context, hours, said) {
+  const first = new Map();
+  for (const ago of moments(hours)) {
+    said.textContent = `Asking about ${ago ? `${ago} h ago` : "now"} …`;
+    const answer = await client.call("patient-view", context, "both", ago);
+    const cards = answer.response?.cards ?? [];
+    const shown = new Map(cards.map((card) => [card.source?.topic?.code, card]));
+    shown.forEach((card, topic) => first.has(topic) || first.set(topic, { card, ago }));
+    first.forEach((found, topic) => (found.gone = !shown.has(topic)));
+  }
+  said.textContent = first.size ? "" : "No card at any of these moments.";
+  return [...first.values()];
+}
+
+export function drawAppeared(list, drawings, found) {
+  list.replaceChildren(...found.map(line));
+  drawings.forEach((drawing) => {
+    drawing.querySelectorAll(".appeared-mark").forEach((mark) => mark.remove());
+    found.forEach((each, place) => drawing.append(mark(drawing.dataset, each, place + 1)));
+  });
+}
+
+function line({ card, ago, gone }) {
+  const when = ago ? `${ago} h ago` : "now";
+  return element(
+    "li",
+    { class: `appeared-${card.indicator}` },
+    element("span", { class: "appeared-when" }, icon(card.indicator), `${when}${gone ? ", gone now" : ""}: `),
+    card.summary,
+  );
+}
+
+function mark({ left, right, hours }, { card, ago }, number) {
+  const x = Number(right) - ((Number(right) - Number(left)) * ago) / Number(hours);
+  const group = document.createElementNS(SVG, "g");
+  group.setAttribute("class", `appeared-mark appeared-${card.indicator}`);
+  const parts = [
+    ["line", { x1: x, x2: x, y1: 24, y2: "96%" }],
+    ["circle", { cx: x, cy: 24, r: 8 }],
+    ["text", { x, y: 28, "text-anchor": "middle" }],
+  ];
+  for (const [tag, attributes] of parts) {
+    const part = document.createElementNS(SVG, tag);
+    Object.entries(attributes).forEach(([name, value]) => part.setAttribute(name, value));
+    if (tag === "text") part.textContent = number;
+    group.append(part);
+  }
+  return group;
+}

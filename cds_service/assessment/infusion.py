@@ -63,7 +63,7 @@ class Infusion:
 
 def read_infusion(case: Case, weight: float | None) -> Infusion:
     """The infusion from administrations, or from the standing order without them."""
-    segments, reasons = _segments(case, weight)
+    segments, reasons = charted_segments(case, weight)
     recent = [s for s in segments if _within_window(case, s)]
     if not recent:
         return _by_order(case, weight)
@@ -124,8 +124,13 @@ def is_therapy_rate(case: Case, rate: Amount | None) -> bool:
 def bolus_units(case: Case, weight: float | None) -> float:
     """Units given as intravenous boluses in the dose window."""
     since = case.ago("heparin.dose_window")
-    rows = [a for a in case.given("heparin") if a.start and a.start >= since and _is_bolus(a)]
-    return sum(_dose_units(a.dosage.dose, weight) for a in rows)
+    return sum(units for at, units in boluses(case, weight) if at >= since)
+
+
+def boluses(case: Case, weight: float | None) -> tuple[tuple[datetime, float], ...]:
+    """Every intravenous bolus on record with its units, newest first."""
+    rows = [(a.start, a) for a in case.given("heparin") if a.start and _is_bolus(a)]
+    return tuple((at, _dose_units(a.dosage.dose, weight)) for at, a in rows)
 
 
 def _is_bolus(row: Administration) -> bool:
@@ -144,7 +149,10 @@ def _dose_units(dose: Amount | None, weight: float | None) -> float:
     return dose.value * weight if dose.unit == "[IU]/kg" and weight else 0.0
 
 
-def _segments(case: Case, weight: float | None) -> tuple[tuple[Segment, ...], tuple[Reason, ...]]:
+def charted_segments(
+    case: Case, weight: float | None
+) -> tuple[tuple[Segment, ...], tuple[Reason, ...]]:
+    """Every stretch of the infusion on record, however old, and why a rate could not be read."""
     reasons: list[Reason] = []
     raw: list[Segment] = []
     for row in case.given("heparin"):

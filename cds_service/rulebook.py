@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 from cds_service.advice import Rulebook
 from cds_service.assessment.protocol import Bound, Bounds, Protocol, ProtocolFile, Row
 from cds_service.cards.wording import Wording
+from cds_service.errors import StartRefused
+from cds_service.logs import log
 from cds_service.settings import Settings
 from cds_service.tables import TableFault, load_concepts, read_table
 
@@ -27,9 +30,32 @@ WORDING = PACKAGE / "cards" / "wording.toml"
 
 
 def load_rulebook(settings: Settings) -> Rulebook:
-    """The tables that the settings name."""
+    """The tables that the settings name; a formula that is not the label's must be known."""
     site = Path(settings.concepts) if settings.concepts else None
-    return rulebook(protocol_path(settings.protocol), site)
+    rules = rulebook(protocol_path(settings.protocol), site)
+    unlabelled = rules.protocol.chosen("dose_form") == "multiply"
+    if unlabelled and not (settings.open or settings.acknowledge_review):
+        raise StartRefused([NOT_ACKNOWLEDGED.format(protocol=rules.protocol.name)])
+    return rules
+
+
+NOT_ACKNOWLEDGED = (
+    "CDS_PROTOCOL: {protocol} doses antithrombin by the review's formula, not by the label;"
+    " set CDS_ACKNOWLEDGE_REVIEW=1 if that is meant"
+)
+
+
+def warn_when_review_is_due(protocol: Protocol, today: date) -> bool:
+    """Whether the protocol's review date has passed; if so the log says it at start."""
+    due = today > protocol.review_due
+    if due:
+        log().warning(
+            "protocol review due",
+            protocol=protocol.name,
+            digest=protocol.digest,
+            review_due=protocol.review_due.isoformat(),
+        )
+    return due
 
 
 def rulebook(protocol: Path | None = None, site: Path | None = None) -> Rulebook:

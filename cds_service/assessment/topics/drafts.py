@@ -23,6 +23,7 @@ from cds_service.assessment.items import (
 from cds_service.assessment.levels import newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rules import Verdicts
+from cds_service.assessment.topics.resistance import supplements
 from cds_service.chart.facts import Order
 
 Due = dict[str, Item]
@@ -81,7 +82,7 @@ def _overdose(
 ) -> Item:
     units, per_kg, predicted = reach
     dose, withheld = (None, ()) if not verdicts["failing"].yes else allowed_dose(m, verdicts)
-    replacement = dose if dose is not None and not withheld and _wants_dose(m) else None
+    replacement = dose if dose is not None and not withheld and supplements(m) else None
     notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
     if units is not None and _is_error(m, units):
         notes.append("overdose.multiplied")
@@ -105,10 +106,6 @@ def _overdose(
         open=m.gates.reasons,
         limits=("antithrombin_dose.highest_predicted", "antithrombin_dose.label_recovery"),
     )
-
-
-def _wants_dose(m: Measured) -> bool:
-    return m.antithrombin.tier in ("low", "severe")
 
 
 def _correction(order: Order, dose: Dose | None) -> Choice:

@@ -82,7 +82,7 @@ def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | No
     if not (verdicts["failing"].yes and treats_as_severe(m)):
         return None
     switch, withheld = _offered_switch(m)
-    dose, dose_against = allowed_dose(m, verdicts)
+    dose, dose_against = allowed_dose(m, verdicts) if supplements(m) else (None, ())
     supplement = _supplement(m, dose, dose_against)
     return Item(
         topic="anticoagulantSwitch",
@@ -124,11 +124,18 @@ def _switch_choices(m: Measured, switch: Switch) -> tuple[Choice, ...]:
 
 def _supplement(m: Measured, dose: Dose | None, against: tuple[Reason, ...]) -> tuple[Choice, ...]:
     """Antithrombin beside a switch, never recommended there."""
-    if dose is None or against or not m.case.protocol.allows("severe_also_supplement"):
+    if dose is None or against:
         return ()
     if m.case.drafted("antithrombin"):
         return ()
     return (dose_choice(dose, recommended=False),)
+
+
+def supplements(m: Measured) -> bool:
+    """Whether this protocol gives antithrombin at this level at all."""
+    if m.antithrombin.tier == "severe" and treats_as_severe(m):
+        return m.case.protocol.allows("severe_also_supplement")
+    return m.antithrombin.tier in ("low", "severe")
 
 
 def dose_choice(dose: Dose, *, recommended: bool) -> Choice:

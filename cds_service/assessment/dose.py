@@ -6,12 +6,8 @@ from dataclasses import dataclass
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown, yes
 from cds_service.assessment.case import DAY, HOUR, Case
-from cds_service.assessment.infusion import (
-    Infusion,
-    is_infusion,
-    is_therapy_rate,
-    rate_in_units_per_hour,
-)
+from cds_service.assessment.infusion import Infusion
+from cds_service.assessment.rates import is_infusion, is_therapy_rate, rate_in_units_per_hour
 from cds_service.chart.facts import Order
 
 HOURS_A_DAY = DAY / HOUR

@@ -13,7 +13,7 @@ from cds_service.assessment.measured import Measured, measure
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.rules import Verdicts, judge
 from cds_service.assessment.scope import Scope, scope_of
-from cds_service.assessment.topics import drafts, hit, limits, resistance, target, watch
+from cds_service.assessment.topics import drafts, hit, limits, resistance, target, treatment, watch
 from cds_service.chart.facts import Asked, Chart
 
 Topic = Callable[[Measured, Verdicts, dict[str, Item]], Item | None]
@@ -27,9 +27,9 @@ TOPICS: Mapping[str, Topic] = {
     "anticoagulantCombination": drafts.combination,
     "antiplateletWithHeparin": drafts.antiplatelet,
     "aboveTargetRaise": target.above_target_raise,
-    "anticoagulantSwitch": resistance.anticoagulant_switch,
+    "anticoagulantSwitch": treatment.anticoagulant_switch,
     "heparinDoseCeiling": resistance.dose_ceiling,
-    "antithrombinDose": resistance.antithrombin_dose,
+    "antithrombinDose": treatment.antithrombin_dose,
     "thrombosisOnHeparin": resistance.thrombosis,
     "heparinResistance": resistance.resistance,
     "assayDiscordance": resistance.discordance,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_service.assessment.infusion import is_infusion
+from cds_service.assessment.rates import is_infusion
 from cds_service.chart.facts import Asked, Order
 
 ALWAYS = frozenset({"notAssessed", "adultOnly"})

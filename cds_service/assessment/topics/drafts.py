@@ -11,7 +11,6 @@ from cds_service.assessment.antithrombin import (
     predicted_level,
 )
 from cds_service.assessment.exposure import is_treatment
-from cds_service.assessment.infusion import is_infusion
 from cds_service.assessment.items import (
     Choice,
     DeleteDraft,
@@ -22,6 +21,7 @@ from cds_service.assessment.items import (
 )
 from cds_service.assessment.levels import newest
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.topics.resistance import supplements
 from cds_service.chart.facts import Order

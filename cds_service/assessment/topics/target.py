@@ -8,7 +8,7 @@ from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.rules import Verdicts, is_raise
-from cds_service.assessment.topics.resistance import levels_shown, running_fact, situation
+from cds_service.assessment.topics.situation import levels_shown, running_fact, situation
 from cds_service.assessment.trends import rises
 
 Due = dict[str, Item]

@@ -10,10 +10,10 @@ from cds_service.assessment.allowed import heparin_in_play, wanted
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import first_exposure
-from cds_service.assessment.infusion import is_infusion
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
+from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.rules import Verdicts
 
 Due = dict[str, Item]

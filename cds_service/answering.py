@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 from cds_service.advice import Advice, Rulebook, advise, concerns_us
+from cds_service.audit import Answered, Audit
 from cds_service.cards.card import Style
 from cds_service.clients import Caller
 from cds_service.errors import FactsUnavailable
 from cds_service.gathering import Sources, gather, states
 from cds_service.hooks import HookCall
 from cds_service.logs import log
+from cds_service.metrics import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +31,43 @@ class Desk:
     sources: Sources
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    audit: Audit
+    counts: Counts
 
 
 def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
-    """The cards for one call, in wire form."""
+    """The cards for one call, in wire form; what was advised is written down."""
     if not concerns_us(call.asked, desk.rulebook):
+        desk.counts.call(call.asked.hook, "notOurs")
         return []
-    advice = consult(call, caller, desk)
-    return [card.wire(desk.new_id) for card in advice.cards]
+    began, outcome = perf_counter(), "failed"
+    advice, cards = None, []
+    try:
+        advice = consult(call, caller, desk)
+        cards = [card.wire(desk.new_id) for card in advice.cards]
+        outcome = "cards" if cards else "silent"
+    except FactsUnavailable:
+        outcome = "unavailable"
+        raise
+    finally:
+        milliseconds = round((perf_counter() - began) * 1000)
+        answered = Answered(outcome, milliseconds, advice, cards)
+        desk.audit.record(call, caller, desk.rulebook.protocol, answered, desk.clock())
+        desk.counts.call(call.asked.hook, outcome)
+        desk.counts.cards(cards)
+    return cards
 
 
 def consult(call: HookCall, caller: Caller, desk: Desk) -> Advice:
     """The advice for a call that may concern us."""
     now = desk.clock()
-    answers = gather(call, caller, desk.sources, now)
+    with desk.counts.stage("gather"):
+        answers = gather(call, caller, desk.sources, now)
+    desk.counts.queries(answers)
     log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
     style = Style(selection_behavior=caller.selection_behavior, single_action=caller.single_action)
-    advice = advise(call.asked, answers, desk.rulebook, now, style)
+    with desk.counts.stage("advise"):
+        advice = advise(call.asked, answers, desk.rulebook, now, style)
     if call.asked.hook == "patient-view" and advice.findings.nothing_of_medicines:
         raise FactsUnavailable(
             "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"

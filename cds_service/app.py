@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from flask import Flask, request
@@ -12,6 +13,7 @@ from flask_cors import CORS
 
 from cds_service.advice import Rulebook
 from cds_service.answering import Desk
+from cds_service.audit import Audit
 from cds_service.auth import make_gate
 from cds_service.chart.queries import query_urls
 from cds_service.clients import Caller, Client, anybody, load_clients
@@ -22,6 +24,7 @@ from cds_service.fhir_server import Limits
 from cds_service.gathering import Sources
 from cds_service.ledger import Ledger
 from cds_service.logs import log, set_up_logs
+from cds_service.metrics import Counts
 from cds_service.plan import read_plan
 from cds_service.rulebook import load_rulebook
 from cds_service.seen_tokens import SeenTokens
@@ -53,12 +56,12 @@ def create_app(
     set_up_logs(settings.log_level)
     clients = load_clients(settings.clients) if settings.clients else ()
     rulebook = rulebook or load_rulebook(settings)
-    desk = _desk(settings, rulebook, clients, clock, new_id)
+    ledger = _ledger(settings)
+    desk = _desk(settings, rulebook, clients, ledger, clock, new_id)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
     app.url_map.strict_slashes = False
-    prepare(app)
-    ledger = _ledger(settings)
+    prepare(app, desk.counts)
     authenticate = _authenticate(settings, clients, ledger, clock)
     app.register_blueprint(routes(desk, authenticate, ledger))
     if settings.demo:
@@ -73,6 +76,7 @@ def _desk(
     settings: Settings,
     rulebook: Rulebook,
     clients: tuple[Client, ...],
+    ledger: Ledger,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
 ) -> Desk:
@@ -84,7 +88,21 @@ def _desk(
             settings.fhir_deadline_seconds, settings.fhir_page_cap, settings.fhir_byte_cap
         ),
     )
-    return Desk(rulebook, templates, sources, clock, new_id)
+    counts = Counts()
+    audit = Audit(
+        ledger,
+        _ledger_key(settings),
+        timedelta(days=settings.retention_days),
+        counts.audit_row_lost,
+    )
+    return Desk(rulebook, templates, sources, clock, new_id, audit, counts)
+
+
+def _ledger_key(settings: Settings) -> bytes:
+    """In open mode, without a key, the hashes of one run cannot be matched with the next."""
+    if settings.ledger_key is None:
+        return secrets.token_bytes(32)
+    return settings.ledger_key.get_secret_value().encode()
 
 
 def _private_hosts(settings: Settings, clients: tuple[Client, ...]) -> frozenset[str]:

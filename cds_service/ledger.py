@@ -29,7 +29,7 @@ metadata = MetaData()
 
 _probe = Table("probe", metadata, Column("id", Integer, primary_key=True))
 
-_BUSY_SECONDS = 5.0  # how long a writer waits for another one
+_BUSY_SECONDS = 1.0  # how long a writer waits for another one: calls wait with it
 
 
 class Ledger:
@@ -77,6 +77,11 @@ class Ledger:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def stored(text: object, longest: int) -> str:
+    """A text as it can be stored anywhere: PostgreSQL takes no NUL, a column no more than fits."""
+    return text.replace("\0", "")[:longest] if isinstance(text, str) else ""
 
 
 def _engine(url: str) -> Engine:

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
 )
@@ -23,6 +24,7 @@ from pydantic import (
 from cds_service.errors import StartRefused
 
 PREFIX = "CDS_"
+_SHORTEST_KEY = 32
 
 
 def _split(value: object) -> object:
@@ -46,6 +48,8 @@ class Settings(BaseModel):
     acknowledge_review: bool = False  # needed to run review-as-written
     concepts: Path | None = None  # a site's own codes
     database_url: str = "sqlite:///heparin-cds.sqlite"
+    ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
+    retention_days: int = Field(default=730, ge=1)  # of the record of calls
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Hosts of FHIR servers that may be called in open mode, and that may lie at private addresses.
     fhir_allow: Words = ()
@@ -111,6 +115,11 @@ def _contradictions(given: Mapping[str, str]) -> list[str]:
         )
     if "clients" in given and "public_url" not in given:
         faults.append("CDS_PUBLIC_URL is needed with CDS_CLIENTS: tokens are made out to it")
+    if "clients" in given and len(given.get("ledger_key", "")) < _SHORTEST_KEY:
+        faults.append(
+            f"CDS_LEDGER_KEY is needed with CDS_CLIENTS: a secret of {_SHORTEST_KEY} or more"
+            " characters that keys the hash of patient ids"
+        )
     return faults
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from flask import Blueprint, Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
 
 from cds_service.answering import Desk, answer
@@ -29,10 +31,12 @@ from cds_service.errors import (
     UnreadableJson,
     WrongMediaType,
 )
+from cds_service.feedback import read_feedback, store_feedback
 from cds_service.hooks import SERVICES, discovery, find_service, read_call
 from cds_service.json_text import read_json, write_json
 from cds_service.ledger import Ledger
 from cds_service.logs import log, where
+from cds_service.metrics import Counts
 
 # HTTP status and the FHIR issue code that goes with it.
 STATUSES: Mapping[type[HeparinCdsError], tuple[int, str]] = {
@@ -67,6 +71,19 @@ def routes(desk: Desk, authenticate: Authenticate, ledger: Ledger) -> Blueprint:
         _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
         return _json({"cards": answer(hook_call, caller, desk)})
 
+    @blueprint.post("/cds-services/<service_id>/feedback")
+    def feed_back(service_id: str) -> Response:
+        caller = authenticate()
+        service = find_service(service_id)
+        items = read_feedback(_body())
+        store_feedback(ledger, items, caller.name, service.id, desk.clock())
+        desk.counts.feedback(item.outcome for item in items)
+        return _json({"received": len(items)})
+
+    @blueprint.get("/metrics")
+    def metrics() -> Response:
+        return Response(desk.counts.text(), content_type=CONTENT_TYPE_LATEST)
+
     @blueprint.get("/healthz")
     def alive() -> Response:
         return _json({"status": "alive"})
@@ -79,10 +96,16 @@ def routes(desk: Desk, authenticate: Authenticate, ledger: Ledger) -> Blueprint:
     return blueprint
 
 
-def prepare(app: Flask) -> None:
+def prepare(app: Flask, counts: Counts) -> None:
     """Request ids, headers and error answers for every route of the application."""
+
+    def finish(response: Response) -> Response:
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            counts.refusal(response.status_code)
+        return _finish(response)
+
     app.before_request(_begin)
-    app.after_request(_finish)
+    app.after_request(finish)
     app.register_error_handler(RequestRefused, _refused)
     app.register_error_handler(UnreadableJson, _unreadable)
     app.register_error_handler(NotStored, _not_stored)

@@ -23,7 +23,7 @@ def test_sqlite_is_set_up_for_many_readers_and_safe_commits(tmp_path: Path) -> N
     with ledger.engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
-        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 5000
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 1000
     ledger.close()
 
 

@@ -7,7 +7,11 @@ from cds_service.errors import StartRefused
 from cds_service.settings import Settings
 
 OPEN = {"CDS_OPEN": "1"}
-CLOSED = {"CDS_CLIENTS": "clients.toml", "CDS_PUBLIC_URL": "https://cds.example.org/"}
+CLOSED = {
+    "CDS_CLIENTS": "clients.toml",
+    "CDS_PUBLIC_URL": "https://cds.example.org/",
+    "CDS_LEDGER_KEY": "0123456789abcdef0123456789abcdef",
+}
 
 
 def faults(environ: dict[str, str]) -> tuple[str, ...]:
@@ -29,6 +33,16 @@ def test_registered_clients_need_a_public_url() -> None:
     assert not settings.open
     assert settings.clients == Path("clients.toml")
     assert settings.public_url == "https://cds.example.org"
+
+
+@pytest.mark.parametrize("name", ["CDS_PUBLIC_URL", "CDS_LEDGER_KEY"])
+def test_registered_clients_need_url_and_key(name: str) -> None:
+    (fault,) = faults({key: value for key, value in CLOSED.items() if key != name})
+    assert name in fault
+
+
+def test_the_key_does_not_show_in_a_representation() -> None:
+    assert CLOSED["CDS_LEDGER_KEY"] not in repr(Settings.from_environ(CLOSED))
 
 
 def test_without_clients_and_without_open_mode_the_start_is_refused() -> None:

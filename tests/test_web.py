@@ -45,8 +45,12 @@ class Advisor:
         self.given.append(given)
         if self.failure:
             raise self.failure
-        findings = SimpleNamespace(nothing_of_medicines=self.nothing_of_medicines)
-        return SimpleNamespace(cards=self.cards, findings=findings)
+        verdict = SimpleNamespace(answer=SimpleNamespace(value="unknown"))
+        findings = SimpleNamespace(
+            nothing_of_medicines=self.nothing_of_medicines, verdicts={"failing": verdict}
+        )
+        chart = SimpleNamespace(skipped=("one", "two"))
+        return SimpleNamespace(cards=self.cards, findings=findings, chart=chart)
 
     @property
     def answers(self) -> dict[str, Queried]:
@@ -59,7 +63,13 @@ class FakeCard:
     summary: str
 
     def wire(self, new_id: Callable[[], str]) -> Json:
-        return {"summary": self.summary, "uuid": new_id()}
+        topic = {"code": "heparinResistance", "system": "urn:test"}
+        return {
+            "summary": self.summary,
+            "uuid": new_id(),
+            "indicator": "warning",
+            "source": {"label": "test", "topic": topic},
+        }
 
 
 @pytest.fixture
@@ -78,7 +88,8 @@ def client(advisor: Advisor, tmp_path: Path) -> Iterator[FlaskClient]:
 def clients(tmp_path: Path, **changes: Any) -> Iterator[FlaskClient]:
     database = f"sqlite:///{tmp_path}/ledger.sqlite"
     settings = Settings(**({"open": True, "database_url": database} | changes))
-    rulebook: Any = SimpleNamespace(concepts=load_concepts())
+    protocol = SimpleNamespace(name="test", digest="abc")
+    rulebook: Any = SimpleNamespace(concepts=load_concepts(), protocol=protocol)
     numbers = iter(range(100))
     app = create_app(
         settings, rulebook=rulebook, clock=lambda: NOW, new_id=lambda: f"id-{next(numbers)}"
@@ -144,9 +155,8 @@ class TestCall:
 
     def test_cards_go_out_with_fresh_ids(self, client: FlaskClient, advisor: Advisor) -> None:
         advisor.cards = (FakeCard("one"), FakeCard("two"))
-        assert client.post(VIEW, json=body()).json == {
-            "cards": [{"summary": "one", "uuid": "id-0"}, {"summary": "two", "uuid": "id-1"}]
-        }
+        cards = client.post(VIEW, json=body()).json["cards"]
+        assert [(c["summary"], c["uuid"]) for c in cards] == [("one", "id-0"), ("two", "id-1")]
 
     def test_the_advice_gets_the_call_the_answers_and_the_clock(
         self, client: FlaskClient, advisor: Advisor

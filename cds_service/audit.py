@@ -1,0 +1,167 @@
+"""What was asked and advised: one row per call that concerns us, one per card shown.
+
+Holds no clinical text and no names. The patient is a keyed hash: enough to find the calls about
+one patient again with the key, useless without it. Advice is never withheld when this fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    delete,
+    insert,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from cds_service.advice import Advice
+from cds_service.assessment.protocol import Protocol
+from cds_service.clients import Caller
+from cds_service.hooks import HookCall
+from cds_service.ledger import Ledger, metadata
+from cds_service.logs import log
+
+calls = Table(
+    "call",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", DateTime(), nullable=False, index=True),  # UTC
+    Column("client", String(200), nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("hook", String(20), nullable=False),
+    Column("hook_instance", String(200), nullable=False),
+    Column("patient", String(64), nullable=False, index=True),  # keyed hash
+    Column("protocol", String(200), nullable=False),
+    Column("protocol_hash", String(64), nullable=False),
+    Column("outcome", String(20), nullable=False),  # "cards", "silent", "unavailable", "failed"
+    Column("milliseconds", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),  # resources that could not be read
+    Column("answers", JSON, nullable=False),  # rule -> yes, no, unknown
+)
+
+cards = Table(
+    "card",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("call", ForeignKey(calls.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("topic", String(100), nullable=False),
+    Column("indicator", String(20), nullable=False),
+    Column("suggestions", JSON, nullable=False),  # uuids
+)
+
+_ID = re.compile(r"[A-Za-z0-9./:-]{1,200}")
+_PURGE_EVERY = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Audit:
+    """Writes the rows; `lost` is told of each one that could not be written."""
+
+    ledger: Ledger
+    key: bytes
+    keep: timedelta
+    lost: Callable[[], None] = lambda: None
+    _purged: datetime | None = None
+
+    def record(
+        self,
+        call: HookCall,
+        caller: Caller,
+        protocol: Protocol,
+        answered: Answered,
+        now: datetime,
+    ) -> None:
+        """Write down one call, or say loudly that it could not be."""
+        row = self._row(call, caller, protocol, answered, now)
+        try:
+            with self.ledger.engine.begin() as connection:
+                connection.execute(insert(calls).values(row))
+                if answered.cards:
+                    connection.execute(insert(cards), _card_rows(row["id"], answered.cards))
+                if self._purged is None or now - self._purged > _PURGE_EVERY:
+                    connection.execute(delete(calls).where(calls.c.at < _utc(now - self.keep)))
+                    self._purged = now
+        except SQLAlchemyError as error:
+            self.ledger.failed(calls.name)
+            self.lost()
+            log().error("audit row not stored", error=type(error).__name__)
+        else:
+            self.ledger.worked(calls.name)
+
+    def patient(self, patient_id: str) -> str:
+        """The keyed hash a patient's calls are found by."""
+        return hmac.new(self.key, patient_id.encode(), hashlib.sha256).hexdigest()
+
+    def _row(
+        self,
+        call: HookCall,
+        caller: Caller,
+        protocol: Protocol,
+        answered: Answered,
+        now: datetime,
+    ) -> dict[str, Any]:
+        return {
+            "id": str(uuid4()),
+            "at": _utc(now),
+            "client": caller.name,
+            "user": _id(call.asked.user),
+            "hook": call.asked.hook,
+            "hook_instance": _id(call.instance),
+            "patient": self.patient(call.asked.patient_id),
+            "protocol": protocol.name,
+            "protocol_hash": protocol.digest,
+            "outcome": answered.outcome,
+            "milliseconds": answered.milliseconds,
+            "skipped": len(answered.advice.chart.skipped) if answered.advice else 0,
+            "answers": _answers(answered.advice) if answered.advice else {},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How one call ended."""
+
+    outcome: str
+    milliseconds: int
+    advice: Advice | None = None
+    cards: Sequence[dict[str, Any]] = ()  # as they went out
+
+
+def _answers(advice: Advice) -> dict[str, str]:
+    return {name: verdict.answer.value for name, verdict in advice.findings.verdicts.items()}
+
+
+def _card_rows(call_id: str, sent: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "uuid": card["uuid"],
+            "call": call_id,
+            "topic": card["source"]["topic"]["code"],
+            "indicator": card["indicator"],
+            "suggestions": [suggestion["uuid"] for suggestion in card.get("suggestions", ())],
+        }
+        for card in sent
+    ]
+
+
+def _id(text: str) -> str:
+    """The text if it has the form of an id or a reference; anything else may be a name."""
+    return text if _ID.fullmatch(text) else ""
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(tzinfo=None)

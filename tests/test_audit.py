@@ -1,0 +1,252 @@
+"""What is written down of a call, over HTTP with the real advice and the project's patients."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import create_engine, select, text
+
+from cds_service.app import create_app
+from cds_service.audit import calls, cards
+from cds_service.chart.queries import query_urls
+from cds_service.settings import Settings
+from tests.cases import answered, cases, tables
+
+KEY = "0123456789abcdef0123456789abcdef"
+CASE = "01-antithrombin-dose"
+
+
+class Service:
+    """The real service over a database of its own, at a patient's time."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.path = folder / "ledger.sqlite"
+        self.now: datetime = cases()[CASE].now
+        given = {"open": True, "database_url": f"sqlite:///{self.path}"}
+        settings = Settings(**(given | {"ledger_key": SecretStr(KEY)} | changes))
+        self.client: FlaskClient = create_app(
+            settings, rulebook=tables(), clock=lambda: self.now
+        ).test_client()
+
+    def call(self, name: str = CASE, **changes: Any) -> Any:
+        case = cases()[name]
+        found = answered(case.resources, tables())
+        prefetch = {
+            key: {"resourceType": "Bundle", "entry": [{"resource": r} for r in answer.resources]}
+            for key, answer in found.items()
+        }
+        body = {"hookInstance": "i-1", **case.request, "prefetch": prefetch} | changes
+        return self.client.post(f"/cds-services/heparin-{body['hook']}", json=body)
+
+    def rows(self, table: Any) -> list[Any]:
+        engine = create_engine(f"sqlite:///{self.path}")
+        with engine.connect() as connection:
+            found = list(connection.execute(select(table)))
+        engine.dispose()
+        return found
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    yield Service(tmp_path)
+    structlog.reset_defaults()
+
+
+def test_a_call_is_written_down_with_what_was_shown(service: Service) -> None:
+    answer = service.call()
+    (call,) = service.rows(calls)
+    assert call.hook == "order-select"
+    assert call.client == "open"
+    assert call.user.startswith("Practitioner")
+    assert call.outcome == "cards"
+    assert call.protocol == tables().protocol.name
+    assert call.protocol_hash == tables().protocol.digest
+    assert set(call.answers.values()) <= {"yes", "no", "unknown"}
+    assert call.at == service.now.replace(tzinfo=None)
+    (card,), (sent,) = service.rows(cards), answer.json["cards"]
+    assert (card.uuid, card.topic, card.indicator) == (sent["uuid"], "antithrombinDose", "warning")
+    assert card.call == call.id
+    assert card.suggestions == [suggestion["uuid"] for suggestion in sent["suggestions"]]
+
+
+def test_the_patient_is_a_keyed_hash(service: Service) -> None:
+    service.call()
+    (call,) = service.rows(calls)
+    assert len(call.patient) == 64
+    assert "hr-01" not in service.path.read_bytes().decode(errors="replace")
+
+
+def test_the_same_patient_has_the_same_hash(service: Service) -> None:
+    service.call()
+    service.call()
+    first, second = service.rows(calls)
+    assert first.patient == second.patient
+    assert first.id != second.id
+
+
+def test_silence_is_written_down_too(service: Service) -> None:
+    assert service.call("02-silent-start").json == {"cards": []}
+    (call,) = service.rows(calls)
+    assert call.outcome == "silent"
+    assert service.rows(cards) == []
+
+
+def test_a_call_without_any_medicines_is_written_down(service: Service) -> None:
+    body = {"hook": "patient-view", "hookInstance": "i", "context": {"patientId": "x"}}
+    assert service.client.post("/cds-services/heparin-patient-view", json=body).status_code == 412
+    assert [call.outcome for call in service.rows(calls)] == ["unavailable"]
+
+
+def test_a_call_that_does_not_concern_us_leaves_no_row(service: Service) -> None:
+    body = {"hook": "order-sign", "hookInstance": "i", "context": {"patientId": "x"}}
+    assert service.client.post("/cds-services/heparin-order-sign", json=body).status_code == 200
+    assert service.rows(calls) == []
+    assert b'hook="order-sign",outcome="notOurs"' in service.client.get("/metrics").data
+
+
+def test_skipped_resources_are_counted(service: Service) -> None:
+    case = cases()[CASE]
+    stranger = {
+        "resourceType": "Condition",
+        "id": "s",
+        "subject": {"reference": "Patient/other"},
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "73397007"}]},
+    }
+    prefetch = {"conditions": {"resourceType": "Bundle", "entry": [{"resource": stranger}]}}
+    body = {"hookInstance": "i", **case.request, "prefetch": prefetch}
+    service.client.post(f"/cds-services/heparin-{case.request['hook']}", json=body)
+    (call,) = service.rows(calls)
+    assert call.skipped == 1
+
+
+def test_old_calls_are_purged_with_their_cards(tmp_path: Path) -> None:
+    service = Service(tmp_path, retention_days=30)
+    service.call()
+    service.now += timedelta(days=31)
+    service.call()
+    assert len(service.rows(calls)) == 1
+    assert len(service.rows(cards)) == 1
+
+
+class TestWithoutADatabase:
+    def test_advice_is_given_all_the_same_and_the_loss_is_told(
+        self, service: Service, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        engine = create_engine(f"sqlite:///{service.path}")
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE call RENAME TO gone"))
+        assert service.call().json["cards"]
+        assert "audit row not stored" in capfd.readouterr().err
+        assert b"heparin_cds_audit_rows_lost_total 1.0" in service.client.get("/metrics").data
+        engine.dispose()
+
+    @pytest.mark.slow
+    def test_it_is_not_ready_until_it_can_write_again(self, service: Service) -> None:
+        other = sqlite3.connect(service.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert service.call().json["cards"]
+        assert service.client.get("/readyz").status_code == 503
+        other.execute("ROLLBACK")
+        other.close()
+        assert service.client.get("/readyz").status_code == 200
+
+    def test_feedback_is_refused(self, service: Service) -> None:
+        engine = create_engine(f"sqlite:///{service.path}")
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE feedback RENAME TO gone"))
+        engine.dispose()
+        item = {"card": "c", "outcome": "accepted", "outcomeTimestamp": "2026-03-02T11:59:00Z"}
+        answer = service.client.post(
+            "/cds-services/heparin-order-sign/feedback", json={"feedback": [item]}
+        )
+        assert answer.status_code == 503
+        assert answer.json["resourceType"] == "OperationOutcome"
+
+
+class TestNothingOfThePatient:
+    """A name, a number and a token planted in every field end up nowhere."""
+
+    PLANTED = ("Featherstonehaugh", "MRN-8842-X", "s3cr3t-t0ken")
+
+    def plant(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self.plant(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.plant(inner) for inner in value]
+        return f"{value} {' '.join(self.PLANTED)}" if isinstance(value, str) else value
+
+    def searched(self, service: Service, texts: str) -> None:
+        ledger = "".join(
+            file.read_bytes().decode(errors="replace")
+            for file in service.path.parent.glob("ledger*")
+        )
+        metrics = service.client.get("/metrics").text
+        for planted in self.PLANTED:
+            assert planted not in texts + metrics
+            assert planted not in ledger
+
+    @pytest.mark.parametrize("field", ["display", "text", "name", "id", "everything"])
+    def test_in_resources(
+        self, service: Service, field: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        def planted(value: Any, key: str = "") -> Any:
+            if isinstance(value, dict):
+                return {k: planted(v, k) for k, v in value.items() if k != "resourceType"} | (
+                    {"resourceType": value["resourceType"]} if "resourceType" in value else {}
+                )
+            if isinstance(value, list):
+                return [planted(inner, key) for inner in value]
+            return self.plant(value) if field in (key, "everything") else value
+
+        resources = planted(json.loads(json.dumps(cases()[CASE].resources)))
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": r} for r in resources]}
+        prefetch = dict.fromkeys(query_urls(tables().concepts), bundle)
+        service.call(prefetch=prefetch)
+        self.searched(service, capfd.readouterr().err)
+
+    def test_in_errors(self, service: Service, capfd: pytest.CaptureFixture[str]) -> None:
+        request = self.plant(dict(cases()[CASE].request))
+        texts = ""
+        for changes in ({}, {"hook": "order-select"}, {"context": "Featherstonehaugh"}):
+            answer = service.client.post(
+                "/cds-services/heparin-order-select", json=request | changes
+            )
+            texts += answer.text if answer.status_code != 200 else ""
+        path = "/cds-services/" + "Featherstonehaugh"
+        texts += service.client.post(path, json=request).text + service.client.get(path).text
+        self.searched(service, texts + capfd.readouterr().err)
+
+    def test_in_the_names_of_user_and_call(
+        self, service: Service, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        name = self.PLANTED[0]
+        context = {**cases()[CASE].request["context"], "userId": f"{name}, Jane"}
+        service.call(hookInstance=f"{name}, Jane", context=context)
+        assert len(service.rows(calls)) == 1
+        self.searched(service, capfd.readouterr().err)
+
+    def test_in_authorization(self, service: Service, capfd: pytest.CaptureFixture[str]) -> None:
+        service.call(
+            fhirServer="https://Featherstonehaugh.example/MRN-8842-X",
+            fhirAuthorization={"access_token": "s3cr3t-t0ken", "token_type": "Bearer"},
+        )
+        self.searched(service, capfd.readouterr().err)
+
+
+def test_time_of_each_stage_is_measured(service: Service) -> None:
+    service.call()
+    found = service.client.get("/metrics").text
+    for line in (
+        'heparin_cds_stage_seconds_count{stage="advise"} 1.0',
+        'heparin_cds_cards_total{indicator="warning",topic="antithrombinDose"} 1.0',
+        'heparin_cds_calls_total{hook="order-select",outcome="cards"} 1.0',
+        'heparin_cds_queries_total{query="coagulation",state="supplied"} 1.0',
+    ):
+        assert line in found

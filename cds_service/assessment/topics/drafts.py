@@ -23,7 +23,7 @@ from cds_service.assessment.levels import newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.rules import Verdicts
-from cds_service.assessment.topics.resistance import supplements
+from cds_service.assessment.topics.treatment import supplements
 from cds_service.chart.facts import Order
 
 Due = dict[str, Item]

@@ -16,7 +16,7 @@ from cds_service.assessment.items import Action, Choice, Indicator, Item, StartD
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Switch, choose_switch
-from cds_service.assessment.topics.resistance import start_note
+from cds_service.assessment.topics.treatment import start_note
 
 Due = dict[str, Item]
 

@@ -52,6 +52,7 @@ def clot_facts(verdicts: Verdicts) -> tuple[Evidence, ...]:
 
 
 def weight_fact(m: Measured) -> tuple[Evidence, ...]:
+    """The weight, if it is known."""
     return (m.weight.evidence,) if m.weight.evidence else ()
 
 

@@ -32,16 +32,6 @@ STAGES = {
 }
 LENT = {"cards": ("fhir.resources",)}
 IMPURE = ("os", "io", "pathlib", "socket", "requests", "urllib.request", "time", "random")
-    "os",
-    "io",
-    "pathlib",
-    "socket",
-    "requests",
-    "urllib.request",
-    "time",
-    "random",
-    "logging",
-)
 STILL_PURE = ("datetime", "urllib.parse")
 CLOCKS = ("now", "utcnow", "today")
 

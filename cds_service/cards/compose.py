@@ -162,13 +162,13 @@ def source(findings: Findings, item: Item, wording: Wording) -> dict[str, object
             label=label, approver=protocol.approver, reviewed=protocol.reviewed.isoformat()
         )
     topic = {"system": wording.source["topic_system"], "code": item.topic}
-    return {"label": label, "url": wording.source["url"], "topic": topic}
+    return {"label": label, "topic": topic}
 
 
 def _override_reasons(item: Item, wording: Wording) -> tuple[dict[str, str], ...]:
     if item.indicator is Indicator.INFO:
         return ()
-    system = wording.source["url"] + "/override-reasons"
+    system = wording.source["override_system"]
     return tuple(
         {"code": code, "system": system, "display": display}
         for code, display in wording.overrides.items()

@@ -74,7 +74,7 @@ class Query:
     deciding: str = ""  # the fact that cannot be decided without it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object is one table: look-ups are kept by it
 class Concepts:
     """The whole table."""
 

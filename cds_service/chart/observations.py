@@ -74,10 +74,9 @@ class Answers:
 
 
 def read_observations(
-    record: Record, vocabulary: Vocabulary, units: Units
+    record: Record, reader: ObservationReader
 ) -> tuple[dict[str, tuple[Result, ...]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
-    reader = _Reader(vocabulary, units)
     skipped: list[Skipped] = []
     found: list[tuple[datetime | None, Result]] = []
     for resource in record.of("Observation"):
@@ -106,7 +105,7 @@ def _newest_first(dated: tuple[datetime | None, Result]) -> tuple[object, ...]:
     )
 
 
-class _Reader:
+class ObservationReader:
     """Reads one Observation after the other with the same tables."""
 
     def __init__(self, vocabulary: Vocabulary, units: Units) -> None:

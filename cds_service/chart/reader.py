@@ -7,7 +7,9 @@ The result depends on what came, not on the order it came in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cds_service.chart.administrations import Reading, read_administrations
 from cds_service.chart.concentrations import Strengths
@@ -19,7 +21,7 @@ from cds_service.chart.giving import Giving
 from cds_service.chart.instants import read_birth_date, read_instant
 from cds_service.chart.json_reading import member, reference, text
 from cds_service.chart.medications import Medications, Pharmacy
-from cds_service.chart.observations import read_observations
+from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
 from cds_service.chart.record import Record, bare_id, gather
@@ -29,14 +31,42 @@ from cds_service.chart.vocabulary import Vocabulary
 _STAYS = 5  # an encounter may be part of another: the ward's of the hospital's
 
 
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    """All look-ups over one table of concepts, ready to read any chart with."""
+
+    vocabulary: Vocabulary
+    observations: ObservationReader
+    strengths: Strengths
+    dosing: Dosing
+    giving: Giving
+
+    def reading(self, medications: Medications) -> Reading:
+        """What orders and administrations of one chart are read with."""
+        pharmacy = Pharmacy(self.vocabulary, self.strengths, medications)
+        return Reading(self.vocabulary, pharmacy, self.dosing, self.giving)
+
+
+@lru_cache(maxsize=8)  # by identity: a running service has one table, a test run a few
+def _lexicon(concepts: Concepts) -> _Lexicon:
+    vocabulary, units = Vocabulary(concepts), Units(concepts.units)
+    return _Lexicon(
+        vocabulary,
+        ObservationReader(vocabulary, units),
+        Strengths(concepts, units),
+        Dosing(units, concepts.timings),
+        Giving(vocabulary),
+    )
+
+
 def read_chart(asked: Asked, answers: Mapping[str, Queried], concepts: Concepts) -> Chart:
     """Everything that is known about the patient of one hook call."""
     resources = [one for answer in answers.values() for one in answer.resources]
     record = gather(resources, asked.patient_id, asked.drafts)
     drafted = gather(asked.drafts, asked.patient_id, resources)
-    reading = _reading(concepts, record.medications)
-    vocabulary = reading.vocabulary
-    results, unread = read_observations(record, vocabulary, Units(concepts.units))
+    lexicon = _lexicon(concepts)
+    reading, vocabulary = lexicon.reading(record.medications), lexicon.vocabulary
+    results, unread = read_observations(record, lexicon.observations)
     administrations, not_given = read_administrations(record, reading)
     orders, no_orders = read_orders(record, reading)
     conditions, refuted = read_conditions(record, vocabulary)
@@ -68,20 +98,10 @@ def read_drafted(
 ) -> tuple[tuple[Order, ...], tuple[TestOrder, ...]]:
     """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
     drafted = gather(asked.drafts, asked.patient_id)
-    reading = _reading(concepts, drafted.medications)
+    reading = _lexicon(concepts).reading(drafted.medications)
     return (
         read_drafts(drafted, asked, reading),
         read_tests(drafted, reading.vocabulary, drafted=True),
-    )
-
-
-def _reading(concepts: Concepts, medications: Medications) -> Reading:
-    vocabulary, units = Vocabulary(concepts), Units(concepts.units)
-    return Reading(
-        vocabulary,
-        Pharmacy(vocabulary, Strengths(concepts, units), medications),
-        Dosing(units, concepts.timings),
-        Giving(vocabulary),
     )
 
 

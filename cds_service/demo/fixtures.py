@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,14 @@ def _moved(value: Any, name: str, by: timedelta, days: timedelta) -> Any:
         return {key: _moved(item, key, by, days) for key, item in value.items()}
     if isinstance(value, list):
         return [_moved(item, name, by, days) for item in value]
-    if isinstance(value, str) and TIME_ELEMENT.search(name):
+    if isinstance(value, str) and _names_a_time(name):
         return _moved_time(value, by, days)
     return value
+
+
+@cache
+def _names_a_time(name: str) -> bool:
+    return TIME_ELEMENT.search(name) is not None
 
 
 def _moved_time(text: str, by: timedelta, days: timedelta) -> str:

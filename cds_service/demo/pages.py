@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
@@ -78,10 +79,12 @@ class Ward:
         self._cases = {case.name: case for case in cases}
         self._now = now
         self._at = lru_cache(maxsize=CACHED)(self._moved)
+        self._one_at_a_time = Lock()  # parallel queries about a new moment wait for the first
 
     def patients(self, hours_ago: int = 0) -> Mapping[str, Case]:
         """Every case by name, as it was so many hours ago, with that moment as the present."""
-        return self._at(self._now(), hours_ago)
+        with self._one_at_a_time:
+            return self._at(self._now(), hours_ago)
 
     def everything(self, hours_ago: int) -> list[Resource]:
         """The resources of all patients."""
@@ -120,10 +123,15 @@ class Pages:
         )
 
     def call(self, name: str) -> Response:
-        """What the page needs to call the service: the hook, its context, the running order."""
+        """What the page needs to call the service: the hook, its context, the active orders."""
         case = self._chosen(name)
-        running = next((order.reference for order in charted_orders(case) if order.heparin), None)
-        return jsonify(hook=case.hook, request=case.request, runningHeparin=running)
+        orders = charted_orders(case)
+        return jsonify(
+            hook=case.hook,
+            request=case.request,
+            names={order.reference: order.name for order in orders},
+            runningHeparin=next((order.reference for order in orders if order.heparin), None),
+        )
 
     def _chosen(self, name: str) -> Case:
         return self.ward.patients().get(name) or abort(404)

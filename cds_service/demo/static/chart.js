@@ -16,13 +16,15 @@ const client = createClient(createExchanges(byId("exchanges")));
 let latest = 0; // a slow answer never replaces that of a later call
 let drafts;
 let context;
+let orderNames;
 
 const chart = await (await fetch(`${location.pathname}/call`)).json();
 start(chart);
 
-function start({ hook, request, runningHeparin }) {
+function start({ hook, request, names, runningHeparin }) {
   const { selections = [], draftOrders, ...rest } = request.context;
   context = rest;
+  orderNames = names;
   drafts = createDrafts((draftOrders?.entry ?? []).map((entry) => entry.resource).filter(Boolean), selections);
   hooks.forEach((button) => button.addEventListener("click", () => call(button.dataset.hook)));
   document.querySelectorAll("input[name=way]").forEach((way) => way.addEventListener("change", () => call(pressed())));
@@ -48,7 +50,7 @@ async function showAppeared() {
 }
 
 function showDrafts() {
-  drawDrafts(byId("drafts"), drafts, showDrafts);
+  drawDrafts(byId("drafts"), drafts, orderNames, showDrafts);
   byId("sign").disabled = drafts.all().length === 0;
 }
 

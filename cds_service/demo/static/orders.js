@@ -52,14 +52,15 @@ export function createDrafts(initial, selected) {
   };
 }
 
-export function drawDrafts(list, drafts, changed) {
-  const rows = drafts.all().map((order) => row(order, drafts, changed));
+// `names`: what the chart calls the orders that are active already.
+export function drawDrafts(list, drafts, names, changed) {
+  const rows = drafts.all().map((order) => row(order, drafts, names, changed));
   list.replaceChildren(...(rows.length ? rows : [element("li", { class: "quiet" }, "No draft orders.")]));
 }
 
-function row(order, drafts, changed) {
+function row(order, drafts, names, changed) {
   const which = reference(order);
-  const name = orderName(order);
+  const name = names[which] ?? orderName(order);
   const select = element("input", {
     type: "checkbox",
     checked: drafts.isChosen(order),

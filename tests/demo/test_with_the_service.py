@@ -1,0 +1,128 @@
+"""The demo in a real browser over the real service: every fixture, every way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cds_service.app import create_app
+from cds_service.demo.fixtures import Case, load_cases
+from cds_service.demo.pages import FIXTURES
+from cds_service.settings import Settings
+from tests.demo.fake_service import FakeService, serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CASES = load_cases(FIXTURES)
+SWITCH = "03-severe-deficiency-switch"
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
+
+
+@pytest.fixture(scope="module")
+def url(ledger: Path) -> Iterator[str]:
+    settings = Settings(open=True, demo=True, database_url=f"sqlite:///{ledger}", log_level="error")
+    with serving(create_app(settings), FakeService()) as served:
+        yield served.url
+
+
+def cards_shown(page: Page) -> list[str]:
+    expect(page.locator("#cds-status")).to_contain_text(" ms")
+    return page.locator("article.card").evaluate_all("all => all.map(card => card.dataset.topic)")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_every_patient_gets_his_cards_either_way(page: Page, url: str, case: Case) -> None:
+    """One page and one address of data after the other: the front matter says what must come."""
+    page.goto(f"{url}/demo/patients/{case.name}")
+    expected = list(case.front_matter["topics"])
+    assert cards_shown(page) == expected
+    for way in ("prefetch", "server"):
+        with page.expect_response(f"**/cds-services/heparin-{case.hook}"):
+            page.locator(f"input[value={way}]").check()
+        expect(page.locator("#cards[aria-busy]")).to_have_count(0)
+        assert cards_shown(page) == expected
+
+
+def test_every_hook_is_answered_for_a_patient(page: Page, url: str) -> None:
+    page.goto(f"{url}/demo/patients/01-antithrombin-dose")
+    for hook in ("patient-view", "order-sign", "order-select"):
+        with page.expect_response(f"**/cds-services/heparin-{hook}") as answer:
+            page.locator(f"button[data-hook={hook}]").click()
+        assert answer.value.status == 200
+
+
+def test_a_switch_taken_changes_the_drafts_and_is_stored(
+    page: Page, url: str, ledger: Path
+) -> None:
+    page.goto(f"{url}/demo/patients/{SWITCH}")
+    page.get_by_role("button", name="Start bivalirudin").click()
+    expect(page.locator(".card-said")).to_contain_text("Feedback sent.")
+    drafts = page.locator("#drafts li")
+    expect(drafts).to_have_count(2)
+    expect(drafts.nth(0)).to_contain_text("0.15 mg/kg/h")
+    expect(drafts.nth(1)).to_contain_text("Stop: heparin 25,000 units")
+    assert "accepted" in dump(ledger)
+
+
+def test_an_override_is_stored_with_its_reason(page: Page, url: str, ledger: Path) -> None:
+    page.goto(f"{url}/demo/patients/{SWITCH}")
+    page.get_by_text("Override", exact=True).click()
+    page.get_by_label("Reason").select_option(index=1)
+    page.get_by_role("button", name="Override this card").click()
+    expect(page.locator(".card-said")).to_contain_text("Feedback sent.")
+    assert "overridden" in dump(ledger)
+
+
+def test_signing_after_the_switch_was_taken_raises_no_card_about_the_combination(
+    page: Page, url: str
+) -> None:
+    """The stop of heparin rides along with the new drug."""
+    page.goto(f"{url}/demo/patients/{SWITCH}")
+    page.get_by_role("button", name="Start bivalirudin").click()
+    expect(page.locator("#drafts li")).to_have_count(2)
+    with page.expect_response("**/cds-services/heparin-order-sign") as answer:
+        page.get_by_role("button", name="Sign drafts").click()
+    topics = [card["source"]["topic"]["code"] for card in answer.value.json()["cards"]]
+    assert "anticoagulantCombination" not in topics
+
+
+def test_looking_back_finds_what_came_before_the_switch(page: Page, url: str) -> None:
+    page.goto(f"{url}/demo/patients/{SWITCH}")
+    page.get_by_role("button", name="When did each card first appear?").click()
+    expect(page.locator("#look-back[aria-disabled]")).to_have_count(0, timeout=20_000)
+    appeared = page.locator("#appeared li")
+    expect(appeared.first).to_contain_text("gone now")
+    expect(appeared.last).to_contain_text("change the anticoagulant")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page: Page, url: str, width: int, scheme: str) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed"
+    )
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for path in ("/", f"/demo/patients/{SWITCH}"):
+        page.goto(url + path)
+        page.wait_for_load_state("networkidle")
+        page.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
+        found = axe.Axe().run(page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def dump(ledger: Path) -> str:
+    """Everything the ledger holds, as text."""
+    connection = sqlite3.connect(ledger)
+    try:
+        return "\n".join(connection.iterdump())
+    finally:
+        connection.close()

@@ -1,0 +1,320 @@
+"""The same patient under both shipped protocols, and what neither of them ever does."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service.errors import StartRefused
+from cds_service.logs import set_up_logs
+from cds_service.rulebook import PROTOCOLS as FILES
+from cds_service.rulebook import load_protocol, load_rulebook, warn_when_review_is_due
+from cds_service.settings import Settings
+from tests.bedside import (
+    PROTOCOLS,
+    ask,
+    patient,
+    recommended,
+    starts,
+    text,
+    topics,
+    units_in_text,
+)
+from tests.cases import advice_for, cases, tables
+from tests.second_opinion import grid
+
+REVIEW = "review-as-written"
+NOTE = "review formula, not the label"
+LABEL_RECOVERY, HIGHEST_PER_KG = 1.4, 75
+HIGHEST = {"default": 120, REVIEW: 150}
+
+ROWS_AS_WRITTEN = {
+    "heparin.high_daily_dose": 35000,
+    "antithrombin_dose.recovery": 1.4,
+    "antithrombin_dose.target": 100,
+    "antithrombin_dose.highest_predicted": 150,
+    "antithrombin_dose.maintenance_low": 50,
+    "antithrombin_dose.maintenance_high": 100,
+    "antithrombin_dose.maintenance_from": 12,
+    "antithrombin_dose.maintenance_to": 24,
+    "switch.argatroban_start": 2,
+    "switch.argatroban_hepatic": 0.5,
+    "switch.bivalirudin_normal": 0.15,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one protocol says: its main card, what it offers, what it marks as recommended."""
+
+    topic: str
+    offers: dict[str, float] = field(default_factory=dict)
+    recommends: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+
+
+NOTHING = Answer("")
+BIVALIRUDIN = {"bivalirudin": 0.15}
+BOTH_DRUGS = BIVALIRUDIN | {"argatroban": 0.5}
+
+TABLE: dict[str, tuple[dict[str, Any], Answer, Answer]] = {
+    "low antithrombin: the label's dose, or 1.96 times as much with the label's beside it": (
+        {"antithrombin": 55},
+        Answer("antithrombinDose", {"antithrombin": 2571}, ("antithrombin",), ("80 kg / 1.4",)),
+        Answer(
+            "antithrombinDose",
+            {"antithrombin": 5040},
+            ("antithrombin",),
+            ("80 kg x 1.4 = 5,040 IU", "143 %", "Label (divide by 1.4): 2,571 IU"),
+        ),
+    ),
+    "forty per cent in sepsis: a switch, or a dose that is withheld beyond 150 %": (
+        {"antithrombin": 40, "sepsis": True},
+        Answer("anticoagulantSwitch", BOTH_DRUGS | {"antithrombin": 3429}),
+        Answer("antithrombinDose", {}, (), ("158 %", "Label (divide by 1.4): 3,429 IU")),
+    ),
+    "below forty in sepsis both switch": (
+        {"antithrombin": 39, "sepsis": True},
+        Answer("anticoagulantSwitch", BOTH_DRUGS | {"antithrombin": 3486}, ("bivalirudin",)),
+        Answer("anticoagulantSwitch", BIVALIRUDIN, ("bivalirudin",)),
+    ),
+    "forty per cent without sepsis": (
+        {"antithrombin": 40},
+        Answer("anticoagulantSwitch", BOTH_DRUGS | {"antithrombin": 3429}, ("bivalirudin",)),
+        Answer("anticoagulantSwitch", BIVALIRUDIN, ("bivalirudin",)),
+    ),
+    "exactly fifty in sepsis is supplemented by both, marked by neither": (
+        {"antithrombin": 50, "sepsis": True},
+        Answer("antithrombinDose", {"antithrombin": 2857}),
+        Answer("antithrombinDose", {"antithrombin": 5600}, (), ("148 %", "2,857 IU")),
+    ),
+    "kidneys impaired": (
+        {"antithrombin": 45, "renal": "impaired"},
+        Answer(
+            "anticoagulantSwitch",
+            {"argatroban": 0.5, "bivalirudin": 0.08, "antithrombin": 3143},
+            ("argatroban",),
+        ),
+        Answer("anticoagulantSwitch", {"argatroban": 2}, ("argatroban",), ("bled at it",)),
+    ),
+    "liver impaired": (
+        {"antithrombin": 45, "hepatic": "impaired"},
+        Answer(
+            "anticoagulantSwitch",
+            {"argatroban": 0.2, "bivalirudin": 0.15, "antithrombin": 3143},
+            ("bivalirudin",),
+        ),
+        Answer("anticoagulantSwitch", {"argatroban": 0.5}, ("argatroban",)),
+    ),
+    "both impaired": (
+        {"antithrombin": 45, "renal": "impaired", "hepatic": "impaired"},
+        Answer("anticoagulantSwitch", {"antithrombin": 3143}),
+        Answer("anticoagulantSwitch", {"argatroban": 0.5}, ("argatroban",)),
+    ),
+    "liver impaired, kidneys unknown: no drug by either": (
+        {"antithrombin": 45, "renal": "unknown", "hepatic": "impaired"},
+        Answer("anticoagulantSwitch", {"antithrombin": 3143}),
+        Answer("anticoagulantSwitch"),
+    ),
+    "kidneys impaired, liver unknown: no drug by either": (
+        {"antithrombin": 45, "renal": "impaired", "hepatic": "unknown"},
+        Answer("anticoagulantSwitch", {"antithrombin": 3143}),
+        Answer("anticoagulantSwitch"),
+    ),
+    "35,040 U/day in 120 kg is 12 U/kg/h: high by the absolute line only": (
+        {"rate": 1460, "weight": 120},
+        NOTHING,
+        Answer("antithrombinDose", {"antithrombin": 7560}, ("antithrombin",), ("pharmacist",)),
+    ),
+    "25 U/kg/h in 50 kg is 30,000 U/day: high by weight only": (
+        {"rate": 1250, "weight": 50},
+        Answer("antithrombinDose", {"antithrombin": 1607}, ("antithrombin",)),
+        NOTHING,
+    ),
+    "masked at an ordinary dose": (
+        {"rate": 1000, "anti_xa": 0.2, "aptt": 70, "antithrombin": 60},
+        Answer("assayDiscordance"),
+        Answer("antithrombinDose", {"antithrombin": 4480}, ("antithrombin",), ("2,286 IU",)),
+    ),
+    "41,040 U/day on target in 120 kg: an absolute line opens tests": (
+        {"rate": 1710, "weight": 120, "anti_xa": 0.4, "aptt": 70, "antithrombin": None},
+        NOTHING,
+        Answer("heparinResistance"),
+    ),
+    "HIT comes first in both": (
+        {"antithrombin": 55, "hit": True},
+        Answer("hitSuspected", BOTH_DRUGS, ("bivalirudin",)),
+        Answer("hitSuspected", BIVALIRUDIN, ("bivalirudin",)),
+    ),
+    "bleeding withholds in both, the label's figure too": (
+        {"antithrombin": 55, "bleeding": True},
+        Answer("antithrombinDose"),
+        Answer("antithrombinDose"),
+    ),
+    "without a weight no dose in either": (
+        {"antithrombin": 55, "weight": None},
+        Answer("antithrombinDose"),
+        Answer("antithrombinDose"),
+    ),
+}
+ASKED = [
+    pytest.param(changes, protocol, answer, id=f"{name} ({protocol})")
+    for name, (changes, *both) in TABLE.items()
+    for protocol, answer in zip(PROTOCOLS, both, strict=True)
+]
+
+
+@pytest.mark.parametrize(("changes", "protocol", "expected"), ASKED)
+def test_each_protocol_answers_as_it_is_written(
+    changes: dict[str, Any], protocol: str, expected: Answer
+) -> None:
+    advice = ask(patient(**changes), protocol)
+
+    shown = [topic for topic in topics(advice) if topic != "monitoringDue"]
+    assert shown[:1] == ([expected.topic] if expected.topic else [])
+    assert starts(advice) == expected.offers
+    assert recommended(advice) == expected.recommends
+    assert [phrase for phrase in expected.says if phrase not in text(advice)] == []
+
+
+@pytest.mark.parametrize("changes", [{"bleeding": True}, {"hit": True}, {"weight": None}])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_closed_gate_leaves_no_figure_in_iu(changes: dict[str, Any], protocol: str) -> None:
+    assert units_in_text(ask(patient(**changes), protocol)) == set()
+
+
+def test_maintenance_is_the_labels_or_the_reviews() -> None:
+    assert "then 60 % of the dose every 24 h" in text(ask(patient()))
+    assert "then 50-100 % of the dose every 12-24 h" in text(ask(patient(), REVIEW))
+
+
+def test_the_review_does_not_multiply_by_a_measured_recovery() -> None:
+    """Recovery 2 means half the dose; as a factor it would double it."""
+    name = "30-refractory-after-antithrombin"
+    advice = advice_for(name, REVIEW)
+    assert advice.findings.measured.antithrombin.last_dose is not None
+
+    assert "was measured after the last dose" not in text(advice)
+
+
+@pytest.mark.parametrize("name", sorted(cases()))
+def test_every_card_of_the_review_says_that_it_is_not_the_label(name: str) -> None:
+    cards = advice_for(name, REVIEW).cards
+    assert all(str(card.source["label"]).endswith(f"(review-as-written): {NOTE}") for card in cards)
+
+
+def test_a_card_of_the_default_does_not() -> None:
+    assert all(NOTE not in str(card.source["label"]) for card in ask(patient()).cards)
+
+
+def test_only_the_listed_rows_differ() -> None:
+    """A row added to one file must be added to the other."""
+    default, review = (tomllib.loads(FILES[name].read_text(encoding="utf-8")) for name in PROTOCOLS)
+    assert default.keys() | {"source_note"} == review.keys()
+    assert default["topics"] == review["topics"]
+    assert default["rows"].keys() == review["rows"].keys()
+    for section, rows in default["rows"].items():
+        assert rows.keys() == review["rows"][section].keys()
+    differing = {
+        f"{section}.{key}": review["rows"][section][key]["value"]
+        for section, rows in default["rows"].items()
+        for key, row in rows.items()
+        if row != review["rows"][section][key]
+    }
+    assert differing == ROWS_AS_WRITTEN
+
+
+def test_every_option_of_the_review_is_set_its_own_way() -> None:
+    default, review = (tables(name).protocol.options for name in PROTOCOLS)
+    assert {key for key in default if default[key] == review[key]} == set()
+
+
+def sample(number: int) -> list[Any]:
+    """Cells with a low antithrombin: where doses and switches are."""
+    return grid.sample(number, seed=20, where=lambda c: c.antithrombin and c.antithrombin < 70)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_dose_is_ever_predicted_to_pass_the_line(protocol: str) -> None:
+    given = 0
+    for cell in sample(700):
+        units = starts(ask(cell, protocol)).get("antithrombin")
+        if units is None:
+            continue
+        given += 1
+        assert cell.weight is not None, cell
+        assert cell.antithrombin + units * LABEL_RECOVERY / cell.weight <= HIGHEST[protocol], cell
+        assert units / cell.weight <= HIGHEST_PER_KG, cell
+        assert not cell.hit, cell
+        assert not cell.bleeding, cell
+    assert given > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_gate_ever_lets_a_start_through(protocol: str) -> None:
+    for cell in sample(700):
+        advice = ask(cell, protocol)
+        offered = starts(advice)
+        if cell.bleeding:
+            assert offered == {}, cell
+        if cell.hit:
+            assert "antithrombin" not in offered, cell
+        assert "raise heparin" not in text(advice).lower(), cell
+
+
+# Starting with the second protocol.
+
+CLOSED = {
+    "CDS_CLIENTS": "clients.toml",
+    "CDS_PUBLIC_URL": "https://cds.example.org",
+    "CDS_LEDGER_KEY": "0123456789abcdef0123456789abcdef",
+    "CDS_PROTOCOL": REVIEW,
+}
+
+
+def test_it_does_not_start_without_being_acknowledged() -> None:
+    with pytest.raises(StartRefused, match="CDS_ACKNOWLEDGE_REVIEW=1"):
+        load_rulebook(Settings.from_environ(CLOSED))
+
+
+def test_it_starts_when_acknowledged() -> None:
+    acknowledged = Settings.from_environ(CLOSED | {"CDS_ACKNOWLEDGE_REVIEW": "1"})
+    assert load_rulebook(acknowledged).protocol.name == REVIEW
+
+
+def test_it_starts_in_open_mode() -> None:
+    opened = Settings.from_environ({"CDS_OPEN": "1", "CDS_PROTOCOL": REVIEW})
+    assert load_rulebook(opened).protocol.name == REVIEW
+
+
+def test_a_copy_under_another_name_needs_the_same(tmp_path: Path) -> None:
+    copy = tmp_path / "ours.toml"
+    text = FILES[REVIEW].read_text(encoding="utf-8")
+    copy.write_text(text.replace('name = "review-as-written"', 'name = "ours"'), encoding="utf-8")
+    with pytest.raises(StartRefused, match="ours doses antithrombin"):
+        load_rulebook(Settings.from_environ(CLOSED | {"CDS_PROTOCOL": str(copy)}))
+
+
+def test_the_default_needs_no_acknowledgement() -> None:
+    plain = Settings.from_environ(CLOSED | {"CDS_PROTOCOL": "default"})
+    assert load_rulebook(plain).protocol.name == "default"
+
+
+@pytest.mark.parametrize(("days", "due"), [(-1, False), (0, False), (1, True)])
+def test_a_passed_review_date_is_said_at_start(
+    days: int, due: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("info")
+    protocol = load_protocol(FILES["default"])
+    today: date = protocol.review_due + timedelta(days=days)
+
+    assert warn_when_review_is_due(protocol, today) is due
+
+    assert ("protocol review due" in capsys.readouterr().err) is due

@@ -26,7 +26,7 @@ from cds_service.ledger import Ledger
 from cds_service.logs import log, set_up_logs
 from cds_service.metrics import Counts
 from cds_service.plan import read_plan
-from cds_service.rulebook import load_rulebook
+from cds_service.rulebook import load_rulebook, warn_when_review_is_due
 from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings
 from cds_service.web import Authenticate, prepare, routes
@@ -56,6 +56,7 @@ def create_app(
     set_up_logs(settings.log_level)
     clients = load_clients(settings.clients) if settings.clients else ()
     rulebook = rulebook or load_rulebook(settings)
+    warn_when_review_is_due(rulebook.protocol, clock().date())
     ledger = _ledger(settings)
     desk = _desk(settings, rulebook, clients, ledger, clock, new_id)
     app = Flask(__name__, static_folder=None)

@@ -27,6 +27,7 @@ from tests.bedside import (
 )
 from tests.cases import advice_for, cases, tables
 from tests.second_opinion import grid
+from tests.second_opinion.findings import Cell
 
 REVIEW = "review-as-written"
 NOTE = "review formula, not the label"
@@ -234,9 +235,13 @@ def test_every_option_of_the_review_is_set_its_own_way() -> None:
     assert {key for key in default if default[key] == review[key]} == set()
 
 
-def sample(number: int) -> list[Any]:
+def sample(number: int) -> list[Cell]:
     """Cells with a low antithrombin: where doses and switches are."""
-    return grid.sample(number, seed=20, where=lambda c: c.antithrombin and c.antithrombin < 70)
+
+    def low(cell: Cell) -> bool:
+        return cell.antithrombin is not None and cell.antithrombin < 70
+
+    return grid.sample(number, seed=20, where=low)
 
 
 @pytest.mark.slow
@@ -249,6 +254,7 @@ def test_no_dose_is_ever_predicted_to_pass_the_line(protocol: str) -> None:
             continue
         given += 1
         assert cell.weight is not None, cell
+        assert cell.antithrombin is not None, cell
         assert cell.antithrombin + units * LABEL_RECOVERY / cell.weight <= HIGHEST[protocol], cell
         assert units / cell.weight <= HIGHEST_PER_KG, cell
         assert not cell.hit, cell

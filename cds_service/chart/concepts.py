@@ -106,6 +106,8 @@ class Concepts:
     positive: tuple[Code, ...] = ()
     positive_words: tuple[str, ...] = ()
     negative: tuple[Code, ...] = ()
+    hit_words: tuple[str, ...] = ()  # in a heparin allergy: it was HIT, or thrombocytopenia
+    hit_codes: tuple[Code, ...] = ()
     negative_words: tuple[str, ...] = ()
 
     def order_codes(self) -> Iterable[tuple[str, str]]:

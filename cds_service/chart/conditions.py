@@ -25,6 +25,8 @@ _ACTIVE = {
     "resolved": False,
 }
 
+HEPARIN, HEPARIN_HIT = "heparin", "heparin_hit"
+
 Found = tuple[tuple[Condition, ...], list[Skipped]]
 
 
@@ -34,8 +36,21 @@ def read_conditions(record: Record, vocabulary: Vocabulary) -> Found:
 
 
 def read_allergies(record: Record, vocabulary: Vocabulary) -> Found:
-    """All allergies to known substances; their label holds the reactions too."""
-    return _read(record, "AllergyIntolerance", vocabulary.allergies, vocabulary)
+    """All allergies to known substances, those to heparin that name HIT apart."""
+    found, skipped = _read(record, "AllergyIntolerance", vocabulary.allergies, vocabulary)
+    by_source = {source(r): r for r in record.of("AllergyIntolerance")}
+    return tuple(_told_apart(a, by_source.get(a.source), vocabulary) for a in found), skipped
+
+
+def _told_apart(allergy: Condition, resource: object, vocabulary: Vocabulary) -> Condition:
+    """A heparin allergy becomes `heparin_hit` when code, reaction or note names HIT."""
+    if allergy.concept != HEPARIN:
+        return allergy
+    reactions = each(member(resource, "reaction"))
+    shown = [one for r in reactions for one in each(member(r, "manifestation"))]
+    pairs = vocabulary.pairs(codings((*_named(resource), *shown)))
+    named = vocabulary.names_hit(pairs, allergy.label)
+    return replace(allergy, concept=HEPARIN_HIT) if named else allergy
 
 
 def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -62,7 +77,7 @@ def _read(record: Record, kind: str, matcher: Matcher, vocabulary: Vocabulary) -
     return tuple(sorted(found, key=_newest_first)), skipped
 
 
-def _named(resource: Resource) -> tuple[object, ...]:
+def _named(resource: object) -> tuple[object, ...]:
     """What is named: the code, and for an allergy the substances that caused reactions."""
     reactions = each(member(resource, "reaction"))
     substances = (s for reaction in reactions for s in each(member(reaction, "substance")))

@@ -156,10 +156,9 @@ class ObservationReader:
 
     def _code(self, node: object) -> str:
         """The code it was recognised by."""
-        for coding in codings(member(node, "code")):
-            if self._vocabulary.observations.keys(self._vocabulary.pairs([coding])):
-                return coding.code
-        return ""
+        known, pairs = self._vocabulary.observations, self._vocabulary.pairs
+        found = codings(member(node, "code"))
+        return next(one.code for one in found if known.keys(pairs([one])))
 
     def _reading(self, row: ObservationConcept, node: object, positive: bool | None) -> Reading:
         if member(node, "dataAbsentReason") is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from cds_service.chart.facts import Resource, Skipped
 from cds_service.chart.instants import read_instant
-from cds_service.chart.json_reading import each, member, reference, source, text
+from cds_service.chart.json_reading import Reference, each, member, reference, source, text
 
 OTHER_PATIENT = "otherPatient"
 MALFORMED = "malformed"
@@ -109,8 +109,10 @@ def _is_others(kind: str, resource: Resource, patient_id: str) -> bool:
         return text(member(resource, "id")) not in ("", patient_id)
     subject = each(member(resource, _SUBJECTS.get(kind, "")))
     written = [s for s in subject if text(member(s, "reference"))]
-    return any(not _is_patient(reference(s).type, reference(s).id, patient_id) for s in written)
+    return any(not _is_patient(reference(s), patient_id) for s in written)
 
 
-def _is_patient(kind: str, found: str, patient_id: str) -> bool:
-    return kind in ("Patient", "") and found == patient_id
+def _is_patient(subject: Reference, patient_id: str) -> bool:
+    """A `urn:uuid:` names no type; what is contained is nobody the server knows."""
+    ours = subject.type in ("Patient", "") and subject.id == patient_id
+    return ours and not subject.contained

@@ -119,6 +119,13 @@ class Vocabulary:
         self.allergies = Matcher(concepts.allergies, concepts.negations)
         self.procedures = Matcher(concepts.procedures, concepts.negations)
 
+        self._hit_codes = Codes(("hit", code) for code in concepts.hit_codes)
+        self._hit_words = Words(concepts.hit_words)
+
+    def names_hit(self, pairs: Iterable[tuple[str, str]], label: str) -> bool:
+        """Whether the codes or the words of a heparin allergy say HIT or thrombocytopenia."""
+        return bool(self._hit_codes.keys(pairs)) or self._hit_words.within(spaced(label))
+
     def pairs(self, found: Iterable[Coding]) -> tuple[tuple[str, str], ...]:
         """(system, folded code) of the codings whose system we know."""
         return tuple(

@@ -147,9 +147,16 @@ def _running(case: Case, last: Segment) -> Verdict:
         return NO
     if last.end is not None:
         return YES if last.end >= case.ago("heparin.ended_within") else NO
-    if last.start >= case.ago("heparin.administration_window") or _infusion_orders(case):
+    if _charted_lately(case) or _infusion_orders(case):
         return YES
     return unknown(Reason("heparinRunning", "uncharted"))
+
+
+def _charted_lately(case: Case) -> bool:
+    """Any newer charting of treatment heparin, a bolus too, says that it is still looked after."""
+    since = case.ago("heparin.administration_window")
+    rows = (a for a in case.given("heparin") if a.use is Use.THERAPY)
+    return any(a.start is not None and a.start >= since for a in rows)
 
 
 def _dti_runs(case: Case) -> bool:

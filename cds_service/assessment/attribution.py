@@ -8,19 +8,21 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import Reason
-from cds_service.assessment.case import Case
+from cds_service.assessment.case import NOT_ORDERS, Case
 from cds_service.chart.facts import Administration, Order, Result
 
 LONG_ACTING = ("fondaparinux", "danaparoid")
 
 
-def foreign_to_heparin(case: Case, result: Result | None, crcl: float | None) -> Reason | None:
-    """Why an anti-Xa may hold another drug's effect, or None when it is heparin's own."""
+def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reason | None:
+    """Why an anti-Xa may hold another drug's effect, or None when it is heparin's own.
+
+    `slow`: the kidneys clear slowly, or may do so for all that is known.
+    """
     if result is None or result.at is None:
         return None
     if not case.answered("administrations", "orders"):
         return Reason("anti_xa", "medicinesUnknown")
-    slow = crcl is not None and crcl < case.protocol["attribution.renal_line"]
     spans = {
         ("oralXa",): "attribution.oral_xa_renal" if slow else "attribution.oral_xa",
         ("lmwh",): "attribution.lmwh_renal" if slow else "attribution.lmwh",
@@ -38,7 +40,7 @@ def exposed(case: Case, families: tuple[str, ...], drawn: datetime, span: timede
     return given or any(
         _ordered(case, order, drawn, span)
         for order in case.chart.orders
-        if order.drug.family in families
+        if order.drug.family in families and order.intent not in NOT_ORDERS
     )
 
 

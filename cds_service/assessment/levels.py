@@ -94,13 +94,13 @@ class Levels:
         return all_of(negate(self.below), negate(self.above))
 
 
-def read_levels(case: Case, infusion: Infusion, crcl: float | None) -> Levels:
+def read_levels(case: Case, infusion: Infusion, *, slow_clearance: bool) -> Levels:
     """Both levels and the patterns they make (clinical logic 3)."""
     ratio_only = not case.results("aptt") and bool(case.results("aptt_ratio"))
     aptt = _aptt(case, infusion, "aptt_ratio" if ratio_only else "aptt")
     low = case.protocol["levels.aptt_ratio_low" if ratio_only else "levels.aptt_low"]
     high = case.protocol["levels.aptt_ratio_high" if ratio_only else "levels.aptt_high"]
-    anti_xa = _anti_xa(case, infusion, crcl)
+    anti_xa = _anti_xa(case, infusion, slow=slow_clearance)
     paired = _paired(case, aptt, anti_xa)
     return Levels(
         aptt=aptt,
@@ -140,9 +140,9 @@ def _aptt(case: Case, infusion: Infusion, concept: str) -> Level:
     return Level(concept, level.result, level.current, steady, usable, level.evidence)
 
 
-def _anti_xa(case: Case, infusion: Infusion, crcl: float | None) -> Level:
+def _anti_xa(case: Case, infusion: Infusion, *, slow: bool) -> Level:
     level = newest(case, "anti_xa", "coagulation", "levels.current", UNITS["anti_xa"])
-    foreign = foreign_to_heparin(case, level.result, crcl)
+    foreign = foreign_to_heparin(case, level.result, slow=slow)
     usable = unknown(foreign) if foreign else YES
     steady = _steady(case, level, infusion, "levels.anti_xa_steady")
     return Level("anti_xa", level.result, level.current, steady, usable, level.evidence)
@@ -172,7 +172,14 @@ def _aptt_disturbed(case: Case, infusion: Infusion) -> Reason | None:
 
 
 def _baseline_prolonged(case: Case, first: datetime) -> bool:
-    before = [r for r in case.results("aptt") if r.at is not None and r.at < first]
+    """An order outlives the days that charting is asked for: what was drawn under it is none."""
+    wait = case.protocol.span("levels.aptt_steady")
+    under = [o.authored + wait for o in case.active_orders("heparin") if o.authored]
+    before = [
+        r
+        for r in case.results("aptt")
+        if r.at is not None and r.at < first and not any(r.at >= since for since in under)
+    ]
     return bool(
         before
         and before[0].value is not None

@@ -11,7 +11,13 @@ from cds_service.assessment.gates import Gates, read_gates
 from cds_service.assessment.hit import Hit, read_hit
 from cds_service.assessment.infusion import Infusion, read_infusion
 from cds_service.assessment.levels import Levels, read_levels
-from cds_service.assessment.measures import Organs, Weight, read_organs, read_weight
+from cds_service.assessment.measures import (
+    Organs,
+    Weight,
+    clears_slowly,
+    read_organs,
+    read_weight,
+)
 from cds_service.assessment.risk import Risk, read_risk
 
 
@@ -44,7 +50,7 @@ def measure(case: Case) -> Measured:
         infusion=infusion,
         dose=daily_dose(case, infusion, weight.kg),
         drafted=drafted_rates(case, weight.kg),
-        levels=read_levels(case, infusion, organs.crcl),
+        levels=read_levels(case, infusion, slow_clearance=clears_slowly(case, organs)),
         antithrombin=read_antithrombin(case),
         organs=organs,
         risk=read_risk(case),

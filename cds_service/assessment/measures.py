@@ -8,16 +8,16 @@ from datetime import datetime
 from cds_service.assessment.answers import (
     NO,
     YES,
+    Answer,
     Evidence,
     Reason,
     Verdict,
     any_of,
-    said,
     unknown,
     yes,
 )
 from cds_service.assessment.case import Case, evidence, unread
-from cds_service.assessment.levels import newest
+from cds_service.assessment.levels import compared, newest
 from cds_service.assessment.record import has_condition, supports
 from cds_service.chart.facts import Result
 
@@ -39,6 +39,7 @@ class Organs:
     hepatic: Verdict
     crcl: float | None = None  # mL/min, Cockcroft-Gault or eGFR
     modality: str = ""  # "crrt", "hemodialysis" or ""
+    at_most: bool = False  # the clearance is known only to lie below `crcl`
 
 
 def age_in_years(case: Case) -> int | None:
@@ -77,8 +78,20 @@ def read_organs(case: Case, weight: Weight) -> Organs:
     """Renal and hepatic impairment; on renal replacement the modality decides."""
     modality = _modality(case)
     crcl = creatinine_clearance(case, weight)
-    value = crcl.facts[0].value if crcl.yes else None
-    return Organs(_renal(case, crcl, modality), _hepatic(case), value, modality)
+    fact = crcl.facts[0] if crcl.yes else None
+    return Organs(
+        renal=_renal(case, crcl, modality),
+        hepatic=_hepatic(case),
+        crcl=fact.value if fact else None,
+        modality=modality,
+        at_most=fact is not None and fact.comparator == "<",
+    )
+
+
+def clears_slowly(case: Case, organs: Organs) -> bool:
+    """Whether other drugs may act for longer: under the line, or not known to be above it."""
+    line = case.protocol["attribution.renal_line"]
+    return organs.crcl is None or organs.at_most or organs.crcl < line
 
 
 def _modality(case: Case) -> str:
@@ -93,7 +106,12 @@ def _renal(case: Case, crcl: Verdict, modality: str) -> Verdict:
         return YES
     if not crcl.yes:
         return crcl
-    return said(crcl.facts[0].value < case.protocol["organs.renal_line"], *crcl.facts)
+    fact = crcl.facts[0]
+    line = case.protocol["organs.renal_line"]
+    answer = compared(fact.value, fact.comparator, line, under=True)
+    if answer is Answer.UNKNOWN:
+        return unknown(Reason("crcl", "comparator"))
+    return Verdict(answer, crcl.facts)
 
 
 def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
@@ -119,8 +137,10 @@ def _risen(case: Case, newest_result: Result) -> Evidence | None:
         for r in case.results("creatinine")
         if r.value and r.at is not None and r.at >= since
     ]
-    factor = 1 + case.protocol["organs.creatinine_rise"] / 100
-    if newest_result.value is None or not values or newest_result.value < min(values) * factor:
+    if newest_result.value is None or not values:
+        return None
+    rise = (newest_result.value - min(values)) * 100 / min(values)
+    if round(rise, ROUNDING) < case.protocol["organs.creatinine_rise"]:
         return None
     below = case.protocol["switch.bivalirudin_severe_line"]
     at = newest_result.at
@@ -133,10 +153,13 @@ def _cockcroft_gault(case: Case, weight: Weight, creatinine: Result) -> Evidence
     if age is None or weight.kg is None or sex not in SEX_FACTOR or not creatinine.value:
         return None
     clearance = (140 - age) * weight.kg / (72 * creatinine.value) * SEX_FACTOR[sex]
-    at = creatinine.at
-    return Evidence("crcl", clearance, "mL/min", at, creatinine.source, "cockcroftGault")
+    at, comparator = creatinine.at, OTHER_WAY[creatinine.comparator]
+    how = "cockcroftGault"
+    return Evidence("crcl", clearance, "mL/min", at, creatinine.source, how, comparator)
 
 
+ROUNDING = 6  # decimals; 0.8 to 1.2 mg/dL is half again, whatever binary fractions say
+OTHER_WAY = {"": "", "<": ">", ">": "<"}  # a creatinine below its limit clears above it
 SEX_FACTOR = {"male": 1.0, "female": 0.85}
 
 

@@ -104,13 +104,9 @@ def _bivalirudin_row(case: Case, organs: Organs) -> str:
     if not organs.renal.yes:
         return "switch.bivalirudin_normal"
     line = case.protocol["switch.bivalirudin_severe_line"]
-    severe = organs.crcl is None or organs.crcl < line or _falling(organs)
+    # A rising creatinine counts as under the line.
+    severe = organs.crcl is None or organs.crcl < line or organs.at_most
     return "switch.bivalirudin_severe" if severe else "switch.bivalirudin_moderate"
-
-
-def _falling(organs: Organs) -> bool:
-    """A rising creatinine counts as under the lower line."""
-    return any(fact.comparator == "<" for fact in organs.renal.facts)
 
 
 def _lowest(case: Case, organs: Organs) -> tuple[Start, ...]:

@@ -55,8 +55,7 @@ def create_app(
     """The service, ready to be served; refuses to start if a setting or a table is wrong."""
     set_up_logs(settings.log_level)
     clients = load_clients(settings.clients) if settings.clients else ()
-    rulebook = rulebook or load_rulebook(settings)
-    warn_when_review_is_due(rulebook.protocol, clock().date())
+    rulebook = rulebook or _rulebook(settings, clock)
     ledger = _ledger(settings)
     desk = _desk(settings, rulebook, clients, ledger, clock, new_id)
     app = Flask(__name__, static_folder=None)
@@ -71,6 +70,12 @@ def create_app(
         app.register_blueprint(create_demo(settings))
     _allow_browsers(app, settings)
     return app
+
+
+def _rulebook(settings: Settings, clock: Callable[[], datetime]) -> Rulebook:
+    tables = load_rulebook(settings)
+    warn_when_review_is_due(tables.protocol, clock().date())
+    return tables
 
 
 def _desk(

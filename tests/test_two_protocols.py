@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cds_service.app import create_app
 from cds_service.errors import StartRefused
 from cds_service.logs import set_up_logs
 from cds_service.rulebook import PROTOCOLS as FILES
@@ -324,3 +325,17 @@ def test_a_passed_review_date_is_said_at_start(
     assert warn_when_review_is_due(protocol, today) is due
 
     assert ("protocol review due" in capsys.readouterr().err) is due
+
+
+def test_the_service_looks_at_the_review_date_when_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    after = load_protocol(FILES["default"]).review_due + timedelta(days=1)
+    noon = datetime.combine(after, time(12), UTC)
+    settings = Settings.from_environ(
+        {"CDS_OPEN": "1", "CDS_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}"}
+    )
+
+    create_app(settings, clock=lambda: noon)
+
+    assert '"event": "protocol review due"' in capsys.readouterr().err

@@ -42,7 +42,7 @@ class Rule:
 
 
 def high(m: Measured, _: Verdicts) -> Verdict:
-    """More than 35,000 U/day and high for the weight, or high by weight alone [R8, R9]."""
+    """More than 35,000 U/day and high for the weight, or high by weight alone [R8]."""
     by_weight, weighed = m.dose.per_kg_h, m.case.protocol.allows("weight_condition")
     high_rate = m.case.protocol["heparin.high_rate"]
     strong = weighed and by_weight is not None and by_weight >= high_rate
@@ -246,7 +246,7 @@ def refractory(m: Measured, so_far: Verdicts) -> Verdict:
 RULES: Mapping[str, Rule] = {
     "high": Rule(
         high,
-        ("R8", "R9"),
+        ("R8",),
         ("heparin.high_daily_dose", "heparin.standard_rate", "heparin.high_rate"),
     ),
     "very_high": Rule(

@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from cds_service.app import create_app
+from cds_service.demo import create_demo
 from cds_service.demo.fixtures import shifted
 from cds_service.hooks import SERVICES
 from cds_service.settings import Settings
@@ -21,6 +22,7 @@ from tests.cases import FIXTURES, advice_for, answered, cases, searches, tables,
 from tests.golden import written
 
 NAMES = sorted(cases())
+PRESENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 LONGEST_DETAIL = 120  # words, the table of facts apart
 
 
@@ -88,11 +90,13 @@ def test_a_card_is_read_in_ten_seconds(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[Flask, str]]:
-    """The service with its demo FHIR endpoint, really listening."""
-    settings = Settings.from_environ({"CDS_OPEN": "1", "CDS_DEMO": "1", "CDS_LOG_LEVEL": "ERROR"})
+    """The service, and the demo's FHIR endpoint, really listening; both at one present."""
+    settings = Settings.from_environ({"CDS_OPEN": "1", "CDS_LOG_LEVEL": "ERROR"})
     numbers = count()
-    app = create_app(settings, new_id=lambda: f"uuid-{next(numbers)}")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    app = create_app(settings, clock=lambda: PRESENT, new_id=lambda: f"uuid-{next(numbers)}")
+    ehr = Flask("ehr")
+    ehr.register_blueprint(create_demo(settings, now=lambda: PRESENT))
+    server = make_server("127.0.0.1", 0, ehr, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield app, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -117,7 +121,7 @@ def ask(app: Flask, request: Mapping[str, Any]) -> list[dict[str, Any]]:
 def test_prefetch_and_fhir_server_give_the_same_cards(served: tuple[Flask, str], name: str) -> None:
     """An EHR's own search answers as prefetch, or the service's own searches over HTTP."""
     app, base = served
-    case = shifted(cases()[name], datetime.now(UTC).replace(second=0, microsecond=0))
+    case = shifted(cases()[name], PRESENT)
     prefetch = {
         key: _prefetched(key, [dict(r) for r in answer.resources])
         for key, answer in answered(case.resources, tables()).items()

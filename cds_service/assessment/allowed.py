@@ -9,6 +9,7 @@ from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.hit import pending
 from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrder
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.rules import Verdicts
 from cds_service.chart.facts import Order
 
@@ -33,6 +34,12 @@ def other_anticoagulant(m: Measured) -> tuple[Order, ...]:
         *m.case.drafted(*OTHER_ANTICOAGULANTS),
     )
     return tuple(o for o in orders if not o.home and is_treatment(m.case, o))
+
+
+def runs_without_order(m: Measured) -> bool:
+    """Heparin runs and no order of it stands: a start would leave two anticoagulants running."""
+    ordered = any(is_infusion(o) for o in m.case.active_orders("heparin"))
+    return m.infusion.running.yes and not ordered
 
 
 def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:

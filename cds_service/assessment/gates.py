@@ -43,9 +43,11 @@ class Gates:
 
 def read_gates(case: Case, hit: Hit) -> Gates:
     """All gates for this patient now."""
+    under_age = _under_age(case)
+    by_score = NO if under_age.yes else hit.by_score  # no threshold is for children
     return Gates(
-        under_age=_under_age(case),
-        hit=any_of(hit.recorded, hit.positive, hit.allergy_names_hit, hit.by_score),
+        under_age=under_age,
+        hit=any_of(hit.recorded, hit.positive, hit.allergy_names_hit, by_score),
         heparin_allergy=hit.allergy_other,
         bleeding=_bleeding(case),
     )

@@ -22,6 +22,7 @@ from cds_service.assessment.answers import (
 )
 from cds_service.assessment.attribution import foreign_to_heparin
 from cds_service.assessment.case import Case, absent, evidence, unread
+from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.infusion import Infusion
 from cds_service.chart.facts import Result
 
@@ -134,7 +135,7 @@ def newest(case: Case, concept: str, query: str, window: str, unit: str) -> Leve
 
 def _aptt(case: Case, infusion: Infusion, concept: str) -> Level:
     level = newest(case, concept, "coagulation", "levels.current", UNITS[concept])
-    disturbed = _aptt_disturbed(case, infusion)
+    disturbed = _aptt_disturbed(case)
     usable = unknown(disturbed) if disturbed else YES
     steady = _steady(case, level, infusion, "levels.aptt_steady")
     return Level(concept, level.result, level.current, steady, usable, level.evidence)
@@ -159,9 +160,9 @@ def _steady(case: Case, level: Level, infusion: Infusion, span: str) -> Verdict:
     return YES
 
 
-def _aptt_disturbed(case: Case, infusion: Infusion) -> Reason | None:
+def _aptt_disturbed(case: Case) -> Reason | None:
     """A prolonged baseline, warfarin with a raised INR, or a thrombin inhibitor."""
-    first = infusion.segments[0].start if infusion.segments else None
+    first = first_exposure(case)
     if first is not None and _baseline_prolonged(case, first):
         return Reason("aptt", "prolongedBaseline")
     if _warfarin_acts(case):

@@ -16,6 +16,7 @@ from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Chart
 
 NEVER_DROPPED = "notAssessed"
+SAYS_ONLY_TESTS = "monitoringDue"  # silent when more urgent cards offer all its tests
 NAMED_SKIPS = 3  # by name; the rest by number
 
 
@@ -33,6 +34,8 @@ def compose(
     for item in kept:
         tests = tuple(t for t in item.tests if t not in offered)
         offered.update(tests)
+        if item.topic == SAYS_ONLY_TESTS and not tests:
+            continue
         cards.append(_card(writer, findings, item, tests))
     return _with_rest(findings, wording, cards, dropped)
 
@@ -82,12 +85,20 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
     parts = [
         table(findings, item, wording),
         advice,
+        _boluses(findings, item, wording),
         _line(wording, "withheld", figures.reasons(wording, item.withheld)),
         _line(wording, "open", figures.reasons(wording, _still_open(item))),
         _skipped(findings.measured.case.chart, wording),
         _rule(findings, item, wording),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _boluses(findings: Findings, item: Item, wording: Wording) -> str:
+    """Boluses are shown apart; they never decide a threshold."""
+    units = findings.measured.infusion.bolus_units
+    dosed = any(fact.fact == "dailyDose" for fact in item.facts)
+    return wording.layout["bolus"].format(units=units) if dosed and units else ""
 
 
 def _still_open(item: Item) -> tuple[Reason, ...]:

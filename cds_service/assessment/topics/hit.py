@@ -5,6 +5,7 @@ from __future__ import annotations
 from cds_service.assessment.allowed import (
     order_tests,
     other_anticoagulant,
+    runs_without_order,
     start_withheld,
     stops,
     wanted,
@@ -48,7 +49,7 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         choices=choices,
         withheld=withheld,
         open=m.gates.reasons,
-        limits=("hit.suspected_score",),
+        limits=("hit.suspected_score",) if _why(m) == "score" else (),
     )
 
 
@@ -80,6 +81,8 @@ def _switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     withheld = start_withheld(m)
     if not withheld and other_anticoagulant(m):
         withheld = (Reason("anticoagulant", "otherStands"),)
+    if not withheld and runs_without_order(m):
+        withheld = (Reason("heparinOrder", "missing"),)
     if not withheld and not (_treatment(m) or m.hit.current_sign):
         withheld = (Reason("hit", "historyOnly"),)
     if withheld:
@@ -94,7 +97,7 @@ def _treatment(m: Measured) -> bool:
 
 
 def _notes(m: Measured, switch: Switch) -> tuple[str, ...]:
-    notes = ["hit.noHeparin"]
+    notes = ["hit.noHeparin"] if _why(m) == "score" else ["hit.counts", "hit.noHeparin"]
     if switch.none_because:
         notes.append(f"switch.none.{switch.none_because}")
     notes += [start_note(m.case, s) for s in switch.starts]
@@ -110,7 +113,8 @@ def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """No gate, but the count and its timing speak for it, or an allergy is to be clarified."""
     if m.gates.hit.yes or not _any_heparin(m):
         return None
-    counted = m.hit.score.counted >= m.case.protocol["hit.possible_score"]
+    enough = m.hit.score.counted >= m.case.protocol["hit.possible_score"]
+    counted = enough and not m.gates.under_age.yes
     if not (counted or m.hit.allergy_other.yes):
         return None
     score = m.hit.score

@@ -9,8 +9,11 @@ from cds_service.assessment.exposure import active_heparins
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rules import Verdicts
+from cds_service.chart.facts import Problem
 
 Due = dict[str, Item]
+
+REFUSALS = frozenset(problem.value for problem in Problem)
 
 DECIDING = {
     "conditions": "conditions",
@@ -30,8 +33,14 @@ def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         indicator=Indicator.INFO,
         facts=tuple(e for e in (m.dose.evidence, m.antithrombin.evidence) if e),
         notes=("notAssessed.rule",),
-        open=reasons,
+        open=tuple(dict.fromkeys((*reasons, *_refused(m)))),
     )
+
+
+def _refused(m: Measured) -> tuple[Reason, ...]:
+    """Other facts that are on record and were refused: a weight of 800 kg, an unknown unit."""
+    known = (m.weight.known, m.antithrombin.known, m.levels.anti_xa.current, m.levels.aptt.current)
+    return tuple(r for verdict in known for r in verdict.reasons if r.why in REFUSALS)
 
 
 def _in_play(m: Measured) -> bool:

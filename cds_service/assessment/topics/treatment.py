@@ -5,6 +5,7 @@ from __future__ import annotations
 from cds_service.assessment.allowed import (
     allowed_dose,
     other_anticoagulant,
+    runs_without_order,
     start_withheld,
     stops,
     wanted,
@@ -62,6 +63,8 @@ def _offered_switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     withheld = start_withheld(m)
     if not withheld and other_anticoagulant(m):
         withheld = (Reason("anticoagulant", "otherStands"),)
+    if not withheld and runs_without_order(m):
+        withheld = (Reason("heparinOrder", "missing"),)
     if not withheld:
         withheld = m.antithrombin.dosable.reasons
     level = m.antithrombin.level

@@ -33,6 +33,7 @@ class Desk:
     new_id: Callable[[], str]
     audit: Audit
     counts: Counts
+    public_url: str = ""
 
 
 def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:

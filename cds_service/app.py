@@ -101,7 +101,7 @@ def _desk(
         timedelta(days=settings.retention_days),
         counts.audit_row_lost,
     )
-    return Desk(rulebook, templates, sources, clock, new_id, audit, counts)
+    return Desk(rulebook, templates, sources, clock, new_id, audit, counts, settings.public_url)
 
 
 def _ledger_key(settings: Settings) -> bytes:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from cds_service.errors import StartRefused
+from cds_service.fhir_address import parse_address
 
 PREFIX = "CDS_"
 _SHORTEST_KEY = 32
@@ -115,12 +116,19 @@ def _contradictions(given: Mapping[str, str]) -> list[str]:
         )
     if "clients" in given and "public_url" not in given:
         faults.append("CDS_PUBLIC_URL is needed with CDS_CLIENTS: tokens are made out to it")
+    if "clients" in given and not _is_encrypted(given.get("public_url", "https:")):
+        faults.append("CDS_PUBLIC_URL must be https, unless it is on this machine")
     if "clients" in given and len(given.get("ledger_key", "")) < _SHORTEST_KEY:
         faults.append(
             f"CDS_LEDGER_KEY is needed with CDS_CLIENTS: a secret of {_SHORTEST_KEY} or more"
             " characters that keys the hash of patient ids"
         )
     return faults
+
+
+def _is_encrypted(url: str) -> bool:
+    address = parse_address(url)
+    return url.startswith("https:") or (address is not None and address.is_loopback)
 
 
 def _faults(error: ValidationError) -> list[str]:

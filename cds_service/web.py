@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from cds_service.answering import Desk, answer
 from cds_service.clients import Caller
+from cds_service.description import description
 from cds_service.errors import (
     BodyTooLarge,
     FactsUnavailable,
@@ -79,6 +80,10 @@ def routes(desk: Desk, authenticate: Authenticate, ledger: Ledger) -> Blueprint:
         store_feedback(ledger, items, caller.name, service.id, desk.clock())
         desk.counts.feedback(item.outcome for item in items)
         return _json({"received": len(items)})
+
+    @blueprint.get("/openapi.json")
+    def describe() -> Response:
+        return _json(description(desk.public_url))
 
     @blueprint.get("/metrics")
     def metrics() -> Response:

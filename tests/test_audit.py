@@ -3,54 +3,18 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from flask.testing import FlaskClient
-from pydantic import SecretStr
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, text
 
-from cds_service.app import create_app
 from cds_service.audit import calls, cards
 from cds_service.chart.queries import query_urls
-from cds_service.settings import Settings
-from tests.cases import answered, cases, tables
-
-KEY = "0123456789abcdef0123456789abcdef"
-CASE = "01-antithrombin-dose"
-
-
-class Service:
-    """The real service over a database of its own, at a patient's time."""
-
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        self.path = folder / "ledger.sqlite"
-        self.now: datetime = cases()[CASE].now
-        given = {"open": True, "database_url": f"sqlite:///{self.path}"}
-        settings = Settings(**(given | {"ledger_key": SecretStr(KEY)} | changes))
-        self.client: FlaskClient = create_app(
-            settings, rulebook=tables(), clock=lambda: self.now
-        ).test_client()
-
-    def call(self, name: str = CASE, **changes: Any) -> Any:
-        case = cases()[name]
-        found = answered(case.resources, tables())
-        prefetch = {
-            key: {"resourceType": "Bundle", "entry": [{"resource": r} for r in answer.resources]}
-            for key, answer in found.items()
-        }
-        body = {"hookInstance": "i-1", **case.request, "prefetch": prefetch} | changes
-        return self.client.post(f"/cds-services/heparin-{body['hook']}", json=body)
-
-    def rows(self, table: Any) -> list[Any]:
-        engine = create_engine(f"sqlite:///{self.path}")
-        with engine.connect() as connection:
-            found = list(connection.execute(select(table)))
-        engine.dispose()
-        return found
+from tests.cases import cases, tables
+from tests.service import CASE, Service, request_of
 
 
 @pytest.fixture
@@ -112,7 +76,6 @@ def test_a_call_that_does_not_concern_us_leaves_no_row(service: Service) -> None
 
 
 def test_skipped_resources_are_counted(service: Service) -> None:
-    case = cases()[CASE]
     stranger = {
         "resourceType": "Condition",
         "id": "s",
@@ -120,8 +83,7 @@ def test_skipped_resources_are_counted(service: Service) -> None:
         "code": {"coding": [{"system": "http://snomed.info/sct", "code": "73397007"}]},
     }
     prefetch = {"conditions": {"resourceType": "Bundle", "entry": [{"resource": stranger}]}}
-    body = {"hookInstance": "i", **case.request, "prefetch": prefetch}
-    service.client.post(f"/cds-services/heparin-{case.request['hook']}", json=body)
+    service.post(request_of() | {"prefetch": prefetch})
     (call,) = service.rows(calls)
     assert call.skipped == 1
 

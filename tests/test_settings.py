@@ -41,6 +41,12 @@ def test_registered_clients_need_url_and_key(name: str) -> None:
     assert name in fault
 
 
+def test_the_public_url_is_encrypted() -> None:
+    (fault,) = faults(CLOSED | {"CDS_PUBLIC_URL": "http://cds.example.org"})
+    assert "https" in fault
+    assert Settings.from_environ(CLOSED | {"CDS_PUBLIC_URL": "http://127.0.0.1:5000"})
+
+
 def test_the_key_does_not_show_in_a_representation() -> None:
     assert CLOSED["CDS_LEDGER_KEY"] not in repr(Settings.from_environ(CLOSED))
 

@@ -1,0 +1,229 @@
+"""CDS Hooks: the response (7), feedback (8), statuses (9), for every patient of the project."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+
+from cds_service.feedback import feedback
+from tests.cases import cases
+from tests.service import Service, request_of
+
+Json = dict[str, Any]
+
+EVERY = pytest.mark.parametrize("name", sorted(cases()))
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The answer to every fixture's call."""
+    service = Service(tmp_path_factory.mktemp("answers"))
+    return {name: service.call(name) for name in cases()}
+
+
+@pytest.fixture
+def cards(answers: dict[str, Any], name: str) -> list[Json]:
+    found: list[Json] = answers[name].json["cards"]
+    return found
+
+
+@pytest.fixture
+def suggestions(cards: list[Json]) -> list[Json]:
+    return [suggestion for card in cards for suggestion in card.get("suggestions", ())]
+
+
+@pytest.fixture
+def actions(suggestions: list[Json]) -> list[Json]:
+    return [action for suggestion in suggestions for action in suggestion.get("actions", ())]
+
+
+def empties(value: Any, place: str = "") -> list[str]:
+    """Places of null, "", [] and {}."""
+    if value is None or value in ("", [], {}):
+        return [place]
+    if isinstance(value, dict):
+        return [found for key, inner in value.items() for found in empties(inner, f"{place}.{key}")]
+    if isinstance(value, list):
+        return [found for n, inner in enumerate(value) for found in empties(inner, f"{place}[{n}]")]
+    return []
+
+
+class TestResponse:
+    @EVERY
+    def test_7_1_200_and_an_array_of_cards(self, answers: Json, name: str) -> None:
+        assert answers[name].status_code == 200
+        assert isinstance(answers[name].json["cards"], list)
+
+    def test_7_2_nothing_to_say_is_an_empty_array(self, service: Service) -> None:
+        answer = service.call("02-silent-start")
+        assert (answer.status_code, answer.json) == (200, {"cards": []})
+
+    @EVERY
+    def test_7_3_no_system_actions(self, answers: Json, name: str) -> None:
+        assert set(answers[name].json) == {"cards"}
+
+    @EVERY
+    def test_1_2_nothing_empty_is_ever_sent(self, answers: Json, name: str) -> None:
+        assert answers[name].json == {"cards": []} or empties(answers[name].json) == []
+
+
+@EVERY
+class TestCard:
+    def test_7_summary_is_shorter_than_140(self, cards: list[Json]) -> None:
+        assert all(0 < len(card["summary"]) < 140 for card in cards)
+
+    def test_7_indicator_is_one_of_three(self, cards: list[Json]) -> None:
+        assert {card["indicator"] for card in cards} <= {
+            "info", "warning", "critical",
+        }  # fmt: skip
+
+    def test_7_source_has_label_absolute_urls_and_a_topic(self, cards: list[Json]) -> None:
+        for card in cards:
+            source = card["source"]
+            assert source["label"]
+            assert urlsplit(source.get("url", "https://x")).netloc
+            assert source["topic"]["system"]
+            assert re.fullmatch(r"[A-Za-z]{1,100}", source["topic"]["code"])
+
+    def test_7_uuids_are_unique(self, cards: list[Json], suggestions: list[Json]) -> None:
+        found = [card["uuid"] for card in cards]
+        found += [suggestion["uuid"] for suggestion in suggestions]
+        assert len({UUID(uuid) for uuid in found}) == len(found)
+
+    def test_7_selection_behavior_stands_with_suggestions(self, cards: list[Json]) -> None:
+        for card in cards:
+            assert ("suggestions" in card) == ("selectionBehavior" in card)
+            assert card.get("selectionBehavior", "at-most-one") == "at-most-one"
+
+    def test_7_override_reasons_are_whole_codings(self, cards: list[Json]) -> None:
+        for card in cards:
+            for reason in card.get("overrideReasons", ()):
+                assert set(reason) == {"code", "system", "display"}
+
+    def test_7_only_known_fields(self, cards: list[Json]) -> None:
+        known = {
+            "uuid", "summary", "detail", "indicator", "source", "suggestions",
+            "selectionBehavior", "overrideReasons", "links", "extension",
+        }  # fmt: skip
+        assert all(set(card) <= known for card in cards)
+
+    def test_7_suggestions_have_labels_and_at_most_one_is_recommended(
+        self, cards: list[Json]
+    ) -> None:
+        for card in cards:
+            offered = card.get("suggestions", ())
+            assert all(suggestion["label"] for suggestion in offered)
+            assert sum(bool(suggestion.get("isRecommended")) for suggestion in offered) <= 1
+
+    def test_7_actions_are_complete(self, actions: list[Json]) -> None:
+        for action in actions:
+            assert action["description"]
+            assert action["type"] in ("create", "update", "delete")
+            if action["type"] == "delete":
+                assert re.fullmatch(r"[A-Za-z]+/[^/]+", action["resourceId"])
+                assert "resource" not in action
+            else:
+                assert action["resource"]["resourceType"]
+                assert "resourceId" not in action
+
+    def test_7_deletes_and_updates_target_what_is_there(
+        self, actions: list[Json], name: str
+    ) -> None:
+        request = request_of(name)
+        drafts = request["context"].get("draftOrders", {}).get("entry", [])
+        known = [entry["resource"] for entry in drafts] + list(cases()[name].resources)
+        ids = {f"{resource['resourceType']}/{resource.get('id')}" for resource in known}
+        for action in actions:
+            if action["type"] == "delete":
+                assert action["resourceId"] in ids
+            if action["type"] == "update":
+                resource = action["resource"]
+                assert f"{resource['resourceType']}/{resource['id']}" in ids
+
+    def test_7_no_field_of_the_ballot_is_used(self, answers: Json, name: str) -> None:
+        assert "actionSelectionBehavior" not in answers[name].text
+
+
+def post(service: Service, *items: Json) -> Any:
+    return service.client.post(
+        "/cds-services/heparin-order-select/feedback", json={"feedback": list(items)}
+    )
+
+
+def item(card: str, outcome: str = "accepted", **more: Any) -> Json:
+    return {"card": card, "outcome": outcome, "outcomeTimestamp": "2026-03-02T14:01:00Z"} | more
+
+
+class TestFeedback:
+    def test_8_an_accepted_suggestion(self, service: Service) -> None:
+        card = service.call().json["cards"][0]
+        chosen = [{"id": card["suggestions"][0]["uuid"]}]
+        answer = post(service, item(card["uuid"], acceptedSuggestions=chosen))
+        assert (answer.status_code, answer.json) == (200, {"received": 1})
+        (row,) = service.rows(feedback)
+        assert row.suggestions == [chosen[0]["id"]]
+
+    def test_8_an_override_with_reason_and_comment(self, service: Service) -> None:
+        card = service.call().json["cards"][0]
+        reason = {"reason": card["overrideReasons"][0], "userComment": "Later."}
+        assert post(service, item(card["uuid"], "overridden", overrideReason=reason)).json
+        (row,) = service.rows(feedback)
+        assert (row.reason_code, row.comment) == (card["overrideReasons"][0]["code"], "Later.")
+
+    def test_8_batches_repeats_and_late_items(self, service: Service) -> None:
+        late = item("c2", outcomeTimestamp="2020-01-01T00:00:00Z")
+        assert post(service, item("c1"), late, item("c1")).json == {"received": 3}
+        assert post(service, item("c1")).json == {"received": 1}
+        assert len(service.rows(feedback)) == 2
+
+    def test_8_unknown_cards_do_not_fail_the_batch(self, service: Service) -> None:
+        assert post(service, item("nobody's")).status_code == 200
+
+    def test_8_an_unknown_service_is_404(self, service: Service) -> None:
+        answer = service.client.post("/cds-services/other/feedback", json={"feedback": []})
+        assert answer.status_code == 404
+
+    def test_8_a_bad_item_is_400_and_stores_nothing(self, service: Service) -> None:
+        answer = post(service, item("c1"), {"card": "c2"})
+        assert answer.status_code == 400
+        assert answer.json["issue"][0]["expression"] == ["feedback[1].outcome"]
+        assert service.rows(feedback) == []
+
+
+class TestStatuses:
+    VIEW = "/cds-services/heparin-patient-view"
+
+    def body(self, **changes: Any) -> Json:
+        good = {"hook": "patient-view", "hookInstance": "i", "context": {"patientId": "p"}}
+        return {name: value for name, value in (good | changes).items() if value is not None}
+
+    def test_9_200(self, service: Service) -> None:
+        assert service.client.get("/cds-services").status_code == 200
+
+    def test_9_404_for_an_unknown_service(self, service: Service) -> None:
+        assert service.client.post("/cds-services/x", json=self.body()).status_code == 404
+
+    @pytest.mark.parametrize("field", ["hook", "hookInstance", "context"])
+    def test_9_400_for_a_field_missing_or_of_the_wrong_type(
+        self, service: Service, field: str
+    ) -> None:
+        for value in (None, 7, []):
+            answer = service.client.post(self.VIEW, json=self.body(**{field: value}))
+            assert answer.status_code == 400
+
+    def test_9_400_for_what_is_not_json(self, service: Service) -> None:
+        answer = service.client.post(self.VIEW, data="{", content_type="application/json")
+        assert answer.status_code == 400
+
+    def test_9_412_if_required_data_can_be_had_neither_way(self, service: Service) -> None:
+        assert service.client.post(self.VIEW, json=self.body()).status_code == 412
+
+    def test_9_errors_are_operation_outcomes(self, service: Service) -> None:
+        for answer in (
+            service.client.post(self.VIEW, json=self.body()),
+            service.client.post(self.VIEW, data="{"),
+            service.client.get("/nothing"),
+        ):
+            assert answer.json["resourceType"] == "OperationOutcome"

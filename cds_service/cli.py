@@ -5,12 +5,14 @@ Serving is gunicorn's part (`wsgi.py`). Later commands stand in modules of their
 
 from __future__ import annotations
 
+import json
 import os
 
 import click
+from rich.console import Console
 
 from cds_service.errors import StartRefused
-from cds_service.settings import Settings
+from cds_service.settings import DEFAULT_DATABASE, Settings
 
 
 @click.group()
@@ -29,3 +31,22 @@ def check() -> None:
     except StartRefused as refusal:
         raise click.ClickException(f"the service would not start:\n{refusal}") from refusal
     click.echo("Settings and tables are in order.")
+
+
+@main.command()
+@click.option("--json", "as_text", is_flag=True, help="For programs.")
+@click.option("--database", envvar="CDS_DATABASE_URL", default=DEFAULT_DATABASE, show_default=True)
+def feedback(as_text: bool, database: str) -> None:
+    """Say what clinicians did with the cards: shown, accepted, overridden and why, by month."""
+    from cds_service.feedback_report import as_json, as_table, report
+    from cds_service.ledger import Ledger
+
+    ledger = Ledger(database)
+    ledger.create()
+    with ledger.engine.connect() as connection:
+        found = report(connection)
+    ledger.close()
+    if as_text:
+        click.echo(json.dumps(as_json(found), indent=2))
+    else:
+        Console().print(as_table(found) if found else "No card has been shown yet.")

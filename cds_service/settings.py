@@ -25,6 +25,7 @@ from cds_service.errors import StartRefused
 from cds_service.fhir_address import parse_address
 
 PREFIX = "CDS_"
+DEFAULT_DATABASE = "sqlite:///heparin-cds.sqlite"
 _SHORTEST_KEY = 32
 
 
@@ -48,7 +49,7 @@ class Settings(BaseModel):
     protocol: str = "default"  # "default", "review-as-written", or a file
     acknowledge_review: bool = False  # needed to run review-as-written
     concepts: Path | None = None  # a site's own codes
-    database_url: str = "sqlite:///heparin-cds.sqlite"
+    database_url: str = DEFAULT_DATABASE
     ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
     retention_days: int = Field(default=730, ge=1)  # of the record of calls
     log_level: Literal["debug", "info", "warning", "error"] = "info"

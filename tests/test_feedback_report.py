@@ -1,0 +1,100 @@
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import CliRunner
+
+from cds_service.cli import main
+from tests.service import Service
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    yield Service(tmp_path)
+    structlog.reset_defaults()
+
+
+def show(service: Service, name: str = "01-antithrombin-dose") -> str:
+    uuid: str = service.call(name).json["cards"][0]["uuid"]
+    return uuid
+
+
+def tell(
+    service: Service, card: str, outcome: str = "accepted", reason: str = "", at: int = 0
+) -> None:
+    item: dict[str, Any] = {
+        "card": card,
+        "outcome": outcome,
+        "outcomeTimestamp": f"2026-03-02T14:{at:02}:00Z",
+    }
+    if reason:
+        item["overrideReason"] = {"reason": {"code": reason}}
+    path = "/cds-services/heparin-order-select/feedback"
+    assert service.client.post(path, json={"feedback": [item]}).status_code == 200
+
+
+def asked(service: Service, *options: str) -> str:
+    result = CliRunner().invoke(
+        main,
+        ["feedback", "--database", f"sqlite:///{service.path}", *options],
+        env={"COLUMNS": "200"},
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def told(service: Service) -> Any:
+    return json.loads(asked(service, "--json"))
+
+
+def test_nothing_shown_is_said_so(service: Service) -> None:
+    assert "No card has been shown yet" in asked(service)
+    assert told(service) == {}
+
+
+def test_shown_accepted_and_overridden_are_counted_by_topic(service: Service) -> None:
+    first, second, _ = show(service), show(service), show(service)
+    other = show(service, "09-hit-on-record")
+    tell(service, first)
+    tell(service, second, "overridden", "comfortCare")
+    tell(service, other, "overridden")
+    report = told(service)
+    assert report["antithrombinDose"]["total"] == {
+        "shown": 3,
+        "accepted": 1,
+        "overridden": 1,
+        "reasons": {"comfortCare": 1},
+    }
+    assert report["hitSuspected"]["total"]["reasons"] == {"(no reason)": 1}
+
+
+def test_a_card_told_twice_counts_once(service: Service) -> None:
+    card = show(service)
+    tell(service, card, at=1)
+    tell(service, card, at=2)
+    assert told(service)["antithrombinDose"]["total"]["accepted"] == 1
+
+
+def test_a_card_counts_for_the_month_it_was_shown_in(service: Service) -> None:
+    card = show(service)
+    service.now += timedelta(days=31)
+    tell(service, card)
+    months = told(service)["antithrombinDose"]["months"]
+    assert list(months) == ["2026-03"]
+    assert (months["2026-03"]["shown"], months["2026-03"]["accepted"]) == (1, 1)
+
+
+def test_cards_that_are_not_ours_stand_apart(service: Service) -> None:
+    tell(service, "nobody's")
+    assert told(service)["(unknown card)"]["total"]["accepted"] == 1
+
+
+def test_people_get_a_table(service: Service) -> None:
+    tell(service, show(service), "overridden", "disagree")
+    table = asked(service)
+    for word in ("Topic", "antithrombinDose", "2026-03", "disagree 1"):
+        assert word in table

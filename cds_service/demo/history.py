@@ -6,7 +6,7 @@ it reads today, and what was under way is taken as under way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,6 +24,8 @@ KNOWN_BY = (
     "performedDateTime",
     "performedPeriod",
 )
+HOUR = timedelta(hours=1)
+BETWEEN = 6  # moments without a new result, for what comes by time alone
 PERIODS = ("effectivePeriod", "performedPeriod")
 
 
@@ -33,6 +35,20 @@ def earlier(case: Case, hours: int) -> Case:
         return case
     then = case.now - timedelta(hours=hours)
     return replace(case, now=then, resources=tuple(_known(case.resources, then)))
+
+
+def moments(case: Case, codes: Set[str], hours: int) -> list[int]:
+    """At which hours back to look again, oldest first: after each result, and in between."""
+    labs = [one for one in case.resources if one["resourceType"] == "Observation"]
+    of_interest = [one for one in labs if codes & _codes(one)]
+    known = [at for at in map(_known_at, of_interest) if at is not None]
+    after_results = {int((case.now - at) / HOUR) for at in known}
+    between = set(range(0, hours, max(1, hours // BETWEEN)))
+    return sorted((ago for ago in after_results | between if 0 <= ago < hours), reverse=True)
+
+
+def _codes(resource: Resource) -> set[str]:
+    return {coding.get("code", "") for coding in resource["code"].get("coding", [])}
 
 
 def _known(resources: tuple[Resource, ...], then: datetime) -> Iterator[Resource]:

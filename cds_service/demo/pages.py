@@ -18,10 +18,10 @@ from flask import Blueprint, Response, abort, current_app, jsonify, render_templ
 
 from cds_service.demo.fhir import EARLIER, PRESENT, create_fhir
 from cds_service.demo.fixtures import Case, Resource, load_cases, shifted
-from cds_service.demo.history import earlier
+from cds_service.demo.history import earlier, moments
 from cds_service.demo.markdown import to_html
 from cds_service.demo.readings import banner, charted_orders, full_name, table_rows
-from cds_service.demo.timeline import draw
+from cds_service.demo.timeline import draw, hours_shown
 from cds_service.demo.tracks import Tracks, load_tracks
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Pages:
         return jsonify(
             hook=case.hook,
             request=case.request,
+            moments=moments(case, self.tracks.codes, hours_shown(case, self.tracks)),
             names={order.reference: order.name for order in orders},
             runningHeparin=next((order.reference for order in orders if order.heparin), None),
         )

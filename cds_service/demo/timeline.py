@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from cds_service.demo.fixtures import Case
 from cds_service.demo.infusion import Segment, dose_of_day, events, segments
@@ -60,7 +61,7 @@ class Drawing:
     hours: tuple[tuple[float, str], ...]
     lanes: tuple[Lane, ...]
     events: tuple[tuple[float, float, str, str, str], ...]  # x, y, kind, text, anchor
-    span: float  # hours shown
+    span: int  # hours shown
     summary: str
 
 
@@ -83,7 +84,8 @@ class _Frame:
 def draw(case: Case, tracks: Tracks, width: int) -> Drawing:
     """The timeline of one patient."""
     infusion = segments(case, plausible_weight(case, tracks))
-    frame = _Frame(_start(case, infusion), case.now, width)
+    hours = _hours_shown(case, infusion)
+    frame = _Frame(case.now - hours * HOUR, case.now, width)
     lanes = [_rate_lane(frame, infusion, _lane_top(0)), _day_lane(frame, infusion, _lane_top(1))]
     for number, track in enumerate(tracks.drawn, start=2):
         lanes.append(_track_lane(frame, case, track, _lane_top(number)))
@@ -97,15 +99,20 @@ def draw(case: Case, tracks: Tracks, width: int) -> Drawing:
         hours=tuple(_hours(frame)),
         lanes=tuple(lanes),
         events=marked,
-        span=(frame.now - frame.start) / HOUR,
-        summary=f"Timeline of the last {(frame.now - frame.start) / HOUR:.0f} hours",
+        span=hours,
+        summary=f"Timeline of the last {hours} hours",
     )
 
 
-def _start(case: Case, infusion: Sequence[Segment]) -> datetime:
+def hours_shown(case: Case, tracks: Tracks) -> int:
+    """How far back the drawing reaches: to a little before heparin began, within reason."""
+    return _hours_shown(case, segments(case, plausible_weight(case, tracks)))
+
+
+def _hours_shown(case: Case, infusion: Sequence[Segment]) -> int:
     begun = infusion[0].start if infusion else case.now - 48 * HOUR
-    hours = (case.now - begun) / HOUR + 4
-    return case.now - HOUR * min(max(hours, SHORTEST), LONGEST)
+    hours = ceil((case.now - begun) / HOUR) + 4
+    return min(max(hours, SHORTEST), LONGEST)
 
 
 def _lane_top(number: int) -> float:

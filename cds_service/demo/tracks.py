@@ -49,6 +49,11 @@ class Tracks:
     drawn: tuple[Track, ...]
     weight: Track
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """Of everything drawn."""
+        return frozenset(code for track in self.drawn for code in track.codes)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -400,7 +400,7 @@ def test_looking_back_tells_when_each_card_first_appeared(page: Page, service: F
     page.get_by_role("button", name="When did each card first appear?").click()
     expect(page.locator("#appeared li")).to_have_count(1)
     bases = [call["fhirServer"].partition("/demo/")[2] for call in service.calls[1:]]
-    assert bases[-2:] == ["earlier/3/fhir", "fhir"]
+    assert bases[-3:] == ["earlier/5/fhir", "earlier/3/fhir", "fhir"]
     oldest = bases[0].split("/")[1]
     expect(page.locator("#appeared")).to_contain_text(f"{oldest} h ago: Antithrombin 55 %")
     assert page.locator(".timeline-wide .appeared-mark").count() == 1

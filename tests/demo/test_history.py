@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cds_service.demo.fixtures import Case
-from cds_service.demo.history import earlier
+from cds_service.demo.history import earlier, moments
 from tests.demo.builders import NOW, PATIENT, case_of, heparin, observation, ordered, per_hour
 
 
@@ -54,3 +54,18 @@ def test_what_ended_later_was_under_way() -> None:
 def test_an_order_stays_as_it_reads_today() -> None:
     order = ordered("heparin", authoredOn="2026-03-01T10:00:00Z")
     assert earlier(case_of(order), 6).resources[1] == order
+
+
+def test_one_looks_again_after_each_result_and_now_and_then() -> None:
+    case = case_of(
+        observation("3274-8", 0.2, "IU/mL", "2026-03-02T10:30:00Z"),
+        observation("27811-9", 55, "%", "2026-03-02T08:00:00Z", issued="2026-03-02T09:00:00Z"),
+        observation("777-3", 200, "10*9/L", "2026-03-02T07:00:00Z"),
+        observation("3274-8", 0.2, "IU/mL", "unknown"),
+        observation("3274-8", 0.2, "IU/mL", "2026-02-02T10:30:00Z"),
+    )
+    assert moments(case, {"3274-8", "27811-9"}, 24) == [20, 16, 12, 8, 5, 4, 3, 0]
+
+
+def test_however_short_the_time_the_present_is_looked_at() -> None:
+    assert moments(case_of(), set(), 3) == [2, 1, 0]

@@ -21,7 +21,7 @@ let orderNames;
 const chart = await (await fetch(`${location.pathname}/call`)).json();
 start(chart);
 
-function start({ hook, request, names, runningHeparin }) {
+function start({ hook, request, moments, names, runningHeparin }) {
   const { selections = [], draftOrders, ...rest } = request.context;
   context = rest;
   orderNames = names;
@@ -34,18 +34,17 @@ function start({ hook, request, names, runningHeparin }) {
     call("order-select");
   });
   byId("sign").addEventListener("click", sign);
-  byId("look-back").addEventListener("click", showAppeared);
+  byId("look-back").addEventListener("click", () => showAppeared(moments));
   showDrafts();
   call(hook);
 }
 
-async function showAppeared() {
+async function showAppeared(moments) {
   const button = byId("look-back");
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   const drawings = [...document.querySelectorAll("svg.timeline")];
-  const hours = Number(drawings[0].dataset.hours);
-  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, hours, byId("look-back-said")));
+  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, moments, byId("look-back-said")));
   button.removeAttribute("aria-disabled");
 }
 

@@ -3,20 +3,12 @@
 
 import { element, icon } from "./dom.js";
 
-const MOST_CALLS = 12;
 const SVG = "http://www.w3.org/2000/svg";
 
-// Hours back at which to ask, oldest first, the present last.
-export function moments(hours) {
-  const step = Math.max(2, Math.ceil(hours / MOST_CALLS));
-  const back = [];
-  for (let ago = 0; ago < hours; ago += step) back.unshift(ago);
-  return back;
-}
-
-export async function lookBack(client, context, hours, said) {
+// `moments`: hours back, oldest first, the present last.
+export async function lookBack(client, context, moments, said) {
   const first = new Map();
-  for (const ago of moments(hours)) {
+  for (const ago of moments) {
     said.textContent = `Asking about ${ago ? `${ago} h ago` : "now"} …`;
     const answer = await client.call("patient-view", context, "both", ago);
     const cards = answer.response?.cards ?? [];

@@ -90,7 +90,7 @@ def _within(case: Case, result: Result, span: str, found: Evidence) -> Verdict:
         return unknown(Reason(ACTIVITY, "comparator", result.written))
     if result.at is None or result.at < case.ago(span):
         return unknown(Reason(ACTIVITY, "stale"))
-    if not case.answered("administrations"):
+    if not case.answered("administrations", "orders"):
         return unknown(Reason(ACTIVITY, "medicinesUnknown"))
     return yes(found)
 

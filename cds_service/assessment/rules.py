@@ -26,6 +26,7 @@ from cds_service.assessment.case import Case
 from cds_service.assessment.dose import HOURS_A_DAY, DraftedRate, per_kg_h
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import acute_phase
+from cds_service.assessment.response import refractory, responded
 from cds_service.assessment.trends import escalating, plateau, thrombosis_on_heparin
 
 Verdicts = Mapping[str, Verdict]
@@ -218,29 +219,6 @@ def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
 def acute_phase_raised(m: Measured, _: Verdicts) -> Verdict:
     """Raised fibrinogen or factor VIII; not claimed in pregnancy [R16, R17]."""
     return NO if m.risk.pregnant else acute_phase(m.case)
-
-
-def responded(m: Measured, so_far: Verdicts) -> Verdict:
-    """After antithrombin: the rate fell by a fifth, or the target was reached [R93]."""
-    last = m.antithrombin.last_dose
-    if last is None or last.start is None or m.infusion.rate is None:
-        return NO
-    before = [s for s in m.infusion.segments if s.start <= last.start and s.rate]
-    until = last.start + m.case.protocol.span("antithrombin_dose.response_within")
-    after = [s for s in m.infusion.segments if last.start < s.start <= until and s.rate]
-    fall = 1 - m.case.protocol["antithrombin_dose.response_fall"] / 100
-    fell = bool(before) and any((s.rate or 0) <= (before[-1].rate or 0) * fall for s in after)
-    level = m.levels.anti_xa.result or m.levels.aptt.result
-    reached = so_far["on_target"].yes and level is not None and level.at is not None
-    drawn_after = reached and level is not None and level.at is not None and level.at > last.start
-    return said(fell or drawn_after)
-
-
-def refractory(m: Measured, so_far: Verdicts) -> Verdict:
-    """After antithrombin the activity is normal and the infusion still fails [R94]."""
-    if m.antithrombin.last_dose is None:
-        return NO
-    return all_of(said(m.antithrombin.tier == "normal"), so_far["failing"])
 
 
 RULES: Mapping[str, Rule] = {

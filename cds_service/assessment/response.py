@@ -1,0 +1,43 @@
+"""What came of an antithrombin dose: a response, or none (clinical logic 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from cds_service.assessment.answers import NO, Verdict, all_of, said
+from cds_service.assessment.measured import Measured
+
+
+def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
+    """After antithrombin: the rate fell by a fifth, or the target was reached [R93]."""
+    last = m.antithrombin.last_dose
+    if last is None or last.start is None or m.infusion.rate is None:
+        return NO
+    before = [s for s in m.infusion.segments if s.start <= last.start and s.rate]
+    until = last.start + m.case.protocol.span("antithrombin_dose.response_within")
+    after = [s for s in m.infusion.segments if last.start < s.start <= until and s.rate]
+    fall = 1 - m.case.protocol["antithrombin_dose.response_fall"] / 100
+    fell = bool(before) and any((s.rate or 0) <= (before[-1].rate or 0) * fall for s in after)
+    reached = so_far["on_target"].yes and _reached(m, last.start, until)
+    return said(fell or reached)
+
+
+def _reached(m: Measured, since: datetime, until: datetime) -> bool:
+    """Whether the test that is on target now was so already between two moments."""
+    if m.levels.anti_xa.steady.yes and m.levels.anti_xa.usable.yes:
+        concept, low = "anti_xa", m.case.protocol["levels.anti_xa_low"]
+        high = m.case.protocol["levels.anti_xa_high"]
+    else:
+        concept, low, high = m.levels.aptt.concept, m.levels.aptt_low, m.levels.aptt_high
+    then = [r for r in m.case.results(concept) if r.at is not None and since < r.at <= until]
+    return any(r.value is not None and low <= r.value <= high for r in then)
+
+
+def refractory(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
+    """After antithrombin the activity is normal and the infusion still fails [R94]."""
+    if m.antithrombin.last_dose is None:
+        return NO
+    known = m.antithrombin.known
+    normal = said(m.antithrombin.tier == "normal") if known.yes else known
+    return all_of(normal, so_far["failing"])

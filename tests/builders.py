@@ -526,7 +526,7 @@ def recommended(one: Item | None) -> set[str]:
     return {a.drug for choice in chosen for a in choice.actions if isinstance(a, StartDrug)}
 
 
-def tests_of(one: Item | None) -> set[str]:
+def offered_tests(one: Item | None) -> set[str]:
     """Every test that an item offers, within its choices or as one more."""
     if one is None:
         return set()

@@ -1,0 +1,67 @@
+"""The review's claims as numbered paragraphs, read from `assessment/review.md`.
+
+Reads the fixed shape of that file; a file that has lost it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cds_service.tables import TableFault
+
+REVIEW = Path(__file__).parents[1] / "assessment" / "review.md"
+STATUSES = ("used", "replaced", "not computed")
+
+_CLAIM = re.compile(r"^## (R\d+) (.+)$")
+_STATUS = re.compile(r"^Status: (.+?)(?: — (.+))?$")
+_NUMBER = re.compile(r"\bR\d+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim: what it says, and what the default protocol does with it."""
+
+    number: str
+    title: str
+    text: str
+    status: str  # one of STATUSES
+    reason: str = ""
+
+
+def load_review(path: Path = REVIEW) -> Mapping[str, Claim]:
+    """Every claim by its number, in the order of the file."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    claims = [_claim(path, block) for block in _blocks(lines)]
+    return {claim.number: claim for claim in claims}
+
+
+def cited_in(text: str) -> tuple[str, ...]:
+    """The claims that a source line names: "review R8, R9" names two."""
+    return tuple(dict.fromkeys(_NUMBER.findall(text)))
+
+
+def _blocks(lines: Iterable[str]) -> Iterable[list[str]]:
+    """The lines of each claim, from its heading to its status."""
+    block: list[str] = []
+    for line in lines:
+        if line.startswith("#"):
+            if block:
+                yield block
+            block = [line] if line.startswith("## ") else []
+        elif block:
+            block.append(line)
+    if block:
+        yield block
+
+
+def _claim(path: Path, block: list[str]) -> Claim:
+    heading = _CLAIM.match(block[0])
+    body = [line.strip() for line in block[1:] if line.strip()]
+    status = _STATUS.match(body[-1]) if body else None
+    if heading is None or status is None or status[1] not in STATUSES:
+        raise TableFault([f"{path.name}: {block[0]}: needs a number, a text and a status"])
+    text = " ".join(body[:-1])
+    return Claim(heading[1], heading[2], text, status[1], status[2] or "")

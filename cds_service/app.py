@@ -66,8 +66,10 @@ def create_app(
     app.register_blueprint(routes(desk, authenticate, ledger))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
+        from cds_service.explain.page import create_page
 
         app.register_blueprint(create_demo(settings))
+        app.register_blueprint(create_page(rulebook))
     _allow_browsers(app, settings)
     return app
 

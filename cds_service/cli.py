@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from cds_service.errors import StartRefused
+from cds_service.explain.command import explain
 from cds_service.settings import DEFAULT_DATABASE, Settings
 
 
@@ -19,6 +20,9 @@ from cds_service.settings import DEFAULT_DATABASE, Settings
 @click.version_option(package_name="heparin-cds")
 def main() -> None:
     """Heparin resistance advice over CDS Hooks."""
+
+
+main.add_command(explain)
 
 
 @main.command()

@@ -157,7 +157,7 @@ PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "antithrombin.read_antithrombin": ("antithrombin activity, never antigen", ("R32", "R38")),
     "antithrombin.tier_of": ("antithrombin tiers", ("R31",)),
     "antithrombin.compute_dose": ("the loading dose", ("R44", "R45", "R117")),
-    "topics.resistance.recommends_antithrombin": (
+    "topics.treatment.recommends_antithrombin": (
         "where antithrombin is not marked as recommended",
         ("R51", "R74", "R79"),
     ),

@@ -76,7 +76,7 @@ def create_fake(service: FakeService, fixtures: Path = FIXTURES) -> Flask:
 def serving(app: Flask, service: FakeService) -> Iterator[FakeService]:
     """The app on a free port of the loopback, for as long as the block lasts."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     service.url = f"http://127.0.0.1:{server.server_port}"
     try:
         yield service

@@ -61,6 +61,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
     app.url_map.strict_slashes = False
+    app.extensions["ledger"] = ledger  # whoever ends the application closes it
     prepare(app, desk.counts)
     authenticate = _authenticate(settings, clients, ledger, clock)
     app.register_blueprint(routes(desk, authenticate, ledger))

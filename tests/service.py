@@ -12,10 +12,11 @@ from typing import Any
 from flask import Flask, request
 from flask.testing import FlaskClient
 from pydantic import SecretStr
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
 from werkzeug.serving import make_server
 
 from cds_service.app import create_app
+from cds_service.ledger import metadata
 from cds_service.plan import codes_asked
 from cds_service.settings import Settings
 from tests.cases import answered, cases, searches, tables
@@ -31,10 +32,12 @@ class Service:
     """The application and what it wrote down."""
 
     def __init__(self, folder: Path, **changes: Any) -> None:
-        self.path = folder / "ledger.sqlite"
+        self.path = folder / "ledger.sqlite"  # unless a database is given
         self.now: datetime = cases()[CASE].now
         given = {"open": True, "database_url": f"sqlite:///{self.path}"}
         settings = Settings(**(given | {"ledger_key": SecretStr(KEY)} | changes))
+        self.database_url = settings.database_url
+        self._engine = create_engine(self.database_url)
         self.app: Flask = create_app(settings, rulebook=tables(), clock=lambda: self.now)
         self.client: FlaskClient = self.app.test_client()
 
@@ -47,11 +50,22 @@ class Service:
         return self.client.post(f"/cds-services/heparin-{body['hook']}", json=kept)
 
     def rows(self, table: Any) -> list[Any]:
-        engine = create_engine(f"sqlite:///{self.path}")
-        with engine.connect() as connection:
-            found = list(connection.execute(select(table)))
-        engine.dispose()
-        return found
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(table)))
+
+    def execute(self, sql: str) -> None:
+        """Change the database behind the service's back."""
+        with self._engine.begin() as connection:
+            connection.execute(text(sql))
+
+    def dumped(self) -> str:
+        """Everything the database holds, as text."""
+        return "".join(repr(row) for table in metadata.sorted_tables for row in self.rows(table))
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+        self.app.extensions["ledger"].close()
 
 
 def request_of(name: str = CASE) -> Json:

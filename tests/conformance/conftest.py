@@ -9,5 +9,7 @@ from tests.service import Service
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    yield Service(tmp_path)
+    service = Service(tmp_path)
+    yield service
+    service.close()
     structlog.reset_defaults()

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,14 +114,6 @@ class TestRead:
         with pytest.raises(MalformedRequest) as refusal:
             read(accepted(), item)
         assert refusal.value.field == field
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
 
 
 def rows(ledger: Ledger) -> list[Any]:

@@ -2,25 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from sqlalchemy import create_engine, text
 
 from cds_service.audit import calls, cards
 from cds_service.chart.queries import query_urls
 from tests.cases import cases, tables
 from tests.service import CASE, Service, request_of
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    yield Service(tmp_path)
-    structlog.reset_defaults()
 
 
 def test_a_call_is_written_down_with_what_was_shown(service: Service) -> None:
@@ -44,7 +35,7 @@ def test_the_patient_is_a_keyed_hash(service: Service) -> None:
     service.call()
     (call,) = service.rows(calls)
     assert len(call.patient) == 64
-    assert "hr-01" not in service.path.read_bytes().decode(errors="replace")
+    assert "hr-01" not in service.dumped()
 
 
 def test_the_same_patient_has_the_same_hash(service: Service) -> None:
@@ -88,28 +79,27 @@ def test_skipped_resources_are_counted(service: Service) -> None:
     assert call.skipped == 1
 
 
-def test_old_calls_are_purged_with_their_cards(tmp_path: Path) -> None:
-    service = Service(tmp_path, retention_days=30)
+def test_old_calls_are_purged_with_their_cards(tmp_path: Path, database: str) -> None:
+    service = Service(tmp_path, database_url=database, retention_days=30)
     service.call()
     service.now += timedelta(days=31)
     service.call()
     assert len(service.rows(calls)) == 1
     assert len(service.rows(cards)) == 1
+    service.close()
 
 
 class TestWithoutADatabase:
     def test_advice_is_given_all_the_same_and_the_loss_is_told(
         self, service: Service, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        engine = create_engine(f"sqlite:///{service.path}")
-        with engine.begin() as connection:
-            connection.execute(text("ALTER TABLE call RENAME TO gone"))
+        service.execute("ALTER TABLE call RENAME TO gone")
         assert service.call().json["cards"]
         assert "audit row not stored" in capfd.readouterr().err
         assert b"heparin_cds_audit_rows_lost_total 1.0" in service.client.get("/metrics").data
-        engine.dispose()
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     def test_it_is_not_ready_until_it_can_write_again(self, service: Service) -> None:
         other = sqlite3.connect(service.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -120,10 +110,7 @@ class TestWithoutADatabase:
         assert service.client.get("/readyz").status_code == 200
 
     def test_feedback_is_refused(self, service: Service) -> None:
-        engine = create_engine(f"sqlite:///{service.path}")
-        with engine.begin() as connection:
-            connection.execute(text("ALTER TABLE feedback RENAME TO gone"))
-        engine.dispose()
+        service.execute("ALTER TABLE feedback RENAME TO gone")
         item = {"card": "c", "outcome": "accepted", "outcomeTimestamp": "2026-03-02T11:59:00Z"}
         answer = service.client.post(
             "/cds-services/heparin-order-sign/feedback", json={"feedback": [item]}
@@ -145,10 +132,7 @@ class TestNothingOfThePatient:
         return f"{value} {' '.join(self.PLANTED)}" if isinstance(value, str) else value
 
     def searched(self, service: Service, texts: str) -> None:
-        ledger = "".join(
-            file.read_bytes().decode(errors="replace")
-            for file in service.path.parent.glob("ledger*")
-        )
+        ledger = service.dumped()
         metrics = service.client.get("/metrics").text
         for planted in self.PLANTED:
             assert planted not in texts + metrics

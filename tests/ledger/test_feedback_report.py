@@ -1,21 +1,11 @@
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
-import structlog
 from click.testing import CliRunner
 
 from cds_service.cli import main
 from tests.service import Service
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    yield Service(tmp_path)
-    structlog.reset_defaults()
 
 
 def show(service: Service, name: str = "01-antithrombin-dose") -> str:
@@ -38,11 +28,8 @@ def tell(
 
 
 def asked(service: Service, *options: str) -> str:
-    result = CliRunner().invoke(
-        main,
-        ["feedback", "--database", f"sqlite:///{service.path}", *options],
-        env={"COLUMNS": "200"},
-    )
+    environ = {"COLUMNS": "200", "CDS_DATABASE_URL": service.database_url}
+    result = CliRunner().invoke(main, ["feedback", *options], env=environ)
     assert result.exit_code == 0, result.output
     return result.output
 

@@ -52,7 +52,13 @@ def advise(
     style: Style | None = None,
 ) -> Advice:
     """Cards for one hook call, from what it asked and what the queries answered."""
-    chart = read_chart(asked, answers, rulebook.concepts)
+    return advise_on(read_chart(asked, answers, rulebook.concepts), asked, rulebook, now, style)
+
+
+def advise_on(
+    chart: Chart, asked: Asked, rulebook: Rulebook, now: datetime, style: Style | None = None
+) -> Advice:
+    """The same from a chart that has been read: a replay reads it once for several protocols."""
     findings = assess(asked, chart, rulebook.protocol, now)
     cards = compose(findings, rulebook.concepts, rulebook.wording, style or Style())
     return Advice(cards, chart, findings)

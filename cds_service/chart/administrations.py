@@ -7,6 +7,7 @@ the method alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from cds_service.chart.dosages import Dosing
 from cds_service.chart.facts import Administration, Dosage, Form, Resource, Route, Skipped
@@ -39,17 +40,17 @@ def read_administrations(
     record: Record, reading: Reading
 ) -> tuple[tuple[Administration, ...], list[Skipped]]:
     """All of known drugs, newest first, and what was left out."""
-    found: list[Administration] = []
-    skipped: list[Skipped] = []
-    for resource in record.of("MedicationAdministration"):
-        medicines = reading.pharmacy.medicines(resource)
-        if medicines is None:
-            skipped.append(Skipped(source(resource), NO_MEDICATION))
-        elif medicines and text(member(resource, "status")) not in _READ:
-            skipped.append(Skipped(source(resource), STATUS, medicines[0].drug.key))
-        else:
-            found += [_administration(resource, one, reading) for one in medicines]
+    found, skipped = record.read("MedicationAdministration", partial(_read, reading=reading))
     return tuple(sorted(found, key=_newest_first)), skipped
+
+
+def _read(resource: Resource, reading: Reading) -> list[Administration | Skipped]:
+    medicines = reading.pharmacy.medicines(resource)
+    if medicines is None:
+        return [Skipped(source(resource), NO_MEDICATION)]
+    if medicines and text(member(resource, "status")) not in _READ:
+        return [Skipped(source(resource), STATUS, medicines[0].drug.key)]
+    return [_administration(resource, one, reading) for one in medicines]
 
 
 def _newest_first(one: Administration) -> tuple[object, ...]:

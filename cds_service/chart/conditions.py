@@ -62,19 +62,23 @@ def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tupl
 
 
 def _read(record: Record, kind: str, matcher: Matcher, vocabulary: Vocabulary) -> Found:
-    found: list[Condition] = []
-    skipped: list[Skipped] = []
-    for resource in record.of(kind):
-        named = _named(resource)
-        keys = concepts_in(named, matcher, vocabulary)
-        if not named:
-            skipped.append(Skipped(source(resource), MALFORMED))
-        elif keys and _codes(resource, "verificationStatus") & _REFUTED:
-            skipped.append(Skipped(source(resource), STATUS, keys[0]))
-        elif keys:
-            one = _condition(resource, named)
-            found += [replace(one, concept=key) for key in keys]
+    found, skipped = record.read(kind, lambda resource: _read_one(resource, matcher, vocabulary))
     return tuple(sorted(found, key=_newest_first)), skipped
+
+
+def _read_one(
+    resource: Resource, matcher: Matcher, vocabulary: Vocabulary
+) -> list[Condition | Skipped]:
+    named = _named(resource)
+    keys = concepts_in(named, matcher, vocabulary)
+    if not named:
+        return [Skipped(source(resource), MALFORMED)]
+    if not keys:
+        return []
+    if _codes(resource, "verificationStatus") & _REFUTED:
+        return [Skipped(source(resource), STATUS, keys[0])]
+    one = _condition(resource, named)
+    return [replace(one, concept=key) for key in keys]
 
 
 def _named(resource: object) -> tuple[object, ...]:

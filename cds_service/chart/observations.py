@@ -33,6 +33,9 @@ _FINAL = frozenset({"final", "amended", "corrected", "preliminary"})
 _NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30})", re.ASCII)
 
 
+Dated = tuple[datetime | None, Result]  # with the time of issue
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a value comes to."""
@@ -77,22 +80,15 @@ def read_observations(
     record: Record, reader: ObservationReader
 ) -> tuple[dict[str, tuple[Result, ...]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
-    skipped: list[Skipped] = []
-    found: list[tuple[datetime | None, Result]] = []
-    for resource in record.of("Observation"):
-        for one in reader.read(resource):
-            if isinstance(one, Skipped):
-                skipped.append(one)
-            else:
-                found.append((read_instant(member(resource, "issued")), one))
+    found, skipped = record.read("Observation", reader.dated)
     found.sort(key=_newest_first)
-    results: dict[str, tuple[Result, ...]] = {}
+    results: dict[str, list[Result]] = {}
     for _, result in found:
-        results[result.concept] = (*results.get(result.concept, ()), result)
-    return results, skipped
+        results.setdefault(result.concept, []).append(result)
+    return {concept: tuple(ones) for concept, ones in results.items()}, skipped
 
 
-def _newest_first(dated: tuple[datetime | None, Result]) -> tuple[object, ...]:
+def _newest_first(dated: Dated) -> tuple[object, ...]:
     """Of results drawn at one moment the one issued last leads; a preliminary one never does."""
     issued, result = dated
     return (
@@ -112,6 +108,12 @@ class ObservationReader:
         self._vocabulary = vocabulary
         self._units = units
         self._answers = Answers(vocabulary)
+
+    def dated(self, resource: Resource) -> list[Dated | Skipped]:
+        """The results with the time of their issue."""
+        issued = read_instant(member(resource, "issued"))
+        read = self.read(resource)
+        return [one if isinstance(one, Skipped) else (issued, one) for one in read]
 
     def read(self, resource: Resource) -> Iterator[Result | Skipped]:
         """The results in the value itself and in the components."""

@@ -8,6 +8,7 @@ its category: the public sandbox stamps `community` on every draft.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from cds_service.chart.administrations import Reading
 from cds_service.chart.facts import Asked, Dosage, Form, Order, Resource, Route, Skipped
@@ -22,17 +23,17 @@ _NO_ORDER = frozenset({"entered-in-error", "unknown"})
 
 def read_orders(record: Record, reading: Reading) -> tuple[tuple[Order, ...], list[Skipped]]:
     """All orders on record of known drugs, newest first, and what was left out."""
-    found: list[Order] = []
-    skipped: list[Skipped] = []
-    for resource in record.of("MedicationRequest"):
-        medicines = reading.pharmacy.medicines(resource)
-        if medicines is None:
-            skipped.append(Skipped(source(resource), NO_MEDICATION))
-        elif medicines and _is_no_order(resource):
-            skipped.append(Skipped(source(resource), STATUS, medicines[0].drug.key))
-        else:
-            found += [_order(resource, one, reading) for one in medicines]
+    found, skipped = record.read("MedicationRequest", partial(_read, reading=reading))
     return tuple(sorted(found, key=_newest_first)), skipped
+
+
+def _read(resource: Resource, reading: Reading) -> list[Order | Skipped]:
+    medicines = reading.pharmacy.medicines(resource)
+    if medicines is None:
+        return [Skipped(source(resource), NO_MEDICATION)]
+    if medicines and _is_no_order(resource):
+        return [Skipped(source(resource), STATUS, medicines[0].drug.key)]
+    return [_order(resource, one, reading) for one in medicines]
 
 
 def read_drafts(record: Record, asked: Asked, reading: Reading) -> tuple[Order, ...]:

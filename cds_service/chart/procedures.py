@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cds_service.chart.conditions import concepts_in
 from cds_service.chart.facts import Procedure, Resource, Skipped, TestOrder
 from cds_service.chart.instants import Period, read_instant, read_period
@@ -19,15 +21,15 @@ def read_procedures(
     record: Record, vocabulary: Vocabulary
 ) -> tuple[tuple[Procedure, ...], list[Skipped]]:
     """All procedures of known concepts that took or take place, newest first."""
-    found: list[Procedure] = []
-    skipped: list[Skipped] = []
-    for resource in record.of("Procedure"):
-        keys = concepts_in(member(resource, "code"), vocabulary.procedures, vocabulary)
-        if keys and text(member(resource, "status")) in _NOT_DONE:
-            skipped.append(Skipped(source(resource), STATUS, keys[0]))
-        else:
-            found += [_procedure(resource, key) for key in keys]
+    found, skipped = record.read("Procedure", partial(_read, vocabulary=vocabulary))
     return tuple(sorted(found, key=_newest_first)), skipped
+
+
+def _read(resource: Resource, vocabulary: Vocabulary) -> list[Procedure | Skipped]:
+    keys = concepts_in(member(resource, "code"), vocabulary.procedures, vocabulary)
+    if keys and text(member(resource, "status")) in _NOT_DONE:
+        return [Skipped(source(resource), STATUS, keys[0])]
+    return [_procedure(resource, key) for key in keys]
 
 
 def read_tests(

@@ -7,7 +7,7 @@ The result depends on what came, not on the order it came in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -24,7 +24,7 @@ from cds_service.chart.medications import Medications, Pharmacy
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
-from cds_service.chart.record import Record, bare_id, gather
+from cds_service.chart.record import Readings, Record, bare_id, gather
 from cds_service.chart.units import Units
 from cds_service.chart.vocabulary import Vocabulary
 
@@ -59,10 +59,18 @@ def _lexicon(concepts: Concepts) -> _Lexicon:
     )
 
 
-def read_chart(asked: Asked, answers: Mapping[str, Queried], concepts: Concepts) -> Chart:
-    """Everything that is known about the patient of one hook call."""
+def read_chart(
+    asked: Asked,
+    answers: Mapping[str, Queried],
+    concepts: Concepts,
+    kept: Readings | None = None,
+) -> Chart:
+    """Everything that is known about the patient of one hook call.
+
+    Whoever asks about one patient time and again may hand in what to keep readings in.
+    """
     resources = [one for answer in answers.values() for one in answer.resources]
-    record = gather(resources, asked.patient_id, asked.drafts)
+    record = replace(gather(resources, asked.patient_id, asked.drafts), kept=kept)
     drafted = gather(asked.drafts, asked.patient_id, resources)
     lexicon = _lexicon(concepts)
     reading, vocabulary = lexicon.reading(record.medications), lexicon.vocabulary

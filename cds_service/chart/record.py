@@ -6,8 +6,9 @@ Sorts by type, leaves out what belongs to another patient, and names everything 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from cds_service.chart.facts import Resource, Skipped
 from cds_service.chart.instants import read_instant
@@ -31,6 +32,11 @@ _SUBJECTS = {
 }
 _OURS = frozenset({"Patient", "Medication", *_SUBJECTS})
 
+T = TypeVar("T")
+# What each resource came to, by its identity: for whoever reads one patient time and again,
+# with the very same objects and tables.
+Readings = dict[int, tuple[Resource, Sequence[object]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -39,10 +45,35 @@ class Record:
     by_type: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     medications: Mapping[str, Resource] = field(default_factory=dict)  # by id
     skipped: tuple[Skipped, ...] = ()
+    kept: Readings | None = None
 
     def of(self, kind: str) -> tuple[Resource, ...]:
         """All resources of a type."""
         return self.by_type.get(kind, ())
+
+    def read(
+        self, kind: str, read: Callable[[Resource], Sequence[T | Skipped]]
+    ) -> tuple[list[T], list[Skipped]]:
+        """What all resources of a type come to, and what was left out."""
+        found: list[T] = []
+        skipped: list[Skipped] = []
+        for resource in self.of(kind):
+            for one in self._reading(resource, read):
+                if isinstance(one, Skipped):
+                    skipped.append(one)
+                else:
+                    found.append(one)
+        return found, skipped
+
+    def _reading(
+        self, resource: Resource, read: Callable[[Resource], Sequence[T | Skipped]]
+    ) -> Sequence[T | Skipped]:
+        if self.kept is None:
+            return read(resource)
+        held = self.kept.get(id(resource))
+        if held is None:  # the resource is held too, so that its identity stays its own
+            held = self.kept[id(resource)] = (resource, read(resource))
+        return cast("Sequence[T | Skipped]", held[1])
 
 
 def bare_id(patient_id: str) -> str:

@@ -160,7 +160,7 @@ def _charted_lately(case: Case) -> bool:
 
 
 def _dti_runs(case: Case) -> bool:
-    """A thrombin inhibitor runs, by administration or, where none is charted, by order."""
+    """A thrombin inhibitor runs, by administration; by order only where no infusion is charted."""
     rows = [a for a in case.given("dti") if a.form is not Form.SINGLE]
     if rows:
         last = rows[0]
@@ -168,7 +168,8 @@ def _dti_runs(case: Case) -> bool:
         zero = last.dosage.rate is not None and last.dosage.rate.value == 0
         old = last.start is not None and last.start < case.ago("heparin.administration_window")
         return not (ended or zero or last.halted or (old and last.end is None))
-    return bool(case.active_orders("dti"))
+    charted = any(a.form is Form.INFUSION for a in case.given("heparin"))
+    return bool(case.active_orders("dti")) and not charted
 
 
 def _infusion_orders(case: Case) -> tuple[Order, ...]:

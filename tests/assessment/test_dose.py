@@ -289,9 +289,9 @@ def test_a_dose_that_is_unknown_says_why(facts, reason):
         "yes",
     ),
     (
-        "a thrombin inhibitor by order, none charted",
+        "a thrombin inhibitor just ordered, heparin still charted",
         (heparin(1600, 48), order("argatroban", rate=0.5, unit="ug/kg/min")),
-        "no",
+        "yes",
     ),
     (
         "a thrombin inhibitor and heparin, both by order",

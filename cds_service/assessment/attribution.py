@@ -5,6 +5,7 @@ Clinical logic 2, "Attribution". A query that failed leaves it open, and open is
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import Reason
@@ -12,6 +13,12 @@ from cds_service.assessment.case import NOT_ORDERS, Case
 from cds_service.chart.facts import Administration, Order, Result
 
 LONG_ACTING = ("fondaparinux", "danaparoid")
+# A laboratory may report a level of another drug under the code of unfractionated heparin.
+OTHERS_NAMED = re.compile(
+    r"\blmwh\b|\blow[ -]molecular\b|\blow mol\b|parinux\b|danaparoid|xaban\b"
+    r"|\b(enoxa|dalte|tinza|nadro|beni|certo|revi)parin\b",
+    re.IGNORECASE,
+)
 
 
 def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reason | None:
@@ -21,6 +28,8 @@ def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reas
     """
     if result is None or result.at is None:
         return None
+    if OTHERS_NAMED.search(result.label):
+        return Reason("anti_xa", "namesAnother")
     if not case.answered("administrations", "orders"):
         return Reason("anti_xa", "medicinesUnknown")
     spans = {

@@ -60,10 +60,11 @@ def ask(
     cell: Cell,
     protocol: str = "default",
     more: Mapping[str, Iterable[Any]] | None = None,
-    **states: State,
+    states: Mapping[str, State] | None = None,
 ) -> Advice:
     """The advice for a patient; a query named with a state did not get through."""
-    answers = answers_for(cell, more) | {key: Queried(state) for key, state in states.items()}
+    lost = {key: Queried(state) for key, state in (states or {}).items()}
+    answers = answers_for(cell, more) | lost
     return advise(called(fhir_chart.hook_request(cell)), answers, tables(protocol), NOW)
 
 

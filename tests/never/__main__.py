@@ -27,9 +27,8 @@ def main() -> int:
             first.setdefault(one, seed)
     out = sys.stdout.write
     seconds = time.perf_counter() - began
-    out(
-        f"{chosen.charts} charts from seed {chosen.seed}, {sum(topics.values())} cards, {seconds:.0f} s\n"
-    )
+    out(f"{chosen.charts} charts from seed {chosen.seed}, {sum(topics.values())} cards, ")
+    out(f"{seconds:.0f} s\n")
     for topic, count in topics.most_common():
         out(f"  {count:6} {topic}\n")
     for one, count in broken.most_common():

@@ -101,7 +101,8 @@ def make(seed: int) -> Made:
     request = hook(dice)
     for query in QUERIES:
         if dice.maybe(0.03):
-            dice.truth.broken[query] = dice.random.choice(BROKEN)
+            ways = BROKEN if query != "patient" else ("failed", "not supplied")  # a read is whole
+            dice.truth.broken[query] = dice.random.choice(ways)
     return Made(dice.found, request, dice.truth)
 
 

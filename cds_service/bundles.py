@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 from cds_service.chart.facts import Resource
 
@@ -53,8 +53,9 @@ def read_page(value: object) -> Page | None:
         return Page((value,))
     total = value.get("total")
     held = _held(value)
+    resources = tuple(resource for resource in held if not is_outcome(resource))
     return Page(
-        resources=tuple(resource for resource in held if not is_outcome(resource)),
+        resources=resources + _odd(value),
         next_url=_link(value, "next"),
         self_url=_link(value, "self"),
         total=total if isinstance(total, int) and not isinstance(total, bool) else None,
@@ -64,13 +65,27 @@ def read_page(value: object) -> Page | None:
 
 
 def _held(bundle: Mapping[str, Any]) -> tuple[Resource, ...]:
-    """What the entries hold; entries without a typed resource are passed over."""
+    """The typed resources of the entries."""
     found = (e.get("resource") for e in _sequence(bundle.get("entry")) if isinstance(e, Mapping))
-    return tuple(
-        resource
-        for resource in found
-        if isinstance(resource, Mapping) and isinstance(resource.get("resourceType"), str)
-    )
+    return tuple(resource for resource in found if _is_typed(resource))
+
+
+def _odd(bundle: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """What stands in for entries that hold something else, so that a card can name them.
+
+    Without a type, and referring to where the entry says its resource lies.
+    """
+    odd = []
+    for entry in _sequence(bundle.get("entry")):
+        is_entry = isinstance(entry, Mapping)
+        held = entry.get("resource") if is_entry else entry
+        if held is not None and not _is_typed(held):
+            odd.append({"resourceType": "", "reference": entry.get("fullUrl") if is_entry else ""})
+    return tuple(odd)
+
+
+def _is_typed(value: object) -> TypeGuard[Resource]:
+    return isinstance(value, Mapping) and isinstance(value.get("resourceType"), str)
 
 
 def _reports_error(resource: Resource) -> bool:

@@ -42,11 +42,30 @@ def test_one_entry_as_an_object_is_taken_as_a_list_of_one() -> None:
     assert page.resources == (resource(),)
 
 
-def test_entries_without_a_typed_resource_are_passed_over() -> None:
-    page = read_page(bundle(None, "text", {}, {"resourceType": []}, resource()))
+def test_entries_without_a_resource_are_passed_over() -> None:
+    page = read_page({"resourceType": "Bundle", "entry": [{"resource": resource()}, {}, None]})
     assert page is not None
     assert page.resources == (resource(),)
     assert page.readable
+
+
+@pytest.mark.parametrize("odd", ["text", [resource()], 7, {}, {"resourceType": []}])
+def test_an_entry_that_holds_no_resource_but_something_else_is_kept_to_be_named(
+    odd: object,
+) -> None:
+    page = read_page(bundle(odd, resource()))
+    assert page is not None
+    assert page.readable
+    assert of_type(page.resources, "Observation") == (resource(),)
+    (other,) = (one for one in page.resources if one["resourceType"] != "Observation")
+    assert other["resourceType"] == ""
+
+
+def test_an_odd_entry_is_named_by_its_full_url() -> None:
+    url = "https://ehr/Observation/o1"
+    page = read_page({"resourceType": "Bundle", "entry": [{"fullUrl": url, "resource": "text"}]})
+    assert page is not None
+    assert [one["reference"] for one in page.resources] == [url]
 
 
 @pytest.mark.parametrize("entry", ["text", [{"fullUrl": "urn:x"}], [None], [[]]])

@@ -88,7 +88,7 @@ def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = (
     for node in nodes:
         kind = text(member(node, "resourceType"))
         if not isinstance(node, dict) or not kind:
-            skipped.append(Skipped("", MALFORMED))
+            skipped.append(Skipped(reference(node).source, MALFORMED))
         elif kind in _OURS:
             _keep_latest(latest, kind, node)
     kept: dict[str, list[Resource]] = {}

@@ -12,7 +12,7 @@ from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, unknow
 from cds_service.assessment.case import Case
 from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.exposure import first_exposure
-from cds_service.assessment.hit import THROMBOSES
+from cds_service.assessment.four_ts import THROMBOSES
 from cds_service.assessment.infusion import Infusion, Segment, differs
 from cds_service.chart.facts import Condition, Result
 
@@ -103,16 +103,17 @@ def thrombosis_on_heparin(case: Case) -> Verdict:
     """A clot that began a day or more into heparin and within the week (R25)."""
     found = [c for c in case.chart.conditions if c.concept in THROMBOSES and c.active is not False]
     first = first_exposure(case)
-    if not found or first is None:
-        if not case.answered("conditions"):
-            return unknown(Reason("conditions", case.state("conditions").value))
-        return NO
-    dated = [c for c in found if c.onset is not None]
-    clots = [c for c in dated if _on_heparin(case, c, first)]
+    clots = [c for c in found if first is not None and _on_heparin(case, c, first)]
     if clots:
         return yes(*(Evidence("thrombosis", 0.0, "", c.onset, c.source, "onset") for c in clots))
-    if any(_may_be_new(case, c) for c in found if c.onset is None):
+    undated = [c for c in found if c.onset is None and _may_be_new(case, c.recorded)]
+    if undated and first is not None:
         return unknown(Reason("thrombosis", "noOnset"))
+    if not case.answered("conditions"):
+        return unknown(Reason("conditions", case.state("conditions").value))
+    new = undated or [c for c in found if c.onset is not None and _may_be_new(case, c.onset)]
+    if new and not case.answered("administrations", "orders"):
+        return unknown(Reason("thrombosis", "medicinesUnknown"))
     return NO
 
 
@@ -126,5 +127,5 @@ def _on_heparin(case: Case, condition: Condition, first: datetime) -> bool:
     )
 
 
-def _may_be_new(case: Case, condition: Condition) -> bool:
-    return condition.recorded is None or condition.recorded >= case.ago("thrombosis.within")
+def _may_be_new(case: Case, at: datetime | None) -> bool:
+    return at is None or at >= case.ago("thrombosis.within")

@@ -11,6 +11,7 @@ from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrd
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.rules import Verdicts
+from cds_service.assessment.switch import Switch
 from cds_service.chart.facts import Order
 
 OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", "dti")
@@ -24,6 +25,8 @@ def start_withheld(m: Measured) -> tuple[Reason, ...]:
         closed.append(Reason("bleeding", "active"))
     if gates.under_age.yes:
         closed.append(Reason("age", "underAge"))
+    if not m.case.answered("orders"):  # what to stop, and what stands beside it, is not known
+        closed.append(Reason("orders", m.case.state("orders").value))
     return tuple(dict.fromkeys((*closed, *gates.reasons)))
 
 
@@ -71,6 +74,17 @@ def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Re
 def wanted(case: Case, *concepts: str) -> tuple[str, ...]:
     """Tests that are neither ordered nor drafted nor in progress."""
     return tuple(c for c in concepts if not pending(case, c))
+
+
+def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
+    """What the choice of a drug waits for."""
+    tests: list[str] = []
+    if switch.none_because == "organsUnknown":
+        tests += ["creatinine"] if m.organs.renal.unknown else []
+        tests += ["bilirubin"] if m.organs.hepatic.unknown else []
+    if switch.none_because in ("highAptt", "apttUnknown"):
+        tests.append("aptt")
+    return wanted(m.case, *tests)
 
 
 def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "switch.argatroban": ("argatroban", ("R52", "R53", "R54", "R55")),
     "switch.bivalirudin": ("bivalirudin", ("R56", "R57", "R58", "R59")),
     "switch.choose_switch": ("the choice by kidney and liver", ("R61", "R62", "R81", "R96")),
-    "hit.four_ts": ("4Ts as far as it can be computed", ("R100",)),
+    "four_ts.four_ts": ("4Ts as far as it can be computed", ("R100",)),
     "gates.read_gates": ("the gates before every finding", ("R42", "R96", "R122")),
     "protocol.Protocol": ("a hospital's protocol as one table", ("R107",)),
     "topics.watch.schedule": ("the monitoring schedule", ("R33", "R87", "R89", "R90")),

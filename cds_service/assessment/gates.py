@@ -37,8 +37,13 @@ class Gates:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """The facts that leave a gate open to doubt."""
-        gates = (self.under_age, self.hit, self.heparin_allergy, self.bleeding)
+        gates = (self.under_age, self.hit, *self._allergy_in_doubt, self.bleeding)
         return tuple(dict.fromkeys(reason for gate in gates for reason in gate.reasons))
+
+    @property
+    def _allergy_in_doubt(self) -> tuple[Verdict, ...]:
+        """Where HIT is known, an allergy on top of it changes nothing."""
+        return () if self.hit.yes else (self.heparin_allergy,)
 
 
 def read_gates(case: Case, hit: Hit) -> Gates:

@@ -1,53 +1,13 @@
-"""Heparin-induced thrombocytopenia: what is on record, and the part of the 4Ts a computer can see.
-
-The score is a range: thrombocytopenia and timing are computed, thrombosis in part, other
-causes never; what is not known spans its whole range (clinical.md of the evidence: 4Ts).
-"""
+"""Heparin-induced thrombocytopenia: what the record, the tests and the 4Ts say of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, unknown, yes
-from cds_service.assessment.case import DAY, Case, evidence
-from cds_service.assessment.exposure import days_since, first_exposure
-from cds_service.assessment.record import last_surgery
+from cds_service.assessment.case import Case, evidence
+from cds_service.assessment.four_ts import Score, four_ts, may_have_fallen
 from cds_service.chart.facts import Condition, Result
-
-THROMBOSES = ("vte", "arterial_thrombosis", "circuit_thrombosis")
-Range = tuple[int, int]
-FULL: Range = (0, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The 4Ts as ranges; `fell` is the first count at least 30 % below the baseline."""
-
-    thrombocytopenia: Range
-    timing: Range
-    thrombosis: Range
-    other: Range = FULL
-    baseline: Evidence | None = None
-    nadir: Evidence | None = None
-    fell: datetime | None = None
-
-    @property
-    def lowest(self) -> int:
-        """The least the score can be."""
-        parts = (self.thrombocytopenia, self.timing, self.thrombosis, self.other)
-        return sum(part[0] for part in parts)
-
-    @property
-    def highest(self) -> int:
-        """The most the score can be."""
-        parts = (self.thrombocytopenia, self.timing, self.thrombosis, self.other)
-        return sum(part[1] for part in parts)
-
-    @property
-    def counted(self) -> int:
-        """Thrombocytopenia and timing alone."""
-        return self.thrombocytopenia[0] + self.timing[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +42,21 @@ def read_hit(case: Case) -> Hit:
         allergy_names_hit=_allergy(case, names_hit=True),
         allergy_other=_allergy(case, names_hit=False),
         score=score,
-        by_score=yes(*facts) if reaches and not reopened else NO,
+        by_score=yes(*facts) if reaches and not reopened else _out_of_reach(case, reaches=reaches),
         reopened=reopened,
         antibody_pending=pending(case, "hit_antibody"),
         functional_pending=pending(case, "hit_functional"),
         current_sign=_current_sign(case, recorded, positive, reaches=reaches and not reopened),
         antibody_positive=any(is_positive(case, r) for r in case.results("hit_antibody")),
     )
+
+
+def _out_of_reach(case: Case, *, reaches: bool) -> Verdict:
+    """No by the score; but unknown where counts fell and nobody can say when heparin began."""
+    unread = [q for q in ("administrations", "orders") if not case.answered(q)]
+    if unread and not reaches and may_have_fallen(case):
+        return unknown(Reason("exposure", case.state(unread[0]).value))
+    return NO
 
 
 def _recorded(case: Case) -> Verdict:
@@ -169,94 +137,3 @@ def pending(case: Case, concept: str) -> bool:
 
 
 PENDING = frozenset({"active", "draft", "on-hold"})
-
-
-def four_ts(case: Case) -> Score:
-    """The score as ranges."""
-    first = first_exposure(case)
-    if first is None:
-        return Score(FULL, FULL, FULL)
-    baseline = _baseline(case, first)
-    after = _counts_after(case, first, baseline)
-    thrombosis = _thrombosis(case, first)
-    if baseline is None or not after:
-        return Score(FULL, FULL, thrombosis)
-    nadir = min(after, key=lambda r: (r.value or 0.0, r.source))
-    fell = _fell(case, baseline, after)
-    return Score(
-        thrombocytopenia=_thrombocytopenia(case, baseline, nadir),
-        timing=_timing(case, first, fell),
-        thrombosis=thrombosis,
-        baseline=evidence(baseline, "10*3/uL", "baseline"),
-        nadir=evidence(nadir, "10*3/uL"),
-        fell=fell.at if fell else None,
-    )
-
-
-def _counts(case: Case) -> list[Result]:
-    return [r for r in case.results("platelets") if r.value is not None and not r.comparator]
-
-
-def _baseline(case: Case, first: datetime) -> Result | None:
-    """The highest count in the week before the first heparin, else of its first two days."""
-    since = first - case.protocol.span("platelets.baseline_before")
-    until = first + case.protocol.span("platelets.baseline_after")
-    before = [r for r in _counts(case) if r.at and since <= r.at <= first]
-    early = [r for r in _counts(case) if r.at and first < r.at <= until]
-    return max(before or early, key=lambda r: (r.value or 0.0, r.source), default=None)
-
-
-def _counts_after(case: Case, first: datetime, baseline: Result | None) -> list[Result]:
-    if baseline is None or baseline.at is None:
-        return []
-    start = max(first, baseline.at)
-    return [r for r in _counts(case) if r.at and r.at > start]
-
-
-def _fall(baseline: Result, later: Result) -> float:
-    high, low = baseline.value or 0.0, later.value or 0.0
-    return (high - low) * 100 / high if high else 0.0
-
-
-def _fell(case: Case, baseline: Result, after: list[Result]) -> Result | None:
-    fallen = [r for r in after if _fall(baseline, r) >= case.protocol["hit.fall_some"]]
-    return min(fallen, key=lambda r: (r.at or case.now, r.source), default=None)
-
-
-def _thrombocytopenia(case: Case, baseline: Result, nadir: Result) -> Range:
-    fall, low = _fall(baseline, nadir), nadir.value or 0.0
-    if fall < case.protocol["hit.fall_some"] or low < case.protocol["hit.nadir_low"]:
-        return (0, 0)
-    large = fall > case.protocol["hit.fall_large"]
-    return (2, 2) if large and low >= case.protocol["hit.nadir_high"] else (1, 1)
-
-
-def _timing(case: Case, first: datetime, fell: Result | None) -> Range:
-    """By the day the fall began; exposure before this one is not on record: unknown."""
-    if fell is None or fell.at is None:
-        return (0, 0)
-    if _after_bypass(case, fell.at):
-        return (0, 0)
-    day = days_since(case, fell.at, first)
-    if day > case.protocol["hit.onset_last_day"]:
-        return (1, 1)
-    if day >= case.protocol["hit.onset_first_day"]:
-        return (2, 2)
-    return FULL if day <= case.protocol["hit.rapid_day"] else (0, 0)
-
-
-def _after_bypass(case: Case, fell: datetime) -> bool:
-    """Counts fall after bypass in any case; a second fall after those days does count."""
-    surgery = last_surgery(case, "cardiac_surgery", "bypass")
-    return surgery is not None and surgery <= fell < surgery + case.protocol.span(
-        "hit.after_bypass"
-    )
-
-
-def _thrombosis(case: Case, first: datetime) -> Range:
-    found = [
-        c
-        for c in case.chart.conditions
-        if c.concept in THROMBOSES and c.active is not False and c.onset and c.onset >= first + DAY
-    ]
-    return (2, 2) if found else FULL

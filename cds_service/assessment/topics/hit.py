@@ -8,6 +8,7 @@ from cds_service.assessment.allowed import (
     runs_without_order,
     start_withheld,
     stops,
+    tests_for_switch,
     wanted,
 )
 from cds_service.assessment.answers import Evidence, Reason
@@ -27,7 +28,7 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not (m.gates.hit.yes and _any_heparin(m)):
         return None
     switch, withheld = _switch(m)
-    common = _common(m)
+    common = (*order_tests(tests_for_switch(m, switch)), *_common(m))
     choices = tuple(
         Choice(
             "hit.switch",

@@ -8,6 +8,7 @@ from cds_service.assessment.allowed import (
     runs_without_order,
     start_withheld,
     stops,
+    tests_for_switch,
     wanted,
 )
 from cds_service.assessment.answers import Reason
@@ -131,15 +132,8 @@ def form(m: Measured) -> str:
 
 
 def _switch_tests(m: Measured, switch: Switch) -> tuple[str, ...]:
-    tests = []
-    if m.antithrombin.dosable.unknown:
-        tests.append("antithrombin")
-    if switch.none_because == "organsUnknown":
-        tests += ["creatinine"] if m.organs.renal.unknown else []
-        tests += ["bilirubin"] if m.organs.hepatic.unknown else []
-    if switch.none_because == "highAptt":
-        tests.append("aptt")
-    return wanted(m.case, *tests)
+    level = wanted(m.case, "antithrombin") if m.antithrombin.dosable.unknown else ()
+    return (*level, *tests_for_switch(m, switch))
 
 
 def _dose_values(

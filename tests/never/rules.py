@@ -14,7 +14,7 @@ Rule = Callable[[Made, list[Json]], Iterator[str]]
 RECOVERY, HIGHEST_PER_KG = 1.4, 75
 RAISE = re.compile(r"\b(raise|increase|escalate)\s+(the\s+)?heparin", re.IGNORECASE)
 THROMBIN_INHIBITORS = ("argatroban", "bivalirudin")
-GATE_QUERIES = ("patient", "conditions", "allergies", "blood")
+GATE_QUERIES = ("patient", "conditions", "allergies", "blood", "orders")
 
 
 def suggestions(cards: list[Json]) -> Iterator[tuple[Json, Json]]:
@@ -67,7 +67,8 @@ def a_dose_stays_within_its_limits(
 def nothing_starts_past_a_gate(made: Made, cards: list[Json]) -> Iterator[str]:
     """Children, bleeding; antithrombin in HIT; any start with a gate in doubt."""
     truth = made.truth
-    in_doubt = [query for query in GATE_QUERIES if query in truth.broken]
+    settled = {"allergies"} if truth.hit and "conditions" not in truth.broken else set()
+    in_doubt = [q for q in GATE_QUERIES if q in truth.broken and q not in settled]
     for _, _, drug, _, _ in starts(cards):
         if not truth.adult:
             yield f"{drug} started under 18 or at an unknown age"

@@ -102,3 +102,23 @@ def test_no_more_than_so_many_are_read() -> None:
     answer = complete(supplied(order(), order("Medication/m2")), server, most=1)
     assert server.asked == ["Medication/m1"]
     assert (answer.state, answer.problem) == (State.PARTIAL, "Medication: too many")
+
+
+MIX = {
+    "resourceType": "Medication",
+    "id": "m1",
+    "ingredient": [{"itemReference": {"reference": "Medication/m2"}}],
+}
+INGREDIENT = {"resourceType": "Medication", "id": "m2"}
+
+
+def test_the_ingredients_of_a_mix_are_read_too() -> None:
+    server = Server(MIX, INGREDIENT)
+    assert complete(supplied(order()), server) == supplied(order(), MIX, INGREDIENT)
+    assert server.asked == ["Medication/m1", "Medication/m2"]
+
+
+def test_an_ingredient_that_stays_unknown_leaves_a_part_unless_the_mix_has_a_code() -> None:
+    assert complete(supplied(order()), Server(MIX)).state is State.PARTIAL
+    coded = MIX | {"code": {"text": "HEPARIN BASE"}}
+    assert complete(supplied(order()), Server(coded)).state is State.SUPPLIED

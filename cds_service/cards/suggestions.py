@@ -36,7 +36,7 @@ def suggestions(
     writer: Writer, findings: Findings, item: Item, tests: tuple[str, ...]
 ) -> tuple[Suggestion, ...]:
     """The suggestions of one card, the tests that were not offered before as the last."""
-    choices = [*item.choices, *_test_choice(tests)]
+    choices = [c for c in (*item.choices, *_test_choice(tests)) if _can_be_written(c)]
     if writer.style.single_action or writer.style.selection_behavior == "any":
         return _one_by_one(writer, item, choices)
     return tuple(
@@ -47,6 +47,12 @@ def suggestions(
         )
         for choice in choices
     )
+
+
+def _can_be_written(choice: Choice) -> bool:
+    """Whether every order to stop or delete has an id: all actions are taken together or none."""
+    aims = [a.order.source for a in choice.actions if isinstance(a, StopOrder | DeleteDraft)]
+    return all(aim.partition("/")[2] for aim in aims)
 
 
 def _test_choice(tests: tuple[str, ...]) -> list[Choice]:

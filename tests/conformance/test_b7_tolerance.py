@@ -194,3 +194,19 @@ def test_every_fixture_survives_every_entry_without_its_resource(service: Servic
     for name in sorted(cases())[:5]:
         hollow = {key: {"resourceType": "Bundle", "entry": [{}]} for key in prefetch_of(name)}
         assert service.call(name, prefetch=hollow).status_code in (200, 412)
+
+
+@pytest.mark.parametrize("id_", [None, "", 7])
+def test_a_draft_without_an_id_is_never_to_be_deleted(service: Service, id_: object) -> None:
+    name = "11-overdose-draft"
+    request = copy.deepcopy(request_of(name)) | {"prefetch": prefetch_of(name)}
+    for entry in request["context"]["draftOrders"]["entry"]:
+        entry["resource"]["id"] = id_
+    answer = service.post(request)
+    actions = [
+        action
+        for card in answer.json["cards"]
+        for suggestion in card.get("suggestions", ())
+        for action in suggestion["actions"]
+    ]
+    assert all(action["type"] != "delete" for action in actions)

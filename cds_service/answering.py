@@ -13,12 +13,13 @@ from typing import Any
 
 from cds_service.advice import Advice, Rulebook, advise, concerns_us
 from cds_service.audit import Answered, Audit
-from cds_service.cards.card import Style
+from cds_service.cards.card import Card, Style
 from cds_service.clients import Caller
 from cds_service.errors import FactsUnavailable
 from cds_service.gathering import Sources, gather, states
 from cds_service.hooks import HookCall
 from cds_service.logs import log
+from cds_service.memory import facts_by_topic, with_memory
 from cds_service.metrics import Counts
 
 
@@ -42,21 +43,29 @@ def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
         desk.counts.call(call.asked.hook, "notOurs")
         return []
     began, outcome = perf_counter(), "failed"
-    advice, cards = None, []
+    advice: Advice | None = None
+    cards: list[dict[str, Any]] = []
     try:
         advice = consult(call, caller, desk)
-        cards = [card.wire(desk.new_id) for card in advice.cards]
+        cards = [card.wire(desk.new_id) for card in _shown(advice, call, desk)]
         outcome = "cards" if cards else "silent"
     except FactsUnavailable:
         outcome = "unavailable"
         raise
     finally:
         milliseconds = round((perf_counter() - began) * 1000)
-        answered = Answered(outcome, milliseconds, advice, cards)
+        facts = {} if advice is None else facts_by_topic(advice.findings)
+        answered = Answered(outcome, milliseconds, advice, cards, facts)
         desk.audit.record(call, caller, desk.rulebook.protocol, answered, desk.clock())
         desk.counts.call(call.asked.hook, outcome)
         desk.counts.cards(cards)
     return cards
+
+
+def _shown(advice: Advice, call: HookCall, desk: Desk) -> tuple[Card, ...]:
+    """The cards, quieter where a clinician has answered them already."""
+    patient = desk.audit.patient(call.asked.patient_id)
+    return with_memory(advice.cards, advice.findings, desk.audit.ledger, patient, desk.clock())
 
 
 def consult(call: HookCall, caller: Caller, desk: Desk) -> Advice:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -61,6 +61,7 @@ cards = Table(
     Column("topic", String(100), nullable=False),
     Column("indicator", String(20), nullable=False),
     Column("suggestions", JSON, nullable=False),  # uuids
+    Column("facts", JSON, nullable=False),  # numbers to compare with later ones (memory.py)
 )
 
 _ID = re.compile(r"[A-Za-z0-9./:-]{1,200}")
@@ -91,7 +92,7 @@ class Audit:
             with self.ledger.engine.begin() as connection:
                 connection.execute(insert(calls).values(row))
                 if answered.cards:
-                    connection.execute(insert(cards), _card_rows(row["id"], answered.cards))
+                    connection.execute(insert(cards), _card_rows(row["id"], answered))
                 if self._purged is None or now - self._purged > _PURGE_EVERY:
                     connection.execute(delete(calls).where(calls.c.at < _utc(now - self.keep)))
                     self._purged = now
@@ -139,13 +140,14 @@ class Answered:
     milliseconds: int
     advice: Advice | None = None
     cards: Sequence[dict[str, Any]] = ()  # as they went out
+    facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by topic
 
 
 def _answers(advice: Advice) -> dict[str, str]:
     return {name: verdict.answer.value for name, verdict in advice.findings.verdicts.items()}
 
 
-def _card_rows(call_id: str, sent: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _card_rows(call_id: str, answered: Answered) -> list[dict[str, Any]]:
     return [
         {
             "uuid": card["uuid"],
@@ -153,8 +155,9 @@ def _card_rows(call_id: str, sent: Sequence[dict[str, Any]]) -> list[dict[str, A
             "topic": card["source"]["topic"]["code"],
             "indicator": card["indicator"],
             "suggestions": [suggestion["uuid"] for suggestion in card.get("suggestions", ())],
+            "facts": dict(answered.facts.get(card["source"]["topic"]["code"], {})),
         }
-        for card in sent
+        for card in answered.cards
     ]
 
 

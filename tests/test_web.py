@@ -47,7 +47,9 @@ class Advisor:
             raise self.failure
         verdict = SimpleNamespace(answer=SimpleNamespace(value="unknown"))
         findings = SimpleNamespace(
-            nothing_of_medicines=self.nothing_of_medicines, verdicts={"failing": verdict}
+            nothing_of_medicines=self.nothing_of_medicines,
+            verdicts={"failing": verdict},
+            items=(),
         )
         chart = SimpleNamespace(skipped=("one", "two"))
         return SimpleNamespace(cards=self.cards, findings=findings, chart=chart)
@@ -61,6 +63,7 @@ class Advisor:
 @dataclass
 class FakeCard:
     summary: str
+    indicator: str = "info"
 
     def wire(self, new_id: Callable[[], str]) -> Json:
         topic = {"code": "heparinResistance", "system": "urn:test"}

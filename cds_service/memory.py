@@ -1,0 +1,99 @@
+"""What a clinician has answered already: an overridden warning comes back as plain information.
+
+For a day, for the same patient and topic, after a reason that says "I know, and not here"; never
+for critical cards, and not if a fact got worse meanwhile. When in doubt a card is shown in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from cds_service.assessment.answers import Evidence
+from cds_service.assessment.findings import Findings
+from cds_service.audit import calls, cards
+from cds_service.cards.card import Card
+from cds_service.feedback import feedback
+from cds_service.ledger import Ledger
+from cds_service.logs import log
+
+LASTS = timedelta(hours=24)
+REASONS = ("comfortCare", "protocolDiffers", "disagree")
+
+# Which way a fact gets worse; all others are not compared.
+WORSE_IF_LOWER = frozenset(
+    {"antithrombin", "anti_xa", "aptt", "aptt_ratio", "platelets", "hemoglobin", "fibrinogen"}
+)
+WORSE_IF_HIGHER = frozenset({"dailyDose", "rate", "draftedRate", "factor_viii", "creatinine"})
+
+_RANKS = ("critical", "warning", "info")
+
+
+def with_memory(
+    advised: tuple[Card, ...], findings: Findings, ledger: Ledger, patient: str, now: datetime
+) -> tuple[Card, ...]:
+    """The cards, those softened that were answered; most urgent first as before."""
+    if not any(card.indicator == "warning" for card in advised):
+        return advised
+    try:
+        with ledger.engine.connect() as connection:
+            answered = _answered(connection, patient, now)
+    except SQLAlchemyError as error:
+        log().error("overrides not read", error=type(error).__name__)
+        return advised
+    present = facts_by_topic(findings)
+    shown = [_softened(card, answered, present.get(card.topic, {})) for card in advised]
+    return tuple(sorted(shown, key=lambda card: _RANKS.index(card.indicator)))
+
+
+def facts_by_topic(findings: Findings) -> dict[str, dict[str, float]]:
+    """The comparable facts of each item, the worst value of each."""
+    return {item.topic: _comparable(item.facts) for item in findings.items}
+
+
+def is_worse(then: Mapping[str, float], now: Mapping[str, float]) -> bool:
+    """Whether any fact got worse, or is new: then nobody has answered it yet."""
+    return any(
+        fact not in then
+        or (fact in WORSE_IF_LOWER and value < then[fact])
+        or (fact in WORSE_IF_HIGHER and value > then[fact])
+        for fact, value in now.items()
+    )
+
+
+def _comparable(facts: Iterable[Evidence]) -> dict[str, float]:
+    worst: dict[str, float] = {}
+    for fact in facts:
+        if fact.fact in WORSE_IF_LOWER:
+            worst[fact.fact] = min(fact.value, worst.get(fact.fact, fact.value))
+        elif fact.fact in WORSE_IF_HIGHER:
+            worst[fact.fact] = max(fact.value, worst.get(fact.fact, fact.value))
+    return worst
+
+
+def _answered(
+    connection: Connection, patient: str, now: datetime
+) -> list[tuple[str, Mapping[str, float]]]:
+    """Topic and facts of each card of this patient that was overridden of late."""
+    since = (now - LASTS).astimezone(UTC).replace(tzinfo=None)
+    shown = cards.join(calls, calls.c.id == cards.c.call)
+    found = (
+        select(cards.c.topic, cards.c.facts)
+        .select_from(shown.join(feedback, feedback.c.card == cards.c.uuid))
+        .where(calls.c.patient == patient)
+        .where(feedback.c.outcome == "overridden")
+        .where(feedback.c.reason_code.in_(REASONS))
+        .where(feedback.c.received > since)
+    )
+    return [(topic, facts) for topic, facts in connection.execute(found)]
+
+
+def _softened(
+    card: Card, answered: list[tuple[str, Mapping[str, float]]], present: Mapping[str, float]
+) -> Card:
+    known = any(topic == card.topic and not is_worse(then, present) for topic, then in answered)
+    return replace(card, indicator="info") if known and card.indicator == "warning" else card

@@ -51,9 +51,7 @@ IN_HIT = frozenset(
         "adultOnly",
     }
 )
-IN_CHILDREN = frozenset(
-    {"hitSuspected", "warfarinInHit", "hitPossible", "notAssessed", "adultOnly"}
-)
+IN_CHILDREN = frozenset({"warfarinInHit", "notAssessed", "adultOnly"})
 BY_RECORD = frozenset({"hitSuspected", "hitPossible", "notAssessed"})
 
 
@@ -99,10 +97,18 @@ def _past_gates(m: Measured) -> frozenset[str]:
     if m.case.asked.hook == "patient-view":
         allowed &= _patient_view(m)
     if m.gates.under_age.yes:
-        allowed &= IN_CHILDREN
+        allowed &= _in_children(m)
     if m.gates.hit.yes:
         allowed &= IN_HIT
     return allowed
+
+
+def _in_children(m: Measured) -> frozenset[str]:
+    """HIT and allergy on record still speak; a score or another threshold does not."""
+    on_record = (m.hit.recorded, m.hit.positive, m.hit.allergy_names_hit)
+    known = {"hitSuspected"} if any(v.yes for v in on_record) else set()
+    allergy = {"hitPossible"} if m.hit.allergy_other.yes else set()
+    return IN_CHILDREN | known | allergy
 
 
 def _patient_view(m: Measured) -> frozenset[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cds_service.assessment.allowed import heparin_in_play
 from cds_service.assessment.answers import Evidence, Reason
-from cds_service.assessment.case import ANY_HEPARIN
-from cds_service.assessment.exposure import active_heparins
+from cds_service.assessment.case import ANY_HEPARIN, DAY
+from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rules import Verdicts
@@ -106,5 +106,7 @@ def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
 def _treatment_in_play(m: Measured) -> bool:
     """Treatment heparin, antithrombin or a thrombin inhibitor, running or drafted."""
     families = ("antithrombin", "dti")
-    drafted = m.case.drafted(*families, *ANY_HEPARIN)
-    return bool(drafted) or not heparin_in_play(m).no or bool(m.case.active_orders(*families))
+    drafted = [o for o in m.case.drafted(*families, *ANY_HEPARIN) if is_treatment(m.case, o)]
+    given = any(a.start and m.case.now - a.start <= DAY for a in m.case.given(*families))
+    standing = bool(m.case.active_orders(*families))
+    return bool(drafted) or standing or given or not heparin_in_play(m).no

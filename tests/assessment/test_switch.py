@@ -1,0 +1,238 @@
+"""Which other anticoagulant, at which start (clinical logic 6)."""
+
+from tests.builders import (
+    MINUTE,
+    choosing,
+    condition,
+    deleted,
+    draft,
+    due,
+    failing,
+    judge_chart,
+    lab,
+    offered_tests,
+    order,
+    organs_well,
+    person,
+    procedure,
+    protocol,
+    raised,
+    recommended,
+    running,
+    spec,
+    starts,
+    stopped,
+    topics,
+    unreadable,
+    weight,
+    why,
+)
+
+SEVERE = lab("antithrombin", 45)
+AGED = person(60)  # with 72 kg the clearance is 80 / creatinine
+
+
+def kidney(clearance):
+    return lab("creatinine", 80 / clearance, 1)
+
+
+def liver(bilirubin):
+    return lab("bilirubin", bilirubin, 1)
+
+
+def switch(*organs, by=None, more=(), level=SEVERE, rate=1600):
+    facts = (*running(rate), weight(72), AGED, lab("anti_xa", 0.18, 3), raised(1800), level)
+    return due(judge_chart(*facts, *organs, *more, by=by), "anticoagulantSwitch")
+
+
+WELL, POORLY = (kidney(80), liver(1.0)), (kidney(20), liver(4))
+
+
+@spec(
+    "organs, offered, marked",
+    ("both normal", WELL, {"bivalirudin": 0.15, "argatroban": 0.5}, {"bivalirudin"}),
+    (
+        "kidneys impaired",
+        (kidney(40), liver(1.0)),
+        {"argatroban": 0.5, "bivalirudin": 0.08},
+        {"argatroban"},
+    ),
+    (
+        "liver impaired",
+        (kidney(80), liver(4)),
+        {"bivalirudin": 0.15, "argatroban": 0.2},
+        {"bivalirudin"},
+    ),
+    ("both impaired", POORLY, {}, set()),
+    ("kidneys unknown", (liver(1.0),), {}, set()),
+    ("liver unknown", (kidney(80),), {}, set()),
+    ("kidneys unknown, liver impaired", (liver(4),), {}, set()),
+    ("both unknown", (), {}, set()),
+)
+def test_the_table_of_organs(organs, offered, marked):
+    card = switch(*organs)
+    drugs = {k: v for k, v in starts(card).items() if k != "antithrombin"}
+    assert (drugs, recommended(card)) == (offered, marked)
+
+
+@spec(
+    "organs, rate",
+    ("clearance of 60", (kidney(60),), 0.15),
+    ("clearance just under 60", (kidney(59.9),), 0.08),
+    ("clearance of 30", (kidney(30),), 0.08),
+    ("clearance just under 30", (kidney(29.9),), 0.05),
+    ("creatinine rising by half", (lab("creatinine", 0.6, 40), lab("creatinine", 0.9, 1)), 0.05),
+    ("on CRRT", (kidney(80), procedure("crrt", running=True)), 0.07),
+    ("on intermittent dialysis", (kidney(80), procedure("hemodialysis", 5, 2)), 0.04),
+    ("on CRRT without a creatinine", (procedure("crrt", running=True),), 0.07),
+    ("an eGFR of <60", (lab("egfr", 60, comparator="<"),), 0.05),
+)
+def test_bivalirudin_starts_by_kidney(organs, rate):
+    assert starts(switch(liver(1.0), *organs))["bivalirudin"] == rate
+
+
+def test_argatroban_never_starts_above_the_labels_highest():
+    by = protocol(switch__argatroban_start=12)
+    assert starts(switch(*WELL, by=by))["argatroban"] == 10
+    by = protocol(switch__argatroban_start=9.95)
+    assert starts(switch(*WELL, by=by))["argatroban"] == 9.95
+
+
+@spec(
+    "organs, tests, note",
+    ("kidneys unknown", (liver(1.0),), {"creatinine"}, "organsUnknown"),
+    ("liver unknown", (kidney(80),), {"bilirubin"}, "organsUnknown"),
+    ("both unknown", (), {"creatinine", "bilirubin"}, "organsUnknown"),
+    ("both impaired", POORLY, set(), "bothImpaired"),
+    ("the newest aPTT unreadable", (*WELL,), set(), ""),
+)
+def test_where_no_drug_is_offered_the_text_says_why(organs, tests, note):
+    card = switch(*organs)
+    assert offered_tests(card) == tests
+    assert [n for n in card.notes if n.startswith("switch.none")] == (
+        [f"switch.none.{note}"] if note else []
+    )
+
+
+def test_without_a_drug_the_antithrombin_dose_is_still_offered_not_marked():
+    card = switch(*POORLY)
+    assert set(starts(card)) == {"antithrombin"}
+    assert recommended(card) == set()
+
+
+@spec(
+    "fact, level, reason",
+    ("sepsis, antithrombin of 40", condition("sepsis"), 40, "sepsis"),
+    ("sepsis, antithrombin just under 50", condition("septic_shock"), 49.9, "sepsis"),
+    ("72 h after cardiac surgery", procedure("cardiac_surgery", 72), 30, "cardiacSurgery"),
+    ("pregnancy", condition("pregnancy"), 30, "pregnancy"),
+)
+def test_where_nothing_is_marked_the_text_says_why(fact, level, reason):
+    card = switch(*WELL, more=(fact,), level=lab("antithrombin", level))
+    assert {"bivalirudin", "argatroban"} <= set(starts(card))
+    assert recommended(card) == set()
+    assert f"switch.against.{reason}" in card.notes
+
+
+@spec(
+    "fact, level",
+    ("sepsis, antithrombin just under 40", condition("sepsis"), 39.9),
+    ("a minute beyond 72 h of surgery", procedure("cardiac_surgery", 72 + MINUTE), 45),
+)
+def test_where_it_is_marked_again(fact, level):
+    card = switch(*WELL, more=(fact,), level=lab("antithrombin", level))
+    assert recommended(card) == {"bivalirudin"}
+
+
+@spec(
+    "fact, marked",
+    ("sepsis", condition("sepsis"), {"bivalirudin"}),
+    ("pregnancy", condition("pregnancy"), {"bivalirudin"}),
+)
+def test_in_hit_those_groups_keep_their_recommendation(fact, marked):
+    found = judge_chart(*running(), raised(1800), AGED, weight(72), *WELL, condition("hit"), fact)
+    assert recommended(due(found, "hitSuspected")) == marked
+
+
+def test_a_switch_stops_every_treatment_order_and_deletes_every_draft():
+    flush = order("heparin", dose=20, hours_ago=9, name="flush")
+    card = switch(*WELL, more=(flush, draft("heparin", rate=1900, name="second")))
+    drugs = [c for c in card.choices if "antithrombin" not in str(c.label)]
+    assert len(drugs) == 2
+    assert stopped(card) >= {"MedicationRequest/heparin"}
+    assert deleted(card) == {"MedicationRequest/draft-heparin", "MedicationRequest/second"}
+
+
+@spec(
+    "level, choices",
+    ("23 h old", lab("antithrombin", 45, 23), {"bivalirudin", "argatroban", "antithrombin"}),
+    ("24 h old", lab("antithrombin", 45, 24), {"bivalirudin", "argatroban", "antithrombin"}),
+    ("a minute older", lab("antithrombin", 45, 24 + MINUTE), set()),
+)
+def test_an_order_of_a_switch_needs_a_level_of_a_day(level, choices):
+    card = switch(*WELL, level=level)
+    assert set(starts(card)) == choices
+    assert offered_tests(card) == (set() if choices else {"antithrombin"})
+
+
+def test_another_anticoagulant_that_stands_withholds_the_switch():
+    card = switch(*WELL, more=(order("dabigatran", dose=150, per_day=2),))
+    assert not {"argatroban", "bivalirudin"} & set(starts(card))
+    assert "anticoagulant: otherStands" in why(card.withheld)
+
+
+def test_heparin_that_no_order_covers_cannot_be_stopped_so_nothing_is_started():
+    charted = running()[0]
+    facts = (charted, weight(72), AGED, lab("anti_xa", 0.18, 3), raised(1800), SEVERE, *WELL)
+    card = due(judge_chart(*facts), "anticoagulantSwitch")
+    assert not {"argatroban", "bivalirudin"} & set(starts(card))
+
+
+def test_a_protocol_may_offer_the_switch_alone():
+    card = switch(*WELL, by=choosing(severe_also_supplement=False))
+    assert set(starts(card)) == {"argatroban", "bivalirudin"}
+
+
+@spec(
+    "organs, offered",
+    ("normal", WELL, {"bivalirudin": 0.15}),
+    ("kidneys impaired", (kidney(40), liver(1.0)), {"argatroban": 0.5}),
+    ("liver impaired", (kidney(80), liver(4)), {"argatroban": 0.2}),
+    ("kidneys unknown", (liver(1.0),), {}),
+    ("kidneys unknown, liver impaired", (liver(4),), {}),
+)
+def test_a_protocol_may_take_any_dysfunction_for_argatroban(organs, offered):
+    by = choosing(organ_choice="any", severe_also_supplement=False)
+    assert starts(switch(*organs, by=by)) == offered
+
+
+@spec(
+    "level, topic",
+    ("sepsis at 40", 40, "antithrombinDose"),
+    ("sepsis just under 40", 39.9, "anticoagulantSwitch"),
+)
+def test_a_protocol_may_supplement_in_sepsis_down_to_its_line(level, topic):
+    facts = failing(lab("antithrombin", level), condition("sepsis"))
+    assert topic in topics(judge_chart(*facts, by=choosing(sepsis_supplements=True)))
+
+
+@spec(
+    "level, topic",
+    ("antithrombin of 50", 50, "antithrombinDose"),
+    ("just under 50", 49.9, "anticoagulantSwitch"),
+    ("<50", None, "anticoagulantSwitch"),
+)
+def test_the_line_between_dose_and_switch(level, topic):
+    at = lab("antithrombin", 50, comparator="<") if level is None else lab("antithrombin", level)
+    found = topics(judge_chart(*failing(at)))
+    assert {topic} == found & {"antithrombinDose", "anticoagulantSwitch"}
+
+
+def test_switching_needs_an_infusion_that_fails():
+    on_target = (*running(1600), weight(80), lab("anti_xa", 0.5, 3), SEVERE, *organs_well())
+    assert "anticoagulantSwitch" not in topics(judge_chart(*on_target, raised(1700)))
+
+
+def test_an_aptt_that_cannot_be_read_leaves_failing_unknown_and_no_switch():
+    facts = failing(SEVERE, unreadable("aptt"))
+    assert "anticoagulantSwitch" not in topics(judge_chart(*facts))

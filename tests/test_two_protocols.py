@@ -29,6 +29,7 @@ from tests.bedside import (
 from tests.cases import advice_for, cases, tables
 from tests.second_opinion import grid
 from tests.second_opinion.findings import Cell
+from tests.two_protocols_page import PAGE, written
 
 REVIEW = "review-as-written"
 NOTE = "review formula, not the label"
@@ -339,3 +340,8 @@ def test_the_service_looks_at_the_review_date_when_it_starts(
     create_app(settings, clock=lambda: noon)
 
     assert '"event": "protocol review due"' in capsys.readouterr().err
+
+
+def test_the_page_of_both_protocols_is_what_the_service_says() -> None:
+    """If this fails: `make golden`, and read the diff."""
+    assert PAGE.read_text(encoding="utf-8") == written()

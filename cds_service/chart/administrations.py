@@ -6,14 +6,15 @@ the method alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cds_service.chart.dosages import Dosing
-from cds_service.chart.facts import Administration, Dosage, Form, Resource, Route, Skipped
+from cds_service.chart.facts import Administration, Dosage, Form, Order, Resource, Route, Skipped
 from cds_service.chart.giving import Giving
 from cds_service.chart.instants import Period, read_instant, read_period
-from cds_service.chart.json_reading import each, member, source, text
+from cds_service.chart.json_reading import each, member, reference, source, text
 from cds_service.chart.medications import Medicine, Pharmacy
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
 from cds_service.chart.vocabulary import Vocabulary
@@ -86,7 +87,23 @@ def _administration(resource: Resource, medicine: Medicine, reading: Reading) ->
         route=route,
         use=reading.giving.use(medicine, resource, dosages),
         dosage=dosage,
+        request=reference(member(resource, "request")).source,
     )
+
+
+def by_their_orders(
+    administrations: Iterable[Administration], orders: Iterable[Order]
+) -> tuple[Administration, ...]:
+    """Where an administration names no route, its order's: a bar-code chart often has none."""
+    routes = {order.source: order.route for order in orders}
+    return tuple(_on_route(one, routes.get(one.request)) for one in administrations)
+
+
+def _on_route(one: Administration, ordered: Route | None) -> Administration:
+    if one.route is not Route.UNKNOWN or ordered in (None, Route.UNKNOWN):
+        return one
+    single = ordered in (Route.SUBCUTANEOUS, Route.ORAL)
+    return replace(one, route=ordered, form=Form.SINGLE if single else one.form)
 
 
 def _when(resource: Resource) -> tuple[bool, Period]:

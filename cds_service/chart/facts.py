@@ -146,6 +146,7 @@ class Administration:
     route: Route
     use: Use
     dosage: Dosage
+    request: str = ""  # the order it carries out: "MedicationRequest/abc"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from cds_service.chart.administrations import Reading, read_administrations
+from cds_service.chart.administrations import Reading, by_their_orders, read_administrations
 from cds_service.chart.concentrations import Strengths
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.conditions import read_allergies, read_conditions
@@ -86,7 +86,7 @@ def read_chart(
         person=_person(record, asked),
         states={key: _state(answers, key) for key in concepts.queries},
         results=results,
-        administrations=administrations,
+        administrations=by_their_orders(administrations, orders),
         orders=orders,
         drafts=read_drafts(drafted, asked, reading),
         conditions=conditions,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cds_service.chart.facts import Queried
+from cds_service.breaker import NOT_ANSWERING, Breaker
+from cds_service.chart.facts import Queried, State
 from cds_service.clients import Caller
+from cds_service.fhir_address import parse_address
 from cds_service.fhir_http import Deadline, FhirHttp
 from cds_service.fhir_server import Endpoint, FhirReader, Limits
 from cds_service.hooks import HookCall
@@ -25,6 +27,7 @@ class Sources:
     plan: tuple[Search, ...]
     http: FhirHttp
     limits: Limits
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 def gather(call: HookCall, caller: Caller, sources: Sources, now: datetime) -> dict[str, Queried]:
@@ -32,11 +35,17 @@ def gather(call: HookCall, caller: Caller, sources: Sources, now: datetime) -> d
     sent = read_prefetch(call.prefetch, sources.plan, now)
     if not call.fhir_server:
         return sent
-    if not caller.may_name(call.fhir_server):
-        return {key: _unfetched(answer) for key, answer in sent.items()}
-    reader = _reader(call, sources)
     lacking = [search for search in sources.plan if not sent[search.key].state.answered]
+    server = parse_address(call.fhir_server)
+    if server is None or not caller.may_name(call.fhir_server):
+        return {key: _unfetched(answer) for key, answer in sent.items()}
+    if lacking and not sources.breaker.lets(server):
+        silence = Queried(State.FAILED, problem=NOT_ANSWERING)
+        return sent | {s.key: _better(sent[s.key], silence) for s in lacking}
+    reader = _reader(call, sources)
     fetched = reader.search_all(lacking, call.asked.patient_id, now)
+    if lacking:
+        sources.breaker.learn(server, fetched.values())
     answers = {key: _better(answer, fetched.get(key)) for key, answer in sent.items()}
     return with_medications(answers, reader.read_all, sources.limits.medications)
 

@@ -2,7 +2,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 
+from cds_service.breaker import NOT_ANSWERING
 from cds_service.chart.facts import Asked, Queried, State
 from cds_service.clients import anybody
 from cds_service.fhir_http import FhirHttp
@@ -113,3 +115,15 @@ def responses_mock() -> Any:
 
     with responses.RequestsMock() as mock:
         yield mock
+
+
+def test_a_server_that_never_answers_is_left_alone(responses_mock: Any) -> None:
+    responses_mock.get(f"{BASE}/Observation", body=requests.ReadTimeout())
+    sources = Sources(PLAN, FhirHttp(), Limits(2.0))
+    call = HookCall(Asked("patient-view", "p1"), "i", {"orders": None}, BASE)
+    for _ in range(3):
+        assert gather(call, anybody(["fhir.test"]), sources, NOW)["labs"].problem == "timed out"
+    asked = len(responses_mock.calls)
+    found = gather(call, anybody(["fhir.test"]), sources, NOW)
+    assert found["labs"] == Queried(State.FAILED, problem=NOT_ANSWERING)
+    assert len(responses_mock.calls) == asked

@@ -10,6 +10,7 @@ from cds_service.assessment.hit import pending
 from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrder
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
+from cds_service.assessment.record import procedures_unread
 from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Switch
 from cds_service.chart.facts import Order
@@ -80,7 +81,8 @@ def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
     """What the choice of a drug waits for."""
     tests: list[str] = []
     if switch.none_because == "organsUnknown":
-        tests += ["creatinine"] if m.organs.renal.unknown else []
+        dialysis_open = bool(procedures_unread(m.case))  # which no creatinine answers
+        tests += ["creatinine"] if m.organs.renal.unknown and not dialysis_open else []
         tests += ["bilirubin"] if m.organs.hepatic.unknown else []
     if switch.none_because in ("highAptt", "apttUnknown"):
         tests.append("aptt")

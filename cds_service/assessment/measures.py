@@ -18,7 +18,7 @@ from cds_service.assessment.answers import (
 )
 from cds_service.assessment.case import Case, evidence, unread
 from cds_service.assessment.levels import compared, newest
-from cds_service.assessment.record import has_condition, supports
+from cds_service.assessment.record import has_condition, procedures_unread, supports
 from cds_service.chart.facts import Result
 
 
@@ -104,6 +104,8 @@ def _modality(case: Case) -> str:
 def _renal(case: Case, crcl: Verdict, modality: str) -> Verdict:
     if modality:
         return YES
+    if unread := procedures_unread(case):  # on dialysis a clearance tells nothing
+        return unknown(*unread)
     if not crcl.yes:
         return crcl
     fact = crcl.facts[0]

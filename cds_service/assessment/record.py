@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import Case
 from cds_service.chart.facts import Condition, Procedure
 
@@ -50,6 +51,13 @@ def procedures(case: Case, span: str, *concepts: str) -> tuple[Procedure, ...]:
 def _ended_since(case: Case, procedure: Procedure, since: datetime) -> bool:
     last = procedure.end or procedure.start
     return last is not None and case.known_by_now(last) and last >= since
+
+
+def procedures_unread(case: Case) -> tuple[Reason, ...]:
+    """Why dialysis and bypass are not ruled out; nothing when the record answered."""
+    if case.answered("procedures"):
+        return ()
+    return (Reason("procedures", case.state("procedures").value),)
 
 
 def supports(case: Case, *concepts: str) -> bool:

@@ -16,6 +16,7 @@ from cds_service.assessment.antithrombin import Dose, label_dose
 from cds_service.assessment.case import Case
 from cds_service.assessment.items import Choice, Indicator, Item, StartDrug
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.record import procedures_unread
 from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Start, Switch, choose_switch
 from cds_service.assessment.topics.advice import population_notes
@@ -181,6 +182,7 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         choices=_dose_choices(m, offered),
         tests=_dose_tests(m),
         withheld=against,
+        open=procedures_unread(m.case) if offered else (),
         limits=("antithrombin.low", "antithrombin_dose.recovery", *grounds(m, verdicts)),
     )
 
@@ -193,7 +195,8 @@ def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
 
 def recommends_antithrombin(m: Measured) -> bool:
     """Never marked as recommended in sepsis, DIC, cirrhosis, or soon after bypass."""
-    return not (m.risk.sepsis or m.risk.dic or m.risk.cirrhosis or m.risk.soon_after_surgery)
+    at_risk = m.risk.sepsis or m.risk.dic or m.risk.cirrhosis or m.risk.soon_after_surgery
+    return not (at_risk or procedures_unread(m.case))
 
 
 def _dose_notes(m: Measured, dose: Dose | None, computed: Dose | None) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ Serving is gunicorn's part (`wsgi.py`). Later commands stand in modules of their
 from __future__ import annotations
 
 import json
-import os
 
 import click
 from rich.console import Console
 
-from cds_service.errors import StartRefused
 from cds_service.explain.command import explain
-from cds_service.settings import DEFAULT_DATABASE, Settings
+from cds_service.integrator import commands as integrator
+from cds_service.settings import DEFAULT_DATABASE
 
 
 @click.group()
@@ -23,18 +22,10 @@ def main() -> None:
 
 
 main.add_command(explain)
-
-
-@main.command()
-def check() -> None:
-    """Say whether the service would start with the present settings and tables."""
-    from cds_service.app import create_app  # loads every table, which other commands need not
-
-    try:
-        create_app(Settings.from_environ(os.environ))
-    except StartRefused as refusal:
-        raise click.ClickException(f"the service would not start:\n{refusal}") from refusal
-    click.echo("Settings and tables are in order.")
+main.add_command(integrator.load)
+main.add_command(integrator.unload)
+main.add_command(integrator.call)
+main.add_command(integrator.check)
 
 
 @main.command()

@@ -25,6 +25,7 @@ from cds_service.errors import StartRefused
 from cds_service.fhir_address import parse_address
 
 PREFIX = "CDS_"
+OF_COMMANDS = ("CDS_FHIR_TOKEN",)  # for `heparin-cds load` and `call`; never read here
 DEFAULT_DATABASE = "sqlite:///heparin-cds.sqlite"
 _SHORTEST_KEY = 32
 
@@ -66,7 +67,7 @@ class Settings(BaseModel):
         given = {
             name.removeprefix(PREFIX).lower(): value.strip()
             for name, value in environ.items()
-            if name.startswith(PREFIX) and value.strip()
+            if name.startswith(PREFIX) and name not in OF_COMMANDS and value.strip()
         }
         faults = _contradictions(given)
         try:

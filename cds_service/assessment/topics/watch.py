@@ -14,6 +14,7 @@ from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.rates import is_infusion
+from cds_service.assessment.record import began_on_circuit
 from cds_service.assessment.rules import Verdicts
 
 Due = dict[str, Item]
@@ -47,8 +48,7 @@ def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
 
 def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is being started in a patient at risk: the tests to have first [R33, R85, R104]."""
-    standing = any(is_infusion(o) for o in m.case.active_orders("heparin"))
-    if not m.drafted or not m.infusion.running.no or standing or not m.risk.any:
+    if not m.drafted or not m.risk.any or not (_starting(m) or _circuit_begun(m.case)):
         return None
     concepts = ("antithrombin", "aptt", "platelets")
     answered = m.case.answered("coagulation", "blood")
@@ -63,6 +63,17 @@ def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         tests=tests,
         limits=("monitoring.baseline_within",),
     )
+
+
+def _starting(m: Measured) -> bool:
+    standing = any(is_infusion(o) for o in m.case.active_orders("heparin"))
+    return m.infusion.running.no and not standing
+
+
+def _circuit_begun(case: Case) -> bool:
+    """ECMO or CRRT began within the hours of a baseline, heparin running or not."""
+    began = began_on_circuit(case)
+    return began is not None and began >= case.ago("monitoring.baseline_within")
 
 
 def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
@@ -88,7 +99,11 @@ def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
 def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch]:
     """The lines that apply now; where several name a test, the shorter interval wins."""
     early = m.case.now - start <= m.case.protocol.span("monitoring.early_phase")
-    yield Watch(LEVELS, _level_order(m, verdicts), _level_span(m, early=early), start)
+    level = "monitoring.early_level" if early else "monitoring.later_level"
+    yield Watch(LEVELS, _level_order(m, verdicts), level, start)
+    if m.risk.circuit:
+        began = max(start, began_on_circuit(m.case) or start)
+        yield Watch(("anti_xa",), ("anti_xa",), "monitoring.circuit_level", began)
     yield from _antithrombin_lines(m, verdicts, start, early=early)
     if early:
         yield Watch(("platelets",), ("platelets",), "monitoring.early_platelets", start)
@@ -97,12 +112,6 @@ def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch
     if m.risk.sepsis:
         for test in ("platelets", "inr", "fibrinogen"):
             yield Watch((test,), (test,), "monitoring.sepsis_daily", start)
-
-
-def _level_span(m: Measured, *, early: bool) -> str:
-    if early:
-        return "monitoring.early_level"
-    return "monitoring.circuit_level" if m.risk.circuit else "monitoring.later_level"
 
 
 def _level_order(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:

@@ -1,0 +1,51 @@
+"""How the application is joined, and when it refuses to start."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import structlog
+from click.testing import CliRunner
+
+from cds_service.app import create_app, random_id, utc_now
+from cds_service.cli import main
+from cds_service.errors import StartRefused
+from cds_service.settings import Settings
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[str]:
+    yield f"sqlite:///{tmp_path}/ledger.sqlite"
+    structlog.reset_defaults()
+
+
+def test_it_starts_with_the_shipped_tables(database: str) -> None:
+    client = create_app(Settings(open=True, database_url=database)).test_client()
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/").status_code == 404
+
+
+def test_with_the_demo_there_is_a_page_to_open(database: str) -> None:
+    client = create_app(Settings(open=True, demo=True, database_url=database)).test_client()
+    assert client.get("/").status_code == 200
+
+
+def test_a_missing_clients_file_refuses_the_start(database: str, tmp_path: Path) -> None:
+    settings = Settings(clients=tmp_path / "none.toml", database_url=database)
+    with pytest.raises(StartRefused):
+        create_app(settings)
+
+
+def test_clock_and_ids_are_what_they_say() -> None:
+    assert utc_now().tzinfo is not None
+    assert UUID(random_id()) != UUID(random_id())
+
+
+def test_the_command_says_whether_it_would_start(database: str) -> None:
+    environ = {"CDS_OPEN": "1", "CDS_DATABASE_URL": database}
+    good = CliRunner().invoke(main, ["check"], env=environ)
+    assert good.exit_code == 0, good.output
+    bad = CliRunner().invoke(main, ["check"], env={"CDS_OPEN": "", "CDS_CLIENTS": ""})
+    assert bad.exit_code == 1
+    assert "CDS_CLIENTS" in bad.output

@@ -1,0 +1,231 @@
+"""What the service answers when its data fail, asked of the running service, as tables.
+
+`python -m tests.fault_tables` writes docs/when-data-fail.md; tests/test_faults.py holds it there.
+Every cell is an answer over HTTP to a call whose FHIR server is a real socket that misbehaves.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from flask.testing import FlaskClient
+
+from cds_service.app import create_app
+from cds_service.settings import Settings
+from tests.calls import HOOKS, Json, request
+from tests.cases import answered, cases, searches, tables
+from tests.faulty_server import Behaviour, answering, faulty, hanging
+
+CASE = "01-antithrombin-dose"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "when-data-fail.md"
+COMMAND = "python -m tests.fault_tables"
+PATIENT = cases()[CASE].patient["id"]
+QUERIES = tuple(search.key for search in searches(tables()))
+DEADLINE = 0.4  # seconds; only a server that hangs takes them
+
+Answers = Mapping[str, Any]  # by query: what a healthy server would say
+
+
+def healthy(name: str = CASE) -> dict[str, Json]:
+    """A whole and right answer to every query about a patient."""
+    found = answered(cases()[name].resources, tables())
+    answers: dict[str, Json] = {}
+    for search in searches(tables()):
+        resources = [dict(r) for r in found[search.key].resources]
+        entries = [{"resource": r} for r in resources]
+        searchset = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+        answers[search.key] = searchset if "?" in search.template else resources[0]
+    return answers
+
+
+def serving(answers: Answers, name: str = CASE) -> Behaviour:
+    """Answers each query as told: bytes as they are, a Behaviour's own way, the rest as JSON."""
+    patient = cases()[name].patient["id"]
+    paths = {f"/fhir/{unquote(s.url(patient))}": s.key for s in searches(tables())}
+
+    def behave(line: socket.socket, head: bytes) -> None:
+        key = paths.get(unquote(head.split(b" ")[1].decode()), "")
+        answer = answers.get(key, status(404))
+        if not callable(answer):
+            answer = answering(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        answer(line, head)
+
+    return behave
+
+
+def status(code: int, body: bytes = b"") -> Behaviour:
+    """An HTTP status."""
+    text = f"HTTP/1.1 {code} Status\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    return lambda line, _: line.sendall(text + body)
+
+
+def cut_off(line: socket.socket, _: bytes) -> None:
+    """Breaks off within the body."""
+    line.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\n")
+    line.sendall(b'Content-Length: 9000\r\n\r\n{"resourceType": "Bundle", "entry": [')
+    line.shutdown(socket.SHUT_RDWR)
+
+
+HTML = b"<html><body><h1>Sign in</h1></body></html>"
+HALF = json.dumps(healthy()["administrations"]).encode()[:2000]
+EMPTY = b'{"resourceType": "Bundle", "type": "searchset", "total": 0}'
+OUTCOME = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}'
+
+FAULTS: Mapping[str, Behaviour | None] = {
+    "is down": None,
+    "answers 401": status(401),
+    "answers 500": status(500, HTML),
+    "answers a page of HTML": answering(HTML, "text/html"),
+    "answers HTML and calls it FHIR": answering(HTML),
+    "answers half a Bundle": answering(HALF),
+    "breaks off within a Bundle": cut_off,
+    "answers an OperationOutcome": answering(OUTCOME),
+    "never answers": hanging,
+    "finds nothing, for every query": answering(EMPTY),
+}
+CALLS: Mapping[str, Json] = {
+    "patient-view": request(CASE, "patient-view"),
+    "order-select, heparin": request(CASE, "order-select"),
+    "order-sign, heparin": request(CASE, "order-sign"),
+    "order-select, ibuprofen": request(CASE, "order-select", "ibuprofen"),
+    "order-sign, ibuprofen": request(CASE, "order-sign", "ibuprofen"),
+}
+
+
+@contextmanager
+def server(behave: Behaviour | None) -> Iterator[str]:
+    """The base of a server that behaves so; without behaviour nobody listens there."""
+    if behave is None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        yield f"http://127.0.0.1:{port}/fhir"
+        return
+    with faulty(behave) as started:
+        yield started.base
+
+
+def service(folder: Path) -> FlaskClient:
+    """The service at the present of the fixtures."""
+    given = {
+        "CDS_OPEN": "1",
+        "CDS_LOG_LEVEL": "error",
+        "CDS_DATABASE_URL": f"sqlite:///{folder}/ledger.sqlite",
+        "CDS_FHIR_DEADLINE_SECONDS": str(DEADLINE),
+    }
+    now = cases()[CASE].now
+    app = create_app(Settings.from_environ(given), rulebook=tables(), clock=lambda: now)
+    return app.test_client()
+
+
+def ask(client: FlaskClient, body: Json, base: str) -> Any:
+    """One call about a patient whose data that server holds."""
+    return client.post(f"/cds-services/heparin-{body['hook']}", json=body | {"fhirServer": base})
+
+
+def told(response: Any) -> str:
+    """An answer in a few words."""
+    if response.status_code != 200:
+        return str(response.status_code)
+    cards = [f"{c['source']['topic']['code']} ({c['indicator']})" for c in response.json["cards"]]
+    return "200, " + (", ".join(cards) or "no card")
+
+
+def open_facts(response: Any) -> str:
+    """What the cards of an answer name as not known."""
+    if response.status_code != 200:
+        return response.json["issue"][0]["diagnostics"].rstrip(".")
+    said = []
+    for card in response.json["cards"]:
+        lines = [x for x in card["detail"].splitlines() if x.startswith(("Not known", "Not off"))]
+        said += [fact for line in lines for fact in line.partition(": ")[2].rstrip(".").split("; ")]
+    return "; ".join(dict.fromkeys(said)) or "-"
+
+
+def whole_server(client: FlaskClient) -> Iterator[list[str]]:
+    """One row per fault of the whole server."""
+    for fault, behave in FAULTS.items():
+        with server(behave) as base:
+            answers = {name: told(ask(client, body, base)) for name, body in CALLS.items()}
+        yield [fault, *answers.values()]
+
+
+def one_query(client: FlaskClient) -> Iterator[list[str]]:
+    """One row per query that alone fails."""
+    for key in ("", *QUERIES):
+        answers: dict[str, Any] = dict(healthy())
+        if key:
+            answers[key] = status(500)
+        with server(serving(answers)) as base:
+            responses = [ask(client, request(CASE, hook), base) for hook in HOOKS]
+        yield [key or "none", *map(told, responses), open_facts(responses[0])]
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def document(render: Callable[[], tuple[list[list[str]], list[list[str]]]]) -> str:
+    """The whole page."""
+    servers, queries = render()
+    return TEXT.format(
+        command=COMMAND,
+        case=CASE,
+        one_line=cases()[CASE].one_line,
+        servers=table(["The FHIR server ...", *CALLS], servers),
+        queries=table(["Query that fails", *HOOKS, "Named on the cards of patient-view"], queries),
+    )
+
+
+TEXT = """\
+# When data fail
+
+Written by `{command}` (part of `make golden`) from the answers of the running
+service; a test compares it. Nothing was sent as prefetch here: everything had to come from the
+FHIR server that the call named.
+
+The patient is fixture `{case}`: {one_line}.
+The order hooks draft her next heparin infusion, or ibuprofen, which is none of ours.
+
+The rules behind the tables:
+
+- A failure is never an empty list of cards where heparin is or may be in play.
+- A draft that is none of ours is answered from the call alone: no query, no card.
+- 412 only for patient-view, when neither the orders nor the administrations could be had.
+- "Nothing found" is an answer, not a failure: then it may be said that something is not on record.
+
+## The whole server fails
+
+{servers}
+
+## One query fails, the others answer
+
+The failing query answers 500. The row "none" is the healthy server.
+
+{queries}
+
+What a query asks stands in the `prefetch` of `GET /cds-services`; what each fact decides, in
+`cds_service/assessment/`.
+"""
+
+
+def main() -> int:
+    """Write the page anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        client = service(Path(folder))
+        text = document(lambda: (list(whole_server(client)), list(one_query(client))))
+    DOCUMENT.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"wrote {DOCUMENT}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -433,6 +433,14 @@ def test_lines_that_cross_are_refused(tmp_path: Path) -> None:
     )
 
 
+def test_an_option_left_out_or_invented_is_named(tmp_path: Path) -> None:
+    path = protocol_with(tmp_path, ("organ_choice = ", "organ_choise = "))
+    assert {
+        "ours.toml: options.organ_choice: missing",
+        "ours.toml: options.organ_choise: unknown option",
+    } <= {*faults(path)}
+
+
 def test_a_row_left_out_is_named(tmp_path: Path) -> None:
     path = protocol_with(tmp_path, (line_of("weight", "current"), ""))
     assert "ours.toml: rows.weight.current: missing" in faults(path)

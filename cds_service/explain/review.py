@@ -6,7 +6,7 @@ Reads the fixed shape of that file; a file that has lost it is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from cds_service.tables import TableFault
 REVIEW = Path(__file__).parents[1] / "assessment" / "review.md"
 STATUSES = ("used", "replaced", "not computed")
 
+_BLOCK = re.compile(r"^## .*?(?=^#|\Z)", re.MULTILINE | re.DOTALL)  # to the next heading
 _CLAIM = re.compile(r"^## (R\d+) (.+)$")
 _STATUS = re.compile(r"^Status: (.+?)(?: — (.+))?$")
 _NUMBER = re.compile(r"\bR\d+\b")
@@ -33,28 +34,14 @@ class Claim:
 
 def load_review(path: Path = REVIEW) -> Mapping[str, Claim]:
     """Every claim by its number, in the order of the file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    claims = [_claim(path, block) for block in _blocks(lines)]
+    blocks = _BLOCK.findall(path.read_text(encoding="utf-8"))
+    claims = [_claim(path, block.splitlines()) for block in blocks]
     return {claim.number: claim for claim in claims}
 
 
 def cited_in(text: str) -> tuple[str, ...]:
     """The claims that a source line names: "review R8, R9" names two."""
     return tuple(dict.fromkeys(_NUMBER.findall(text)))
-
-
-def _blocks(lines: Iterable[str]) -> Iterable[list[str]]:
-    """The lines of each claim, from its heading to its status."""
-    block: list[str] = []
-    for line in lines:
-        if line.startswith("#"):
-            if block:
-                yield block
-            block = [line] if line.startswith("## ") else []
-        elif block:
-            block.append(line)
-    if block:
-        yield block
 
 
 def _claim(path: Path, block: list[str]) -> Claim:

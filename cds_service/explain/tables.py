@@ -34,7 +34,7 @@ class Subject:
 
     name: str
     question: str
-    claims: tuple[Claim, ...]
+    claims: tuple[Account, ...]
     limits: tuple[Limit, ...]
     related: tuple[str, ...]  # of a rule: the cards it opens; of a topic: the rules behind it
     words: tuple[str, ...]  # templates: of a rule its cards' summaries, of a topic all its words
@@ -46,6 +46,7 @@ class Account:
 
     claim: Claim
     told: str  # "used by ...", "replaced: ...", "not computed: ..."
+    here: str = ""  # what this protocol does instead, in short; empty where it does as claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _rule(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
     return Subject(
         name=name,
         question=_question(rule.ask),
-        claims=tuple(review[number] for number in rule.review),
+        claims=tuple(_account(review[number], rules.protocol) for number in rule.review),
         limits=limits_of(rules.protocol, rule.limits),
         related=topics_of(name),
         words=tuple(w for topic in topics_of(name) for w in summaries_of(topic, rules.wording)),
@@ -102,7 +103,7 @@ def _topic(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
     return Subject(
         name=name,
         question=_question(TOPICS[name]),
-        claims=tuple(review[number] for number in cited.review),
+        claims=tuple(_account(review[number], rules.protocol) for number in cited.review),
         limits=limits_of(rules.protocol, cited.limits),
         related=cited.rules,
         words=words_of(name, cited, rules.wording),
@@ -203,8 +204,8 @@ def _account(claim: Claim, protocol: Protocol) -> Account:
     by = ", ".join(users(protocol).get(claim.number, ()))
     as_written = followed_as_written(protocol).get(claim.number)
     if as_written and claim.status == "replaced":
-        return Account(claim, f"followed as written ({as_written}), at {by}")
+        return Account(claim, f"followed as written ({as_written}), at {by}", "as written")
     if claim.status == "used":
         return Account(claim, f"used by {by}")
     at = f" (at {by})" if by else ""
-    return Account(claim, f"{claim.status}{at}: {claim.reason}")
+    return Account(claim, f"{claim.status}{at}: {claim.reason}", claim.reason)

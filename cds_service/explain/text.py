@@ -57,8 +57,9 @@ def _subject(subject: Subject, related: str) -> Iterable[str]:
     yield ""
     yield from _heading(subject.name, "-")
     yield from _wrapped(subject.question)
-    for claim in subject.claims:
-        yield from _wrapped(f"[{claim.number}] {claim.title}. {claim.text}", "  ")
+    for account in subject.claims:
+        claim, here = account.claim, f" HERE: {account.here}" if account.here else ""
+        yield from _wrapped(f"[{claim.number}] {claim.title}. {claim.text}{here}", "  ")
     for limit in subject.limits:
         yield from _wrapped(f"{limit.key} = {limit.value} ({limit.source})", "  ")
     if subject.related:

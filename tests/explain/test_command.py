@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from flask.testing import FlaskClient
 from cds_service.app import create_app
 from cds_service.cli import main
 from cds_service.explain.page import as_page
-from cds_service.explain.patient import answers_from
+from cds_service.explain.patient import answers_from, walk
 from cds_service.explain.review import load_review
 from cds_service.explain.tables import explain
 from cds_service.settings import Settings
@@ -53,6 +55,17 @@ def test_a_walk_names_source_reason_gate_and_dose() -> None:
     assert re.search(r"label, divided by 1\.4\s+3,600 IU", text)
     assert re.search(r"multiplied by 1\.4\s+7,056 IU .* predicted\s+158 %", text)
     assert "review formula, not the label" in text
+
+
+def test_a_walk_tells_a_level_too_old_for_a_dose() -> None:
+    case = cases()["01-antithrombin-dose"]
+    later = replace(case, now=case.now + timedelta(hours=22))
+
+    walked = walk(later, tables())
+
+    told = {fact.name: fact.told for fact in walked.facts}
+    assert told["Antithrombin activity, for a dose"] == "Antithrombin activity: too old"
+    assert walked.doses == ()
 
 
 def test_a_walk_says_why_something_is_unknown() -> None:

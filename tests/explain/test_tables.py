@@ -126,5 +126,14 @@ def test_the_text_tells_rows_words_and_claims() -> None:
     assert max(map(len, text.splitlines())) <= 110
 
 
+def test_a_claim_the_protocol_does_not_follow_says_so_on_the_spot() -> None:
+    """A reader of the review's formula must not take it for the one in use."""
+    quoted = "[R44] The loading dose formula. (Target % - current %) x weight in kg x 1.4"
+    for protocol, here in (("default", "HERE: divided by 1.4"), ("review-as-written", "HERE: as")):
+        text = " ".join(to_text(told(protocol)).split())
+        start = text.index(quoted)
+        assert here in text[start : start + len(quoted) + 60]
+
+
 def test_the_text_of_the_review_carries_its_note() -> None:
     assert "review formula, not the label" in to_text(told("review-as-written"))

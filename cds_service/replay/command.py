@@ -1,0 +1,81 @@
+"""`heparin-cds replay`: what the service would have said to last year's patients."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
+from cds_service.advice import Rulebook
+from cds_service.errors import StartRefused
+from cds_service.rulebook import protocol_path, rulebook
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.option("--concepts", type=FILE, help="The hospital's own codes (as CDS_CONCEPTS).")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    default=("default",),
+    show_default=True,
+    help="A shipped protocol or a file; give two to compare them.",
+)
+@click.option("--workers", type=click.IntRange(1), default=os.cpu_count, show_default="cores")
+@click.option(
+    "--scheduler", default="", help="Address of a Dask cluster that sees the folder --out."
+)
+def replay(
+    folder: Path,
+    concepts: Path | None,
+    out: Path,
+    protocols: tuple[str, ...],
+    workers: int,
+    scheduler: str,
+) -> None:
+    """Replay a FHIR bulk export: NDJSON files, plain or gz, anywhere under DIR.
+
+    Writes patients.csv, events.csv, unknown.csv and report.html. Stopped and started again with
+    the same export and tables, it goes on where it was.
+    """
+    try:
+        rulebooks = tuple(rulebook(protocol_path(name), concepts) for name in protocols)
+        _replay(folder, out, rulebooks, workers, scheduler)
+    except StartRefused as refusal:
+        raise click.ClickException(f"the replay cannot start:\n{refusal}") from refusal
+
+
+def _replay(
+    folder: Path, out: Path, rulebooks: tuple[Rulebook, ...], workers: int, scheduler: str
+) -> None:
+    try:
+        from cds_service.replay.report import write_report  # draws: only here is it needed
+        from cds_service.replay.run import Request
+        from cds_service.replay.run import replay as run
+    except ModuleNotFoundError as missing:
+        raise click.ClickException(
+            f"{missing.name} is not installed: pip install 'heparin-cds[replay]'"
+        ) from missing
+    console = Console(stderr=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as shown:
+        bar = shown.add_task("sorting the export", total=None)
+
+        def progress(done: int, shards: int, patients: int) -> None:
+            shown.update(bar, description=f"{patients:,} patients", completed=done, total=shards)
+
+        replayed = run(Request(folder, out, rulebooks, workers, scheduler), progress)
+    page = write_report(out, rulebooks, replayed)
+    console.print(
+        f"{replayed.patients:,} patients, {replayed.questions:,} questions;"
+        f" {replayed.export.bad_lines:,} of {replayed.export.lines:,} lines were unreadable."
+    )
+    click.echo(page)

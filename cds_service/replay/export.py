@@ -1,0 +1,194 @@
+"""A bulk export (NDJSON, plain or gz, any number of files) to one file sorted by patient.
+
+DuckDB does it out of core: each line is parsed once and kept if one of the service's queries
+would have found it; the kept ones are sorted, so that a patient's rows come together whatever
+the order and number of files. A line that is no JSON object costs that line and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import duckdb
+import orjson
+
+from cds_service.chart.facts import Resource
+from cds_service.errors import StartRefused
+from cds_service.plan import Search
+
+SORTED = "patients.parquet"
+MEDICATIONS = "medications.parquet"
+SCRATCH = "lines.duckdb"
+MEMORY = "400MB"  # of DuckDB; what is more goes to the disk
+WORKER_MEMORY = "200MB"
+ROWS_AT_ONCE = 512
+BYTES_A_SHARD = 16 * 1024 * 1024
+UNPACKED = 12  # FHIR as NDJSON shrinks to about a twelfth
+FEWEST_SHARDS, MOST_SHARDS = 8, 4096
+
+_ID = "regexp_extract({}, '([^/:]+)(/_history/[^/]*)?$', 1)"
+_SUBJECT = f"""CASE line->>'$.resourceType'
+    WHEN 'Patient' THEN line->>'$.id'
+    WHEN 'AllergyIntolerance' THEN {_ID.format("line->>'$.patient.reference'")}
+    ELSE {_ID.format("line->>'$.subject.reference'")} END"""
+_INGREDIENTS = "json_extract_string(line, '$.ingredient[*].itemReference.reference')"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was read: where its rows stand, and how it went."""
+
+    folder: str
+    shards: int
+    lines: int
+    bad_lines: int  # no JSON, or no FHIR resource
+    strangers: int  # wanted, but of no patient
+    answered: tuple[str, ...]  # queries of which the export holds something for somebody
+
+
+def opened(
+    memory: str, *, threads: int, file: Path | str = ":memory:"
+) -> duckdb.DuckDBPyConnection:
+    """A database that keeps to its share of the memory and draws no bars."""
+    db = duckdb.connect(file, config={"memory_limit": memory, "threads": threads})
+    db.execute("SET enable_progress_bar = false")
+    return db
+
+
+def files_in(folder: Path) -> tuple[Path, ...]:
+    """The files of an export."""
+    found = sorted((*folder.rglob("*.ndjson"), *folder.rglob("*.ndjson.gz")))
+    if not found:
+        raise StartRefused([f"{folder}: holds no .ndjson or .ndjson.gz file"])
+    return tuple(found)
+
+
+def shards_for(files: Iterable[Path]) -> int:
+    """So many that each is done in a minute or so: what a resumed run may lose."""
+    sizes = (p.stat().st_size * (UNPACKED if p.suffix == ".gz" else 1) for p in files)
+    return min(max(sum(sizes) // BYTES_A_SHARD, FEWEST_SHARDS), MOST_SHARDS)
+
+
+def sort_export(
+    files: tuple[Path, ...], folder: Path, plan: tuple[Search, ...], shards: int
+) -> Export:
+    """Write the kept rows, sorted, into a folder."""
+    scratch = folder / SCRATCH
+    scratch.unlink(missing_ok=True)
+    with opened(MEMORY, threads=2, file=scratch) as db:
+        db.execute("SET preserve_insertion_order = false")
+        _read_lines(db, files, plan)
+        _write(
+            db,
+            f"SELECT hash(patient) % {shards} AS shard, patient, line FROM seen"  # noqa: S608 - a number
+            " WHERE patient <> '' ORDER BY shard, patient",
+            folder / SORTED,
+        )
+        _write(
+            db,
+            "SELECT line->>'$.id' AS id, line FROM seen WHERE kind = 'Medication' ORDER BY id",
+            folder / MEDICATIONS,
+        )
+        export = Export(str(folder), shards, *_counts(db), _answered(db, plan))
+    scratch.unlink()
+    return export
+
+
+def _read_lines(
+    db: duckdb.DuckDBPyConnection, files: tuple[Path, ...], plan: tuple[Search, ...]
+) -> None:
+    """Every line once, its text only where it is wanted."""
+    kinds = sorted({search.resource for search in plan if not search.codes} | {"Medication"})
+    codes = sorted({code for search in plan for code in search.codes})
+    db.execute(
+        f"""
+        CREATE TABLE seen AS
+        WITH read AS (
+            SELECT line, kind, codes, list_contains($kinds, kind)
+                OR (kind = 'Observation' AND list_has_any(codes, $codes)) AS wanted
+            FROM (
+                SELECT json AS line, json->>'$.resourceType' AS kind,
+                    CASE WHEN json->>'$.resourceType' = 'Observation'
+                        THEN json_extract_string(json, '$.code.coding[*].code') END AS codes
+                FROM read_ndjson_objects($files, ignore_errors = true)
+            )
+        )
+        SELECT kind, codes,
+            CASE WHEN wanted AND kind <> 'Medication' THEN coalesce({_SUBJECT}, '') END AS patient,
+            CASE WHEN wanted THEN line END AS line
+        FROM read
+        """,  # noqa: S608 - the expressions above
+        {"files": [str(p) for p in files], "kinds": kinds, "codes": codes},
+    )
+
+
+def _write(db: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+    place = str(target).replace("'", "''")
+    db.execute(f"COPY ({query}) TO '{place}' (FORMAT parquet, ROW_GROUP_SIZE 4096)")
+
+
+def _counts(db: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
+    row = db.execute(
+        "SELECT count(*), count(*) FILTER (kind IS NULL), count(*) FILTER (patient = '') FROM seen"
+    ).fetchone()
+    lines, bad, strangers = row or (0, 0, 0)
+    return lines, bad, strangers
+
+
+def _answered(db: duckdb.DuckDBPyConnection, plan: tuple[Search, ...]) -> tuple[str, ...]:
+    """A query nothing answers for anybody was not exported: that is not "nothing on record"."""
+    found = []
+    for search in plan:
+        row = db.execute(
+            "SELECT count(*) FROM seen WHERE kind = $kind"
+            " AND (len($codes) = 0 OR list_has_any(codes, $codes))",
+            {"kind": search.resource, "codes": sorted(search.codes)},
+        ).fetchone()
+        if row and row[0]:
+            found.append(search.key)
+    return tuple(found)
+
+
+def patients_of(folder: Path, shard: int) -> Iterator[tuple[str, list[Resource]]]:
+    """The patients of a shard with their resources, one patient in memory at a time."""
+    with opened(WORKER_MEMORY, threads=1) as db:
+        rows = db.execute(
+            "SELECT patient, line FROM read_parquet($file) WHERE shard = $shard",
+            {"file": str(folder / SORTED), "shard": shard},
+        )
+        batches = iter(lambda: rows.fetchmany(ROWS_AT_ONCE), [])
+        lines = (row for batch in batches for row in batch)
+        for patient, group in groupby(lines, key=itemgetter(0)):
+            # Sorted: the order of the files must not show.
+            yield patient, [orjson.loads(line) for line in sorted(line for _, line in group)]
+
+
+def medications_of(folder: Path, shard: int) -> dict[str, Resource]:
+    """The Medications that a shard refers to, and their ingredients, by id."""
+    with opened(WORKER_MEMORY, threads=1) as db:
+        rows = db.execute(
+            f"""
+            WITH referred AS (
+                SELECT DISTINCT {_ID.format("line->>'$.medicationReference.reference'")} AS id
+                FROM read_parquet($sorted) WHERE shard = $shard
+            ), products AS (
+                SELECT m.id, line FROM read_parquet($medications) m JOIN referred USING (id)
+            ), parts AS (
+                SELECT DISTINCT {_ID.format("part")} AS id
+                FROM (SELECT unnest({_INGREDIENTS}) AS part FROM products)
+            )
+            SELECT id, line FROM products UNION
+            SELECT m.id, line FROM read_parquet($medications) m JOIN parts USING (id)
+            ORDER BY ALL
+            """,  # noqa: S608 - the expressions above
+            {
+                "sorted": str(folder / SORTED),
+                "shard": shard,
+                "medications": str(folder / MEDICATIONS),
+            },
+        ).fetchall()
+    return {identity: orjson.loads(line) for identity, line in rows}

@@ -1,0 +1,134 @@
+"""The report of a replay: one page of HTML, pictures and all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cds_service.advice import Rulebook
+from cds_service.replay.plots import bars, histogram
+from cds_service.replay.run import Replayed
+from cds_service.replay.sums import MOST_NAMED, Sums, differences, sums
+from cds_service.replay.tally import INDICATORS, SPOKEN
+
+PAGE = "report.html"
+UNITS_A_BIN, MOST_UNITS = 5_000, 70_000
+MOST_BY_WEIGHT = 40
+HOURS_A_BIN, MOST_HOURS = 6, 96
+MOST_REASONS = 15
+PER = 100  # days
+
+
+def write_report(out: Path, rulebooks: tuple[Rulebook, ...], replayed: Replayed) -> Path:
+    """Write report.html beside the tables."""
+    protocols = {rules.protocol.name: rules.protocol for rules in rulebooks}
+    lines = {name: p["heparin.high_daily_dose"] for name, p in protocols.items()}
+    by_protocol = sums(out, lines)
+    names = tuple(protocols)
+    whole = by_protocol[names[0]]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(PAGE).render(
+        protocols=protocols,
+        whole=whole,
+        sums=by_protocol,
+        export=replayed.export,
+        queries=tuple(rulebooks[0].concepts.queries),
+        line=lines[names[0]],
+        topics=_topics(by_protocol),
+        indicators=INDICATORS,
+        reasons=_reasons(whole, rulebooks[0]),
+        differences=differences(out, *names[:2]) if len(names) > 1 else {},
+        most_named=MOST_NAMED,
+        plots=_plots(by_protocol, lines[names[0]], rulebooks[0]),
+    )
+    place = out / PAGE
+    place.write_text(page, encoding="utf-8")
+    return place
+
+
+def _topics(by_protocol: Mapping[str, Sums]) -> tuple[str, ...]:
+    return tuple(t for t in SPOKEN if any(s.shown[t] for s in by_protocol.values()))
+
+
+def _plots(by_protocol: Mapping[str, Sums], line: float, rules: Rulebook) -> dict[str, str]:
+    topics = _topics(by_protocol)
+    whole = next(iter(by_protocol.values()))
+    rates = {
+        name: [_per_days(s.counted[t], s.heparin_days) for t in topics]
+        for name, s in by_protocol.items()
+    }
+    burden = {
+        "at every question": [whole.shown[t] for t in topics],
+        "counted when new or changed": [whole.counted[t] for t in topics],
+    }
+    waited = {name: [_within(h, MOST_HOURS) for h in s.to_test] for name, s in by_protocol.items()}
+    return {
+        "rates": bars(topics, rates, f"cards per {PER} days on heparin"),
+        "burden": bars(topics, burden, "cards"),
+        "totals": histogram(
+            {"": [_within(t, MOST_UNITS) for t in whole.totals]},
+            range(0, MOST_UNITS + 1, UNITS_A_BIN),
+            "largest infusion total of any 24 h, units",
+            line,
+        ),
+        "by_weight": _drawn(
+            {"": [_within(v, MOST_BY_WEIGHT) for v in whole.by_weight]},
+            range(MOST_BY_WEIGHT + 1),
+            "highest daily dose, U/kg/h",
+            rules.protocol["heparin.standard_rate"],
+        ),
+        "waited": _drawn(
+            waited,
+            range(-MOST_HOURS, MOST_HOURS + 1, HOURS_A_BIN),
+            "hours from the first sign to the next AT level (left of 0: it was there)",
+        ),
+        "unknown": _unknown(whole, rules),
+    }
+
+
+def _drawn(
+    values: Mapping[str, list[float]], edges: Sequence[float], axis: str, line: float | None = None
+) -> str:
+    """A picture, where there is anything to draw."""
+    return histogram(values, edges, axis, line) if any(values.values()) else ""
+
+
+def _unknown(whole: Sums, rules: Rulebook) -> str:
+    rows = _reasons(whole, rules)
+    return bars(
+        [f"{fact}: {why}" for fact, why, _, _ in rows],
+        {"": [questions for _, _, questions, _ in rows]},
+        "questions at which it was unknown",
+    )
+
+
+def _reasons(whole: Sums, rules: Rulebook) -> list[tuple[str, str, int, int]]:
+    """Fact, why, questions, patients: the most frequent first."""
+    ranked = sorted(whole.unknown.items(), key=lambda one: (-one[1], one[0]))
+    words = rules.wording
+    return [
+        (
+            words.facts.get(fact, fact),
+            words.reasons.get(why, why),
+            questions,
+            whole.unknown_for[fact, why],
+        )
+        for (fact, why), questions in ranked[:MOST_REASONS]
+    ]
+
+
+def _per_days(count: int, days: float) -> float:
+    return round(count / days * PER, 2) if days else 0.0
+
+
+def _within(value: float, most: float) -> float:
+    """What lies beyond the picture stands at its edge."""
+    return max(-most, min(value, most))

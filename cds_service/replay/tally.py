@@ -1,0 +1,199 @@
+"""What a walk came to: rows for the tables, with every count the report needs.
+
+A card counts again only when it changes: when its topic, urgency or suggestions are not those
+last shown, or when the same was last shown longer ago than administrations are looked back for.
+Figures in its text move with every charted hour and are no change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cds_service.advice import Advice, Rulebook
+from cds_service.assessment.answers import Reason
+from cds_service.assessment.case import DAY, HOUR, Case
+from cds_service.assessment.findings import TOPICS
+from cds_service.assessment.infusion import Segment, charted_segments, longest_total
+from cds_service.assessment.items import Indicator
+from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.rates import boluses
+from cds_service.assessment.scope import scope_of
+from cds_service.cards.card import Card
+from cds_service.chart.facts import Asked, Chart, Result
+from cds_service.chart.instants import read_period
+from cds_service.chart.json_reading import member
+from cds_service.replay.walk import HOOK, Past
+
+Row = dict[str, object]
+Signature = tuple[object, ...]
+
+INDICATORS = tuple(indicator.value for indicator in Indicator)
+SPOKEN = tuple(t for t in TOPICS if t in scope_of(Asked(HOOK, ""), ()).topics)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The answers of one patient's walk under one protocol."""
+
+    patient: str
+    protocol: Protocol
+    questions: int = 0
+    shown: Counter[str] = field(default_factory=Counter)  # topic: every time it was answered
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic and indicator
+    first: dict[str, datetime] = field(default_factory=dict)
+    events: list[Row] = field(default_factory=list)
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first_sign: datetime | None = None
+    by_weight: float = 0.0  # the highest daily dose in U/kg/h
+    hours_running: float = 0.0
+    _last: dict[str, tuple[Signature, datetime]] = field(default_factory=dict)
+    _asked_at: datetime | None = None
+    _ran: bool = False
+
+    def take(self, now: datetime, advice: Advice) -> bool:
+        """Note one answer; says whether heparin runs."""
+        if self._ran and self._asked_at is not None:
+            self.hours_running += (now - self._asked_at) / HOUR
+        measured, verdicts = advice.findings.measured, advice.findings.verdicts
+        self.questions += 1
+        self.by_weight = max(self.by_weight, measured.dose.per_kg_h or 0.0)
+        if self.first_sign is None and verdicts["resistance_suspected"].yes:
+            self.first_sign = now
+        for card in advice.cards:
+            self._note(now, card)
+        self.unknown.update({(r.fact, r.why) for r in _reasons(advice)})
+        self._asked_at, self._ran = now, measured.infusion.running.yes
+        return self._ran
+
+    def _note(self, now: datetime, card: Card) -> None:
+        self.shown[card.topic] += 1
+        self.first.setdefault(card.topic, now)
+        signature = _signature(card)
+        last, at = self._last.get(card.topic, ((), now))
+        self._last[card.topic] = (signature, now)
+        if signature == last and now - at <= self.protocol.span("heparin.administration_window"):
+            return
+        self.counted[card.topic, card.indicator] += 1
+        self.events.append(
+            {
+                "patient": self.patient,
+                "time": now.isoformat(),
+                "protocol": self.protocol.name,
+                "event": "changed" if last else "new",
+                "topic": card.topic,
+                "indicator": card.indicator,
+                "summary": card.summary,
+                "suggestions": "; ".join(s.label for s in card.suggestions),
+            }
+        )
+
+
+def _signature(card: Card) -> Signature:
+    offers = tuple((s.label, *(a.description for a in s.actions)) for s in card.suggestions)
+    return (card.indicator, offers)
+
+
+def _reasons(advice: Advice) -> Iterable[Reason]:
+    for item in advice.findings.items:
+        yield from item.open
+        yield from item.withheld
+
+
+def patient_row(tally: Tally, past: Past, rules: Rulebook) -> Row:
+    """A row of patients.csv, and the further columns the report works with."""
+    case = _in_the_end(past, rules)
+    weight = _weight(past.chart)
+    segments = charted_segments(case, weight)[0] if case else ()
+    running = [s for s in segments if s.rate != 0]
+    hours = _hours(running, case) if case and running else tally.hours_running
+    row: Row = {
+        "patient": tally.patient,
+        "protocol": tally.protocol.name,
+        "first_heparin": _iso(running[0].start) if running else None,
+        "heparin_hours": round(hours, 2),
+        "max_24h_infusion_units": round(longest_total(segments, case.now, DAY)) if case else 0,
+        "max_24h_bolus_units": round(_most(boluses(case, weight), DAY)) if case else 0,
+        "max_u_per_kg_h": round(tally.by_weight, 2),
+        "weight_kg": weight,
+        "observed_days": _days(past),
+        "questions": tally.questions,
+        "cards_shown": sum(tally.shown.values()),
+        "cards_counted": sum(tally.counted.values()),
+        "first_sign": _iso(tally.first_sign),
+        "sign_to_at_test_hours": _to_test(tally.first_sign, past.chart),
+        "undated": past.undated,
+    }
+    row |= {f"first_{topic}": _iso(tally.first.get(topic)) for topic in SPOKEN}
+    row |= {f"shown_{topic}": tally.shown[topic] for topic in SPOKEN}
+    return row | {f"{t}_{i}": tally.counted[t, i] for t in SPOKEN for i in INDICATORS}
+
+
+def unknown_rows(tally: Tally) -> list[Row]:
+    """What was unknown and why, by the number of questions it was unknown at."""
+    return [
+        {
+            "patient": tally.patient,
+            "protocol": tally.protocol.name,
+            "fact": fact,
+            "why": why,
+            "questions": count,
+        }
+        for (fact, why), count in sorted(tally.unknown.items())
+    ]
+
+
+def _in_the_end(past: Past, rules: Rulebook) -> Case | None:
+    until = past.until
+    return Case(past.asked, past.chart, rules.protocol, until) if until else None
+
+
+def _weight(chart: Chart) -> float | None:
+    """The newest on record, measured before stated: for totals over a whole stay."""
+    results: tuple[Result, ...] = (*chart.of("weight"), *chart.of("weight_stated"))
+    return next((r.value for r in results if r.value and not r.comparator), None)
+
+
+def _hours(running: Iterable[Segment], case: Case) -> float:
+    return sum((min(s.end or case.now, case.now) - s.start) / HOUR for s in running)
+
+
+def _most(given: tuple[tuple[datetime, float], ...], window: timedelta) -> float:
+    """The largest sum of any stretch of that length."""
+    return max(
+        (sum(u for at, u in given if first <= at < first + window) for first, _ in given),
+        default=0.0,
+    )
+
+
+def _days(past: Past) -> float:
+    """Days in care: the encounters taken together, or without any from first to last fact."""
+    times = [v.since for v in past.dated if v.since is not None]
+    stays = sorted(_stays(past)) or [(times[0], times[-1])] if times else []
+    total, covered = 0.0, datetime.min.replace(tzinfo=UTC)
+    for start, end in stays:
+        total += max((end - max(start, covered)) / DAY, 0.0)
+        covered = max(covered, end)
+    return round(total, 3)
+
+
+def _stays(past: Past) -> Iterable[tuple[datetime, datetime]]:
+    for version in past.dated:
+        period = read_period(member(version.resource, "period"))
+        if period.start is not None and period.end is not None:
+            yield period.start, period.end
+
+
+def _to_test(sign: datetime | None, chart: Chart) -> float | None:
+    """Hours from the first sign to the first antithrombin level; below zero: it was there."""
+    drawn = [r.at for r in chart.of("antithrombin") if r.at is not None]
+    if sign is None or not drawn:
+        return None
+    after = [at for at in drawn if at >= sign]
+    return round(((min(after) if after else max(drawn)) - sign) / HOUR, 2)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

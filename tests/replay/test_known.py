@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cds_service.replay.known import encounter_ends, versions
+from tests.replay.hospital import START, at, infusion, lab, of
+
+Json = dict[str, Any]
+
+
+def hours(when: datetime | None) -> float | None:
+    return None if when is None else (when - START) / timedelta(hours=1)
+
+
+def since(resource: Json, ends: dict[str, datetime] | None = None) -> list[float | None]:
+    return [hours(version.since) for version in versions(resource, ends or {})]
+
+
+def order(status: str, **more: Any) -> Json:
+    return {
+        "resourceType": "MedicationRequest",
+        "status": status,
+        "authoredOn": at(1),
+        **of("p"),
+    } | more
+
+
+UNTIL_9 = {"dispenseRequest": {"validityPeriod": {"start": at(1), "end": at(9)}}}
+
+
+def test_a_result_is_known_when_it_is_issued_not_when_it_is_drawn() -> None:
+    assert since(lab("p", "3274-8", 4, 0.2, "[IU]/mL", told=1.5)) == [5.5]
+
+
+def test_a_result_without_issue_is_known_when_drawn() -> None:
+    result = lab("p", "3274-8", 4, 0.2, "[IU]/mL")
+    del result["issued"]
+
+    assert since(result) == [4]
+
+
+def test_a_running_infusion_has_no_end_until_it_ended() -> None:
+    running, ended = versions(infusion("p", 2, 8, 1500), {})
+
+    assert (hours(running.since), hours(ended.since)) == (2, 8)
+    assert running.resource["status"] == "in-progress"
+    assert running.resource["effectivePeriod"] == {"start": at(2)}
+    assert ended.resource == infusion("p", 2, 8, 1500)
+
+
+def test_the_total_of_a_running_infusion_is_not_known() -> None:
+    charted = infusion("p", 2, 8, 1500)
+    charted["dosage"]["dose"] = {"value": 9000, "unit": "units"}
+
+    running, ended = versions(charted, {})
+
+    assert "dose" not in running.resource["dosage"]
+    assert ended.resource["dosage"]["dose"]["value"] == 9000
+
+
+def test_a_dose_over_time_without_a_rate_is_known_at_its_end() -> None:
+    charted = infusion("p", 2, 8, 1500)
+    charted["dosage"] = {"dose": {"value": 9000, "unit": "units"}}
+
+    assert since(charted) == [8]
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "active"])
+def test_an_order_is_active_until_the_end_it_states(status: str) -> None:
+    standing, over = versions(order(status, **UNTIL_9), {})
+
+    assert (hours(standing.since), hours(over.since)) == (1, 9)
+    assert standing.resource["status"] == "active"
+    assert over.resource["status"] == ("completed" if status == "active" else status)
+
+
+def test_an_order_without_an_end_is_taken_as_exported() -> None:
+    (version,) = versions(order("completed"), {})
+
+    assert version.resource["status"] == "completed"
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "draft", "cancelled"])
+def test_an_order_that_never_stood_does_not_stand(status: str) -> None:
+    (version,) = versions(order(status, **UNTIL_9), {})
+
+    assert version.resource["status"] == status
+
+
+def test_a_resolved_problem_was_active_before() -> None:
+    problem = {
+        "resourceType": "Condition",
+        "recordedDate": at(0),
+        "clinicalStatus": {"coding": [{"code": "resolved"}]},
+        "abatementDateTime": at(5),
+    }
+
+    active, resolved = versions(problem, {})
+
+    assert active.resource["clinicalStatus"] == {"coding": [{"code": "active"}]}
+    assert "abatementDateTime" not in active.resource
+    assert (hours(resolved.since), resolved.resource) == (5, problem)
+
+
+def test_a_diagnosis_without_a_date_is_known_at_discharge() -> None:
+    stay = {"resourceType": "Encounter", "id": "e", "period": {"start": at(0), "end": at(90)}}
+    problem = {"resourceType": "Condition", "encounter": {"reference": "Encounter/e"}}
+
+    assert since(problem, dict(encounter_ends([stay]))) == [90]
+
+
+def test_what_nobody_can_date_is_left_out() -> None:
+    assert versions({"resourceType": "AllergyIntolerance"}, {}) == ()
+    assert versions({"resourceType": "MedicationRequest", "status": "active"}, {}) == ()
+    assert versions({"resourceType": "Condition"}, {}) == ()
+    assert versions({"resourceType": "ServiceRequest"}, {}) == ()
+
+
+def test_a_day_is_known_when_it_is_over() -> None:
+    problem = {"resourceType": "Condition", "recordedDate": "2026-03-01"}
+
+    assert since(problem) == [16]  # 8:00 is the start; midnight UTC is 16 hours later
+
+
+def test_a_stay_is_open_until_it_ended() -> None:
+    stay = {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "period": {"start": at(0), "end": at(9)},
+    }
+
+    running, ended = versions(stay, {})
+
+    assert running.resource["status"] == "in-progress"
+    assert ended.resource["status"] == "finished"
+
+
+def test_a_circuit_runs_until_it_ended() -> None:
+    crrt = {"resourceType": "Procedure", "performedPeriod": {"start": at(3), "end": at(30)}}
+
+    assert since(crrt) == [3, 30]
+    assert since({"resourceType": "Procedure", "performedDateTime": at(4)}) == [4]
+
+
+def test_the_person_was_always_known() -> None:
+    assert since({"resourceType": "Patient", "id": "p"}) == [None]

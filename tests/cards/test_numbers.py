@@ -1,0 +1,173 @@
+"""The protocol's numbers as a clinician reads them on a card."""
+
+import pytest
+
+from cds_service.cards.card import Style
+from tests.builders import (
+    cards_of,
+    condition,
+    draft,
+    failed,
+    failing,
+    given,
+    judge_chart,
+    lab,
+    order,
+    procedure,
+    raised,
+    running,
+    spec,
+    unreadable,
+    weight,
+)
+
+
+def card(topic, *facts, hook="order-sign", style=None):
+    shown = cards_of(judge_chart(*facts, hook=hook), style)
+    return next(c for c in shown if c.topic == topic)
+
+
+def said(topic, *facts, **how):
+    """Summary and detail of one card."""
+    one = card(topic, *facts, **how)
+    return f"{one.summary}\n{one.detail}"
+
+
+DOSE = failing(lab("antithrombin", 55))
+SWITCH = failing(lab("antithrombin", 45))
+HEAVY = (*running(2100), weight(105), lab("anti_xa", 0.5, 3), raised(2100))
+
+
+@spec(
+    "topic, facts, words",
+    (
+        "the dose with its formula",
+        "antithrombinDose",
+        DOSE,
+        "(100 - 55) % x 80 kg / 1.4 = 2,571 IU; predicted 100 %",
+    ),
+    ("the form in circulation", "antithrombinDose", DOSE, "1.96 times this and would reach 143 %"),
+    (
+        "recheck and maintenance",
+        "antithrombinDose",
+        DOSE,
+        "Recheck antithrombin in 2-4 h; then 60 % of the dose every 24 h",
+    ),
+    (
+        "argatroban",
+        "anticoagulantSwitch",
+        SWITCH,
+        "aPTT at 2 h, 1.5-3 x baseline, at most 100 s, never above 10",
+    ),
+    ("argatroban's label", "anticoagulantSwitch", SWITCH, "label 2 if not critically ill"),
+    (
+        "bivalirudin",
+        "anticoagulantSwitch",
+        SWITCH,
+        "aPTT at 2-4 h, 1.5-2.5 x baseline",
+    ),
+    ("the ceiling", "heparinDoseCeiling", HEAVY, "50,000 U/day"),
+    (
+        "platelets for warfarin",
+        "warfarinInHit",
+        (condition("hit"), draft("warfarin"), lab("platelets", 90)),
+        "wait for 150",
+    ),
+)
+def test_a_card_prints_the_protocols_numbers(topic, facts, words):
+    assert words in said(topic, *facts)
+
+
+def test_no_second_figure_of_antithrombin_stands_on_the_dose_card():
+    assert "5,040" not in said("antithrombinDose", *DOSE)
+
+
+def test_text_and_order_hold_one_dose():
+    one = card("antithrombinDose", *DOSE)
+    suggestion = one.suggestions[0]
+    assert "2,571 IU" in suggestion.label
+    resource = suggestion.actions[0].resource
+    quantity = resource["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]
+    assert (quantity["value"], quantity["code"]) == (2571, "[IU]")
+
+
+CROWD = (
+    *failing(lab("antithrombin", 55)),
+    draft("antithrombin", dose=9000),
+    draft("clopidogrel", dose=75),
+    order("apixaban", dose=5, per_day=2),
+    given("andexanet", 20),
+    condition("nephrotic"),
+)
+
+
+def test_at_most_three_cards_and_the_rest_is_one_line_of_the_last():
+    shown = cards_of(judge_chart(*CROWD))
+    assert len(shown) == 3
+    assert [c.indicator for c in shown] == ["critical", "critical", "warning"]
+    assert "Also: " in shown[-1].detail
+    assert all("Also: " not in c.detail for c in shown[:-1])
+
+
+def test_what_could_not_be_assessed_is_never_dropped():
+    shown = cards_of(judge_chart(*CROWD, failed("tests", "allergies")))
+    assert len(shown) == 3
+    assert shown[-1].topic == "notAssessed"
+
+
+def test_an_override_reason_stands_on_warnings_and_never_on_information():
+    for one in cards_of(judge_chart(*CROWD, failed("allergies"))):
+        assert bool(one.override_reasons) is (one.indicator != "info")
+
+
+def test_a_test_is_offered_once_on_the_most_urgent_card():
+    shown = cards_of(
+        judge_chart(*running(2200), weight(100), condition("vte", onset=5), raised(2300))
+    )
+    offered = [
+        a.resource["code"]["coding"][0]["code"]
+        for c in shown
+        for s in c.suggestions
+        for a in s.actions
+        if a.type == "create"
+    ]
+    assert len(offered) == len(set(offered))
+    assert "27811-9" in offered
+
+
+@pytest.mark.parametrize("style", [Style(single_action=True), Style(selection_behavior="any")])
+def test_a_client_of_single_actions_gets_no_start_and_in_hit_only_stops(style):
+    for facts, kinds in ((SWITCH, set()), ((*SWITCH, condition("hit")), {"update", "delete"})):
+        shown = cards_of(judge_chart(*facts), style)
+        actions = [a for c in shown for s in c.suggestions for a in s.actions]
+        assert {a.type for a in actions} == kinds
+        assert all(len(s.actions) == 1 for c in shown for s in c.suggestions)
+
+
+def test_a_client_of_single_actions_still_gets_tests():
+    shown = cards_of(judge_chart(*failing()), Style(single_action=True))
+    created = [a.resource["resourceType"] for c in shown for s in c.suggestions for a in s.actions]
+    assert created == ["ServiceRequest", "ServiceRequest"]
+
+
+def test_a_level_just_under_a_line_is_not_rounded_onto_it():
+    assert "49.9 %" in said("anticoagulantSwitch", *failing(lab("antithrombin", 49.9)))
+
+
+def test_both_organs_impaired_names_the_lowest_starts():
+    facts = (
+        *failing(lab("antithrombin", 45), lab("creatinine", 6, 1), lab("creatinine", 6, 60)),
+        lab("bilirubin", 5, 1),
+    )
+    words = said("anticoagulantSwitch", *facts)
+    assert "argatroban 0.2 ug/kg/min, bivalirudin 0.05 mg/kg/h" in words
+
+
+def test_an_unreadable_newest_aptt_is_named_before_anything_starts():
+    words = said("hitSuspected", *SWITCH, condition("hit"), unreadable("aptt"))
+    assert "newest aPTT cannot be read" in words
+
+
+def test_a_circuit_names_its_interval():
+    words = said("heparinResistance", *failing(procedure("ecmo", running=True)))
+    assert "anti-Xa every 8 h (6 h in the first 48 h)" in words

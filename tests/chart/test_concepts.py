@@ -175,7 +175,7 @@ def test_each_query_has_its_window() -> None:
         "allergies": None,
         "procedures": 720,
         "tests": 168,
-        "encounters": None,
+        "encounters": 24,
     }
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 LONGEST_TEXT = 400  # longer texts are cut: they are names, units and labels, not documents
 
 _BLANKS = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x1f\x7f]+")
-_REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-._]{1,64})(?:/_history/[^/]+)?/?$")
+# Ids as they are sent, not as FHIR has them: Epic's run to almost 200 characters.
+_REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|\s]{1,200})(?:/_history/[^/]+)?/?$")
 
 
 @dataclass(frozen=True, slots=True)

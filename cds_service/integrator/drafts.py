@@ -35,7 +35,7 @@ UNITS: Mapping[str, str] = {  # as people type -> UCUM
 INFUSED_OR_INJECTED = ("[IU]", "/h", "/min")
 FAVOURITE_SYSTEM = "rxnorm"
 
-_WRITTEN = re.compile(r"(?P<drug>[A-Za-z_]+)(?:=(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>\S+))?")
+_WRITTEN = re.compile(r"(?P<drug>[A-Za-z_]+)(?:=(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s.]\S*))?")
 
 
 class UnreadableDraft(ValueError):  # noqa: N818 - it says what happened

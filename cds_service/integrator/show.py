@@ -83,7 +83,8 @@ def removed(console: Console, done: Removed) -> None:
 def verdicts(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> None:
     """Area, check, verdict and note, one line each."""
     table = Table("Area", "Check", "Result", "Note")
-    table.columns[0].no_wrap = True
+    for column in table.columns[:3]:
+        column.no_wrap = True
     before = ""
     for area, what, verdict, note in rows:
         shown = "" if area == before else area

@@ -1,0 +1,72 @@
+"""The command line itself: what is refused before anything is asked, and that no token shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integrator.conftest import Run
+from tests.integrator.serving import free_port
+from tests.integrator.test_identity import pem
+from tests.tokens import ec_key
+
+FHIR = ("--fhir", "https://ehr.example.org/fhir")
+CALL = ("call", *FHIR, "--patient", "a", "--hook", "order-select")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("load", "--fhir", "nowhere"), "FHIR base must be"),
+        (("load", *FHIR, "--case", "99-nobody"), "no patient 99-nobody"),
+        (("unload", *FHIR, "--case", "99-nobody"), "no patient 99-nobody"),
+        ((*CALL, "--draft", "heprin=5U/h"), "is not one of"),
+        ((*CALL, "--service", "nowhere"), "service's URL must be"),
+        ((*CALL, "--service", "http://cds.example.org", "--token", "s3cret"), "unencrypted"),
+        (("check", "nowhere"), "service's URL must be"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_a_line(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run(*arguments)
+
+    assert done.exit_code in (1, 2)
+    assert said in done.output
+    assert "s3cret" not in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_folder_without_patients_is_said(run: Run, tmp_path: Path) -> None:
+    assert "no patient" in run("load", *FHIR, "--fixtures", tmp_path).output
+    (tmp_path / "01-broken").mkdir()
+    (tmp_path / "01-broken" / "case.md").write_text("nothing")
+    assert "01-broken" in run("load", *FHIR, "--fixtures", tmp_path).output
+
+
+def test_a_key_needs_an_issuer_and_must_be_one(run: Run, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(pem(ec_key()))
+    assert "--issuer" in run("check", "http://127.0.0.1:1", "--client-key", key).output
+    key.write_text("no key")
+    refused = run("check", "http://127.0.0.1:1", "--client-key", key, "--issuer", "i", "--kid", "k")
+    assert "holds no PEM private key" in refused.output
+
+
+@pytest.mark.parametrize("command", ["load", "unload", "call"])
+def test_a_token_of_the_environment_is_named_in_help_and_never_shown(
+    run: Run, command: str
+) -> None:
+    told = run(command, "--help", token="s3cret")
+
+    assert "CDS_FHIR_TOKEN" in told.output
+    assert "s3cret" not in told.output
+
+
+def test_a_server_that_does_not_answer_is_said(run: Run) -> None:
+    done = run("load", "--fhir", f"http://127.0.0.1:{free_port()}/fhir", "--token", "s3cret")
+
+    assert done.exit_code == 1
+    assert "no answer (ConnectionError)" in done.output
+    assert "s3cret" not in done.output

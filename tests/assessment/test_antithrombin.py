@@ -3,6 +3,7 @@
 import pytest
 
 from cds_service.assessment.antithrombin import (
+    Dose,
     compute_dose,
     drafted_units,
     forbidden,
@@ -228,8 +229,6 @@ def test_the_dose_of_the_card_is_the_pin():
     ("a predicted 120.02 %", 3501, 70, "antithrombinDose: predictedTooHigh"),
 )
 def test_limits_of_a_dose(units, kg, against):
-    from cds_service.assessment.antithrombin import Dose
-
     m = measured(lab("antithrombin", 50), weight(kg))
     dose = Dose(units, predicted_level(m.case, 50, units, kg), 1.4, False, (), units)
     reason = forbidden(m.case, dose, m.weight)
@@ -242,8 +241,6 @@ def test_limits_of_a_dose(units, kg, against):
     ("just above 75 IU/kg", 5251, "antithrombinDose: perKgTooHigh"),
 )
 def test_no_dose_above_75_units_per_kg(units, against):
-    from cds_service.assessment.antithrombin import Dose
-
     m = measured(lab("antithrombin", 1), weight(70))
     dose = Dose(units, predicted_level(m.case, 1, units, 70), 1.4, False, (), units)
     reason = forbidden(m.case, dose, m.weight)
@@ -256,8 +253,6 @@ def test_no_dose_above_75_units_per_kg(units, against):
     ("just above 150 %", 150.1, False),
 )
 def test_no_protocol_goes_beyond_the_fixed_prediction(predicted, allowed):
-    from cds_service.assessment.antithrombin import Dose
-
     by = protocol(antithrombin_dose__highest_predicted=200)
     m = measured(lab("antithrombin", 50), weight(100), by=by)
     reason = forbidden(m.case, Dose(5000, predicted, 1.4, False, (), 5000), m.weight)

@@ -42,7 +42,7 @@ def dose_of(*facts):
     ),
     (
         "under twelve documented hours the rate held four hours decides",
-        (heparin(1200, 12 - MINUTE, 6), heparin(1600, 6)),
+        (heparin(1900, 12 - MINUTE, 6), heparin(1600, 6)),
         DAY_DOSE,
         "presentRate",
     ),

@@ -218,6 +218,16 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
     ),
     ("antibody unreadable after the fall", (*FELL, unreadable("hit_antibody", 5)), "yes"),
     (
+        "4Ts at least 5, antibody negative",
+        (BEGUN, BEFORE, lab("platelets", 110, 2 * DAY), condition("vte", onset=DAY), NEGATIVE),
+        "no",
+    ),
+    (
+        "4Ts at least 5",
+        (BEGUN, BEFORE, lab("platelets", 110, 2 * DAY), condition("vte", onset=DAY)),
+        "yes",
+    ),
+    (
         "4Ts at least 6, antibody negative",
         (*FELL, condition("vte", onset=DAY), NEGATIVE),
         "yes",

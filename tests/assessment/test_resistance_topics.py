@@ -1,0 +1,344 @@
+"""Ceiling, dose, clot, resistance, discordance, what cannot be assessed (clinical logic 5)."""
+
+from dataclasses import replace
+
+from cds_service.chart.facts import Problem, State
+from tests.builders import (
+    MINUTE,
+    condition,
+    draft,
+    due,
+    every_start,
+    failed,
+    failing,
+    given,
+    heparin,
+    item,
+    judge_chart,
+    lab,
+    offered_tests,
+    order,
+    ordered_test,
+    organs_well,
+    procedure,
+    protocol,
+    raised,
+    running,
+    spec,
+    topics,
+    unreadable,
+    weight,
+    why,
+)
+
+OVER = 2100  # U/h: 50,400 U/day
+ON = lab("anti_xa", 0.5, 3)
+
+
+@spec(
+    "facts, indicator",
+    ("at 20 U/kg/h", (*running(OVER), weight(105)), "critical"),
+    ("just under 20 U/kg/h", (*running(OVER), weight(105.3)), "warning"),
+    ("weight unknown", running(OVER), "critical"),
+    ("under the ceiling", (*running(2083), weight(100)), None),
+    (
+        "antithrombin measured 48 h ago",
+        (*running(OVER), weight(105), lab("antithrombin", 90, 48)),
+        None,
+    ),
+    (
+        "a minute earlier",
+        (*running(OVER), weight(105), lab("antithrombin", 90, 48 + MINUTE)),
+        "critical",
+    ),
+    (
+        "antithrombin measured and unreadable",
+        (*running(OVER), weight(105), unreadable("antithrombin")),
+        None,
+    ),
+)
+def test_dose_ceiling(facts, indicator):
+    found = item(judge_chart(*facts, ON, raised(OVER)), "heparinDoseCeiling")
+    assert (found.indicator.value if found else None) == indicator
+
+
+@spec(
+    "facts, tests",
+    ("anti-Xa current", (ON,), {"antithrombin"}),
+    ("anti-Xa not current", (lab("anti_xa", 0.5, 13),), {"antithrombin", "anti_xa"}),
+    ("pending", (ON, ordered_test("antithrombin")), set()),
+    ("drafted", (ON, ordered_test("antithrombin", status="draft", drafted=True)), set()),
+    (
+        "the order was cancelled",
+        (ON, ordered_test("antithrombin", status="revoked")),
+        {"antithrombin"},
+    ),
+    ("ordered without a date", (ON, ordered_test("antithrombin", None)), set()),
+    ("on hold", (ON, ordered_test("antithrombin", status="on-hold")), set()),
+)
+def test_what_the_ceiling_asks_for(facts, tests):
+    found = judge_chart(*running(OVER), weight(105), raised(OVER), *facts)
+    assert offered_tests(due(found, "heparinDoseCeiling")) == tests
+
+
+def test_the_ceiling_speaks_of_the_drafted_rate():
+    card = due(judge_chart(*running(1900), weight(104), ON, raised(2100)), "heparinDoseCeiling")
+    assert card.values["rate"] == 2100
+    assert card.indicator.value == "critical"
+
+
+@spec(
+    "level, topic",
+    ("70 %", 70, "heparinResistance"),
+    ("just under 70 %", 69.9, "antithrombinDose"),
+    ("50 %", 50, "antithrombinDose"),
+    ("just under 50 %", 49.9, "anticoagulantSwitch"),
+)
+def test_the_tier_picks_the_card(level, topic):
+    found = topics(judge_chart(*failing(lab("antithrombin", level))))
+    assert {topic} == found & {"heparinResistance", "antithrombinDose", "anticoagulantSwitch"}
+
+
+CLOT = condition("vte", onset=10)
+
+
+@spec(
+    "facts, speaks",
+    ("antithrombin unknown", (), True),
+    ("antithrombin of 70", (lab("antithrombin", 70),), True),
+    ("antithrombin just under 70: the dose card", (lab("antithrombin", 69.9),), False),
+)
+def test_thrombosis_on_heparin(facts, speaks):
+    found = judge_chart(*failing(CLOT, *facts))
+    assert ("thrombosisOnHeparin" in topics(found)) is speaks
+    assert "heparinResistance" not in topics(found)
+
+
+@spec(
+    "facts, speaks",
+    ("high, on target", (*running(1600), weight(80), ON), True),
+    ("not high, below target", (*running(900), weight(80), lab("anti_xa", 0.2, 3)), True),
+    ("neither", (*running(900), weight(80), ON), False),
+)
+def test_a_clot_alone_is_no_card(facts, speaks):
+    found = judge_chart(*facts, CLOT, raised(1000))
+    assert ("thrombosisOnHeparin" in topics(found)) is speaks
+
+
+def test_thrombosis_is_critical_and_asks_for_antithrombin_first():
+    card = due(judge_chart(*failing(CLOT)), "thrombosisOnHeparin")
+    assert card.indicator.value == "critical"
+    assert offered_tests(card) == {"antithrombin", "aptt"}
+
+
+HEAVY = (*running(1700), weight(80))  # 40,800 U/day at 21 U/kg/h
+
+
+@spec(
+    "facts, indicator, tests",
+    ("failing, antithrombin unknown", failing(), "warning", {"antithrombin", "aptt"}),
+    ("both levels current", failing(lab("aptt", 55, 3)), "warning", {"antithrombin"}),
+    (
+        "failing, antithrombin normal",
+        failing(lab("antithrombin", 90)),
+        "warning",
+        {"fibrinogen", "factor_viii"},
+    ),
+    (
+        "fibrinogen on record 48 h ago",
+        failing(lab("antithrombin", 90), lab("fibrinogen", 300, 48)),
+        "warning",
+        {"factor_viii"},
+    ),
+    (
+        "fibrinogen a minute earlier",
+        failing(lab("antithrombin", 90), lab("fibrinogen", 300, 48 + MINUTE)),
+        "warning",
+        {"fibrinogen", "factor_viii"},
+    ),
+    ("raised on target, antithrombin unknown", (*HEAVY, ON), "info", {"antithrombin", "aptt"}),
+    ("raised, antithrombin low", (*HEAVY, ON, lab("antithrombin", 60)), "info", set()),
+    ("raised, antithrombin severe", (*HEAVY, ON, lab("antithrombin", 40)), "info", set()),
+    ("raised above target, unknown", (*HEAVY, lab("anti_xa", 0.8, 3)), "warning", {"antithrombin"}),
+    (
+        "raised above target, normal",
+        (*HEAVY, lab("anti_xa", 0.8, 3), lab("antithrombin", 90)),
+        "warning",
+        set(),
+    ),
+    ("raised, level unknown", HEAVY, "warning", {"antithrombin", "anti_xa", "aptt"}),
+)
+def test_resistance(facts, indicator, tests):
+    card = due(judge_chart(*facts, raised(1700, name="again")), "heparinResistance")
+    assert card.indicator.value == indicator
+    assert offered_tests(card) == tests
+
+
+@spec(
+    "facts, note",
+    ("low without failing", (*HEAVY, ON, lab("antithrombin", 60)), "resistance.noDose"),
+    ("above target", (*HEAVY, lab("anti_xa", 0.8, 3)), "resistance.aboveTarget"),
+    ("normal", failing(lab("antithrombin", 90)), "resistance.notAntithrombin"),
+    (
+        "responded",
+        (heparin(2200, 60, 20), heparin(1710, 20), weight(80), ON, given("antithrombin", 22, 2000)),
+        "resistance.responded",
+    ),
+    (
+        "refractory",
+        failing(given("antithrombin", 20, 2000), lab("antithrombin", 90)),
+        "resistance.refractory",
+    ),
+    ("pump and line first", failing(), "delivery.first"),
+    ("acute phase", failing(lab("fibrinogen", 600)), "contributor.acutePhase"),
+    ("at risk", failing(condition("nephrotic")), "contributor.risk"),
+    ("sepsis", failing(condition("sepsis")), "population.sepsis"),
+    ("a circuit", failing(procedure("ecmo", running=True)), "population.circuit"),
+    ("cancer", failing(condition("cancer")), "population.cancer"),
+    ("pregnancy", failing(condition("pregnancy")), "population.pregnancy"),
+    ("cardiac surgery", failing(procedure("cardiac_surgery", 60)), "population.cardiacSurgery"),
+)
+def test_what_the_resistance_card_says(facts, note):
+    assert note in due(judge_chart(*facts, raised(1700, name="again")), "heparinResistance").notes
+
+
+@spec(
+    "facts, summary",
+    ("failing, unknown", failing(), "failing.unknown"),
+    ("failing, known", failing(lab("antithrombin", 90)), "failing.known"),
+    ("raised, unknown", (*HEAVY, ON), "raised.unknown"),
+    ("raised, known", (*HEAVY, ON, lab("antithrombin", 60)), "raised.known"),
+    ("refractory", failing(given("antithrombin", 20, 2000), lab("antithrombin", 90)), "refractory"),
+)
+def test_the_summary_of_the_resistance_card(facts, summary):
+    card = due(judge_chart(*facts, raised(1700, name="again")), "heparinResistance")
+    assert card.summary == summary
+
+
+def test_the_ceiling_tells_resistance_while_antithrombin_is_unknown():
+    facts = (*running(OVER), weight(100), lab("anti_xa", 0.2, 3), raised(OVER))
+    assert topics(judge_chart(*facts)) & {"heparinDoseCeiling", "heparinResistance"} == {
+        "heparinDoseCeiling"
+    }
+
+
+MASKED = (lab("anti_xa", 0.2, 3), lab("aptt", 70, 3))
+
+
+@spec(
+    "facts, speaks",
+    ("masked on a usual dose", (*running(900), weight(80), *MASKED), True),
+    ("masked on a high dose: resistance tells it", (*running(1600), weight(80), *MASKED), False),
+    ("not masked", (*running(900), weight(80), ON, lab("aptt", 70, 3)), False),
+    (
+        "masked past the ceiling, not suspected",
+        (*running(OVER, 5), lab("anti_xa", 0.2, 0.5), lab("aptt", 70, 0.5)),
+        False,
+    ),
+)
+def test_discordance(facts, speaks):
+    assert ("assayDiscordance" in topics(judge_chart(*facts, raised(950)))) is speaks
+
+
+@spec(
+    "facts, tests",
+    ("nothing on record", (), {"antithrombin", "inr", "fibrinogen"}),
+    ("antithrombin known", (lab("antithrombin", 90),), {"inr", "fibrinogen"}),
+    ("INR 48 h ago", (lab("inr", 1.1, 48),), {"antithrombin", "fibrinogen"}),
+    (
+        "INR a minute earlier",
+        (lab("inr", 1.1, 48 + MINUTE),),
+        {"antithrombin", "inr", "fibrinogen"},
+    ),
+)
+def test_what_discordance_asks_for(facts, tests):
+    found = judge_chart(*running(900), weight(80), *MASKED, raised(950), *facts)
+    card = due(found, "assayDiscordance")
+    assert card.indicator.value == "warning"
+    assert offered_tests(card) == tests
+
+
+def test_discordance_never_offers_to_raise_heparin():
+    found = judge_chart(*running(900), weight(80), *MASKED, raised(950))
+    assert "heparin" not in every_start(found)
+
+
+# --- what could not be read --------------------------------------------------------------------
+
+
+@spec(
+    "facts, reason",
+    ("the problem list", (failed("conditions"),), "conditions: failed"),
+    ("the allergies", (failed("allergies"),), "allergies: failed"),
+    ("the platelets", (failed("blood"),), "platelets: failed"),
+    ("aPTT and anti-Xa", (failed("coagulation"),), "levels: failed"),
+    ("the administrations", (failed("administrations"),), "heparinDose: failed"),
+    ("the orders", (failed("orders"),), "heparinDose: failed"),
+    ("partial", (failed("conditions", state=State.PARTIAL),), "conditions: partial"),
+    ("not supplied", (failed("blood", state=State.NOT_SUPPLIED),), "platelets: not supplied"),
+)
+def test_what_decides_and_could_not_be_read_is_named(facts, reason):
+    card = due(judge_chart(*running(), weight(80), ON, raised(1700), *facts), "notAssessed")
+    assert reason in why(card.open)
+    assert card.indicator.value == "info"
+
+
+@spec(
+    "facts, reason",
+    ("an uncharted infusion", (heparin(1600, 73),), "heparinRunning: uncharted"),
+    ("an old order", (order("heparin", rate=1600, hours_ago=200),), "heparinRunning: oldOrder"),
+    (
+        "a rate in free text",
+        (heparin(None, 40, problem=Problem.TEXT_ONLY),),
+        "heparinDose: textOnly",
+    ),
+    (
+        "a drafted rate by weight",
+        (*running(), raised(20, unit="[IU]/kg/h", name="b")),
+        "heparinDose: noWeight",
+    ),
+)
+def test_a_dose_that_cannot_be_read_is_named(facts, reason):
+    card = due(judge_chart(*facts, raised(1700)), "notAssessed")
+    assert reason in why(card.open)
+
+
+@spec(
+    "facts, speaks",
+    ("both levels unreadable", (unreadable("anti_xa"), unreadable("aptt")), True),
+    ("one of them readable", (unreadable("anti_xa"), lab("aptt", 70)), False),
+    ("never drawn is only missing", (), False),
+    ("only old ones", (lab("anti_xa", 0.5, 20),), False),
+)
+def test_levels_that_cannot_be_read(facts, speaks):
+    found = judge_chart(*running(1000), weight(80), raised(1050), *facts)
+    assert ("notAssessed" in topics(found)) is speaks
+
+
+def test_an_empty_answer_is_an_answer():
+    empty = failed("conditions", "allergies", "procedures", state=State.EMPTY)
+    found = judge_chart(*running(1000), weight(80), ON, raised(1050), empty)
+    assert "notAssessed" not in topics(found)
+
+
+@spec(
+    "topic, facts",
+    ("HIT", "hitSuspected", (condition("hit"),)),
+    ("resistance", "heparinResistance", ()),
+    ("a dose", "antithrombinDose", (lab("antithrombin", 55),)),
+    ("a switch", "anticoagulantSwitch", (lab("antithrombin", 45),)),
+    ("a clot", "thrombosisOnHeparin", (CLOT,)),
+)
+def test_a_topic_that_is_off_is_not_shown_and_silent_ones_are_recorded(topic, facts):
+    shipped = protocol()
+    off = replace(shipped, topics={**shipped.topics, topic: "off"})
+    silent = replace(shipped, topics={**shipped.topics, topic: "silent"})
+    assert topic in topics(judge_chart(*failing(*facts)))
+    assert topic not in topics(judge_chart(*failing(*facts), by=off))
+    assert topic in topics(judge_chart(*failing(*facts), by=silent))
+
+
+@spec("kg", ("of 70 kg", 70), ("of 120 kg: 51,840 U/day", 120))
+def test_a_first_order_at_the_standard_start_is_silent(kg):
+    found = judge_chart(draft("heparin", rate=18 * kg), weight(kg), *organs_well())
+    assert topics(found) == set()

@@ -1,0 +1,32 @@
+"""The same question to HealthChain (PyPI), by its FHIR adapter; runs in an environment of its own.
+
+python3 -m venv .venv-healthchain
+.venv-healthchain/bin/pip install -r bench/requirements-healthchain.txt
+"""
+
+from __future__ import annotations
+
+from healthchain.gateway import CDSHooksService, HealthChainAPI
+from healthchain.io import CdsFhirAdapter
+from healthchain.models import CDSRequest, CDSResponse
+
+WANTED = frozenset({"14979-9", "3274-8", "27811-9"})
+
+app = HealthChainAPI(title="bench")
+service = CDSHooksService()
+
+
+@service.hook("patient-view", id="bench", title="bench")
+def bench(request: CDSRequest) -> CDSResponse:
+    """Count the wanted results, as models."""
+    document = CdsFhirAdapter(hook_name="patient-view").parse(request)
+    found = document.fhir.get_prefetch_resources("Observation")
+    count = sum(
+        any(coding.code in WANTED for coding in entry.resource.code.coding)
+        for entry in found.entry or ()
+    )
+    card = {"summary": "bench", "indicator": "info", "source": {"label": "bench"}}
+    return CDSResponse(cards=[card | {"detail": f"{count} results"}])
+
+
+app.register_service(service, path="/cds")

@@ -53,6 +53,13 @@ def codes_asked(url: str) -> frozenset[str]:
     return frozenset(token.rpartition("|")[2] for token in tokens if token)
 
 
+def filters(url: str) -> frozenset[str]:
+    """The names of a search URL's parameters, without their modifiers."""
+    return frozenset(
+        name.partition(":")[0] for name in parse_qs(url.partition("?")[2], keep_blank_values=True)
+    )
+
+
 def _search(key: str, template: str, window_hours: float | None) -> Search:
     path, _, query = template.partition("?")
     count = parse_qs(query).get("_count", [""])[0]

@@ -13,10 +13,11 @@ from typing import Any
 
 from cds_service.bundles import Page, is_outcome, of_type, reaches_past, read_page
 from cds_service.chart.facts import Queried, Resource, State
-from cds_service.plan import Search, codes_asked
+from cds_service.plan import Search, codes_asked, filters
 
 Prefetch = Mapping[str, Any]
 
+_NO_FILTERS = frozenset({"patient", "subject", "_sort", "_count", "_include", "_format", "_total"})
 _NOT_SUPPLIED = Queried(State.NOT_SUPPLIED)
 
 
@@ -83,7 +84,8 @@ def _is_covered(matches: tuple[Resource, ...], search: Search, now: datetime) ->
 def _by_self_link(foreign: list[Page], search: Search, now: datetime) -> Queried | None:
     """Searches of the same type: together for all our codes they are our query, else a part.
 
-    A search without codes (by category, say) is taken for ours if it found any of our codes.
+    A search without codes (by category, say) is taken for ours if it found any of our codes;
+    where ours has none either, one that filters by nothing is ours even if it found nothing.
     """
     found: list[Queried] = []
     asked: set[str] = set()
@@ -92,7 +94,7 @@ def _by_self_link(foreign: list[Page], search: Search, now: datetime) -> Queried
             continue
         codes = codes_asked(page.self_url)
         answer = _read_page(page, search, now)
-        if answer and (codes & search.codes if codes else _holds(page, search)):
+        if answer and (codes & search.codes if codes else _answers(page, search)):
             found.append(answer)
             asked |= codes or search.codes
     return _joined(found, "" if asked >= search.codes else "the EHR's query differs")
@@ -117,6 +119,10 @@ def _joined(found: list[Queried], reservation: str) -> Queried | None:
     if problem:
         return Queried(State.PARTIAL if resources else State.FAILED, resources, problem)
     return Queried(State.SUPPLIED if resources else State.EMPTY, resources)
+
+
+def _answers(page: Page, search: Search) -> bool:
+    return _holds(page, search) or (not search.codes and filters(page.self_url) <= _NO_FILTERS)
 
 
 def _holds(page: Page, search: Search) -> bool:

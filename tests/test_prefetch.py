@@ -188,6 +188,22 @@ class TestForeignKeys:
         other = bundle(lab("9999-9"), self_url=url)
         assert read("labs", {"x": other}).state is State.NOT_SUPPLIED
 
+    @pytest.mark.parametrize(
+        ("query", "state"),
+        [
+            ("patient=1&_sort=-recorded-date&_count=200", State.EMPTY),
+            ("subject=Patient/1&_include:iterate=x", State.EMPTY),
+            ("patient=1&category=problem-list-item", State.NOT_SUPPLIED),
+            ("patient=1&clinical-status=active", State.NOT_SUPPLIED),
+            ("patient=1&_lastUpdated=gt2026", State.NOT_SUPPLIED),
+        ],
+    )
+    def test_nothing_found_is_known_empty_only_if_nothing_was_filtered_out(
+        self, query: str, state: State
+    ) -> None:
+        found = bundle(self_url=f"https://ehr/Condition?{query}")
+        assert read("conditions", {"x": found}).state is state
+
     def test_observations_without_a_self_link_are_taken_as_a_part(self) -> None:
         answer = read("labs", {"x": bundle(lab())})
         assert answer.state is State.PARTIAL

@@ -86,7 +86,7 @@ def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
         tests += ["bilirubin"] if m.organs.hepatic.unknown else []
     if switch.none_because in ("highAptt", "apttUnknown"):
         tests.append("aptt")
-    return wanted(m.case, *tests)
+    return tuple(tests)
 
 
 def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:

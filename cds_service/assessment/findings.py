@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cds_service.assessment.allowed import already_ordered, wanted
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import any_heparin_active
 from cds_service.assessment.items import Item
@@ -77,7 +78,7 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
     for topic, ask in TOPICS.items():
         item = ask(measured, verdicts, due)
         if item is not None and topic in _past_gates(measured):
-            due[topic] = item
+            due[topic] = _without_pending(case, item)
     return Findings(
         measured=measured,
         verdicts=verdicts,
@@ -85,6 +86,12 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
         scope=scope,
         nothing_of_medicines=not (case.answered("administrations") or case.answered("orders")),
     )
+
+
+def _without_pending(case: Case, item: Item) -> Item:
+    """Nothing is suggested that is already ordered, drafted or in progress; the text names it."""
+    pending = (*item.pending, *already_ordered(case, *item.tests))
+    return replace(item, tests=wanted(case, *item.tests), pending=pending)
 
 
 def _switched_on(protocol: Protocol) -> frozenset[str]:

@@ -79,6 +79,7 @@ class Item:
     notes: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
     tests: tuple[str, ...] = ()  # concepts wanted, offered together as one more choice
+    pending: tuple[str, ...] = ()  # of those wanted, the ones that are ordered already
     withheld: tuple[Reason, ...] = ()  # why a dose or switch is not offered
     open: tuple[Reason, ...] = ()  # what could not be told
     limits: tuple[str, ...] = ()  # protocol rows cited

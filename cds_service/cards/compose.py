@@ -88,6 +88,7 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
         _boluses(findings, item, wording),
         _line(wording, "withheld", figures.reasons(wording, item.withheld)),
         _line(wording, "open", figures.reasons(wording, _still_open(item))),
+        _pending(item, wording),
         _skipped(findings.measured.case.chart, wording),
         _rule(findings, item, wording),
     ]
@@ -107,6 +108,13 @@ def _still_open(item: Item) -> tuple[Reason, ...]:
 
 def _line(wording: Wording, key: str, text: str) -> str:
     return wording.layout[key].format(reasons=text) if text else ""
+
+
+def _pending(item: Item, wording: Wording) -> str:
+    """What would have been suggested, had it not been ordered already."""
+    if not item.pending:
+        return ""
+    return wording.layout["pending"].format(tests=figures.tests(wording, item.pending))
 
 
 def table(findings: Findings, item: Item, wording: Wording) -> str:

@@ -13,6 +13,7 @@ from tests.builders import (
     judge_chart,
     lab,
     order,
+    ordered_test,
     procedure,
     raised,
     running,
@@ -173,3 +174,20 @@ def test_an_unreadable_newest_aptt_is_named_before_anything_starts():
 def test_a_circuit_names_its_interval():
     words = said("heparinResistance", *failing(procedure("ecmo", running=True)))
     assert "anti-Xa every 8 h (6 h in the first 48 h)" in words
+
+
+@spec(
+    "topic, facts",
+    ("on the resistance card", "heparinResistance", failing(ordered_test("antithrombin"))),
+    ("in HIT", "hitSuspected", (*SWITCH, condition("hit"), ordered_test("hit_antibody"))),
+    ("on the ceiling", "heparinDoseCeiling", (*HEAVY, ordered_test("antithrombin"))),
+)
+def test_a_test_that_is_pending_is_named_and_not_ordered_again(topic, facts):
+    one = card(topic, *facts)
+    assert "Already pending: " in one.detail
+    ordered = facts[-1].concept
+    code = {"antithrombin": "27811-9", "hit_antibody": "34701-3"}[ordered]
+    actions = [a for s in one.suggestions for a in s.actions if a.type == "create"]
+    assert code not in [
+        c["code"] for a in actions for c in a.resource.get("code", {}).get("coding", ())
+    ]

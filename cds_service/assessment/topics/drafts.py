@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.allowed import allowed_dose, wanted
+from cds_service.assessment.allowed import allowed_dose
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.antithrombin import (
     Dose,
@@ -158,7 +158,7 @@ def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Item | 
     missing = (*m.antithrombin.known.reasons, *m.weight.known.reasons)
     if not drafts or not missing or m.gates.hit.yes:
         return None
-    tests = wanted(m.case, "antithrombin") if m.antithrombin.known.unknown else ()
+    tests = ("antithrombin",) if m.antithrombin.known.unknown else ()
     return Item(
         topic="antithrombinUnchecked",
         indicator=Indicator.WARNING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_service.assessment.allowed import (
+    already_ordered,
     order_tests,
     other_anticoagulant,
     runs_without_order,
@@ -14,7 +15,7 @@ from cds_service.assessment.allowed import (
 from cds_service.assessment.answers import Evidence, Reason
 from cds_service.assessment.case import ANY_HEPARIN
 from cds_service.assessment.exposure import any_heparin_active, is_treatment
-from cds_service.assessment.items import Action, Choice, Indicator, Item, StartDrug
+from cds_service.assessment.items import Choice, Indicator, Item, StartDrug
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Switch, choose_switch
@@ -28,7 +29,8 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not (m.gates.hit.yes and _any_heparin(m)):
         return None
     switch, withheld = _switch(m)
-    common = (*order_tests(tests_for_switch(m, switch)), *_common(m))
+    asked = (*tests_for_switch(m, switch), *_own_test(m))
+    common = (*order_tests(wanted(m.case, *asked)), *stops(m, treatment_only=False))
     choices = tuple(
         Choice(
             "hit.switch",
@@ -48,6 +50,7 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         values={"lowest": m.hit.score.lowest, "highest": m.hit.score.highest},
         notes=_notes(m, switch),
         choices=choices,
+        pending=already_ordered(m.case, *asked),
         withheld=withheld,
         open=m.gates.reasons,
         limits=("hit.suspected_score",) if _why(m) == "score" else (),
@@ -69,12 +72,11 @@ def _why(m: Measured) -> str:
     return "score"
 
 
-def _common(m: Measured) -> tuple[Action, ...]:
-    """What every choice holds: the test, and the end of every heparin."""
-    test = "hit_functional" if m.hit.antibody_positive else "hit_antibody"
-    confirmed = any(r.positive for r in m.case.results("hit_functional"))
-    tests = () if confirmed else wanted(m.case, test)
-    return (*order_tests(tests), *stops(m, treatment_only=False))
+def _own_test(m: Measured) -> tuple[str, ...]:
+    """The antibody, or the assay that confirms a positive one."""
+    if any(r.positive for r in m.case.results("hit_functional")):
+        return ()
+    return ("hit_functional",) if m.hit.antibody_positive else ("hit_antibody",)
 
 
 def _switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
@@ -119,7 +121,7 @@ def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not (counted or m.hit.allergy_other.yes):
         return None
     score = m.hit.score
-    tests = () if m.hit.reopened else wanted(m.case, "hit_antibody")
+    tests = () if m.hit.reopened else ("hit_antibody",)
     facts = tuple(e for e in (score.baseline, score.nadir) if e) if counted else ()
     return Item(
         topic="hitPossible",

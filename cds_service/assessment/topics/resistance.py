@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cds_service.assessment.allowed import (
     start_withheld,
-    wanted,
 )
 from cds_service.assessment.dose import per_kg_h
 from cds_service.assessment.items import Indicator, Item
@@ -42,7 +41,7 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         facts=(*running_fact(m), *verdicts["ceiling"].facts, *levels_shown(m)),
         values={"rate": rate, "per_kg_h": by_weight or 0.0},
         notes=("ceiling.rule", "delivery.first", *contributors(m, verdicts)),
-        tests=wanted(m.case, *tests),
+        tests=tuple(tests),
         open=m.weight.known.reasons,
         limits=("heparin.ceiling_daily_dose", "heparin.ceiling_critical_rate"),
     )
@@ -127,7 +126,7 @@ def _resistance_tests(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
             for concept in ("fibrinogen", "factor_viii")
             if not on_record(m.case, concept, "acute_phase.current")
         ]
-    return wanted(m.case, *tests)
+    return tuple(tests)
 
 
 def _levels_without_value(m: Measured) -> list[str]:
@@ -156,7 +155,7 @@ def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         indicator=Indicator.WARNING,
         facts=situation(m),
         notes=("discordance.rule", "discordance.causes"),
-        tests=wanted(m.case, *tests),
+        tests=tuple(tests),
         open=m.antithrombin.known.reasons,
         limits=("levels.anti_xa_low", "levels.aptt_low"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.allowed import wanted
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item
 from cds_service.assessment.measured import Measured
@@ -58,6 +57,6 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         facts=(*situation(m), *drafted_and_running(m, verdicts)[1:]),
         notes=tuple(notes),
         choices=(delete_raises(m),) if drafted else (),
-        tests=wanted(m.case, *missing),
+        tests=tuple(missing),
         limits=("levels.anti_xa_low", "levels.aptt_low"),
     )

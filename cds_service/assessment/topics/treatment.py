@@ -9,7 +9,6 @@ from cds_service.assessment.allowed import (
     start_withheld,
     stops,
     tests_for_switch,
-    wanted,
 )
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.antithrombin import Dose, label_dose
@@ -133,7 +132,7 @@ def form(m: Measured) -> str:
 
 
 def _switch_tests(m: Measured, switch: Switch) -> tuple[str, ...]:
-    level = wanted(m.case, "antithrombin") if m.antithrombin.dosable.unknown else ()
+    level = ("antithrombin",) if m.antithrombin.dosable.unknown else ()
     return (*level, *tests_for_switch(m, switch))
 
 
@@ -217,4 +216,4 @@ def _dose_notes(m: Measured, dose: Dose | None, computed: Dose | None) -> tuple[
 
 
 def _dose_tests(m: Measured) -> tuple[str, ...]:
-    return wanted(m.case, "antithrombin") if m.antithrombin.dosable.unknown else ()
+    return ("antithrombin",) if m.antithrombin.dosable.unknown else ()

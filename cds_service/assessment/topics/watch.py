@@ -53,8 +53,8 @@ def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     concepts = ("antithrombin", "aptt", "platelets")
     answered = m.case.answered("coagulation", "blood")
     missing = [c for c in concepts if not on_record(m.case, c, "monitoring.baseline_within")]
-    tests = wanted(m.case, *missing) if answered else ()
-    if not tests:
+    tests = tuple(missing) if answered else ()
+    if not wanted(m.case, *tests):
         return None
     return Item(
         topic="baselineTests",
@@ -81,8 +81,8 @@ def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not m.infusion.running.yes or m.infusion.since is None:
         return None
     overdue = [w for w in schedule(m, verdicts, m.infusion.since) if _overdue(m.case, w)]
-    tests = wanted(m.case, *dict.fromkeys(t for w in overdue for t in w.order))
-    if not tests:
+    tests = tuple(dict.fromkeys(t for w in overdue for t in w.order))
+    if not wanted(m.case, *tests):
         return None
     first = overdue[0]
     return Item(

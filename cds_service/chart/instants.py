@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 
 from cds_service.chart.json_reading import member
 
@@ -77,31 +77,13 @@ def _day(year: str, month: str, day: str) -> date | None:
 
 
 def _moment(match: re.Match[str]) -> datetime | None:
-    day = _day(match[1], match[2], match[3])
-    zone = _zone(match[8])
-    if day is None or zone is None:
+    if int(match[1]) not in _YEARS or not _is_zone(match[8]):
         return None
-    microsecond = int((match[7] or "0")[:6].ljust(6, "0"))
     try:
-        return datetime(
-            day.year,
-            day.month,
-            day.day,
-            int(match[4]),
-            int(match[5]),
-            int(match[6] or 0),
-            microsecond,
-            tzinfo=zone,
-        )
-    except ValueError:
+        return datetime.fromisoformat(match[0])
+    except ValueError:  # no such day or time
         return None
 
 
-def _zone(offset: str) -> timezone | None:
-    if offset == "Z":
-        return UTC
-    hours, minutes = int(offset[1:3]), int(offset[4:6])
-    if hours > 14 or minutes > 59:
-        return None
-    ahead = timedelta(hours=hours, minutes=minutes)
-    return timezone(-ahead if offset[0] == "-" else ahead)
+def _is_zone(offset: str) -> bool:
+    return offset == "Z" or (int(offset[1:3]) <= 14 and int(offset[4:6]) <= 59)

@@ -91,6 +91,16 @@ def codings(concepts: object) -> tuple[Coding, ...]:
     return tuple(found)
 
 
+def bare_codes(concepts: object) -> tuple[tuple[str, str], ...]:
+    """System and code of every coding: for looking up, without what it is called."""
+    return tuple(
+        (text(member(coding, "system")), code)
+        for concept in each(concepts)
+        for coding in each(member(concept, "coding"))
+        if (code := text(member(coding, "code")))
+    )
+
+
 def texts(concepts: object) -> tuple[str, ...]:
     """The texts and displays of one CodeableConcept or of a list of them."""
     return texts_with(concepts, codings(concepts))

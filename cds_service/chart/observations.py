@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cds_service.chart.concepts import ObservationConcept
 from cds_service.chart.facts import Problem, Resource, Result, Skipped
 from cds_service.chart.instants import read_instant, read_period
 from cds_service.chart.json_reading import (
+    Coding,
+    bare_codes,
     codings,
     each,
     label,
@@ -29,6 +32,7 @@ from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity,
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
 from cds_service.chart.vocabulary import written as words_of
 
+_SAYING = ("interpretation", "valueCodeableConcept", "valueString")
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary"})
 _NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30})", re.ASCII)
 
@@ -60,6 +64,8 @@ class Answers:
 
     def of(self, node: object) -> bool | None:
         """What an Observation or a component says; None if nothing, or both."""
+        if not any(member(node, key) for key in _SAYING):
+            return None
         said = [
             *each(member(node, "interpretation")),
             *each(member(node, "valueCodeableConcept")),
@@ -108,6 +114,8 @@ class ObservationReader:
         self._vocabulary = vocabulary
         self._units = units
         self._answers = Answers(vocabulary)
+        # The same few codes come thousands of times over.
+        self._known = lru_cache(maxsize=4096)(self._look_up)
 
     def dated(self, resource: Resource) -> list[Dated | Skipped]:
         """The results with the time of their issue."""
@@ -121,7 +129,7 @@ class ObservationReader:
             yield Skipped(source(resource), MALFORMED)
             return
         for node in (resource, *each(member(resource, "component"))):
-            keys = sorted(self._concepts(node))
+            keys, code = self._known(bare_codes(member(node, "code")))
             if not keys:
                 continue
             if len(keys) > 1:
@@ -129,13 +137,16 @@ class ObservationReader:
             elif text(member(resource, "status")) not in _FINAL:
                 yield Skipped(source(resource), STATUS, keys[0])
             else:
-                yield self._result(keys[0], resource, node)
+                yield self._result(keys[0], code, resource, node)
 
-    def _concepts(self, node: object) -> set[str]:
-        pairs = self._vocabulary.pairs(codings(member(node, "code")))
-        return self._vocabulary.observations.keys(pairs)
+    def _look_up(self, found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], str]:
+        """The concepts that codes stand for, and the code they were recognised by."""
+        known, pairs = self._vocabulary.observations, self._vocabulary.pairs
+        every = [Coding(system, code) for system, code in found]
+        recognised = (one.code for one in every if known.keys(pairs([one])))
+        return tuple(sorted(known.keys(pairs(every)))), next(recognised, "")
 
-    def _result(self, concept: str, resource: Resource, node: object) -> Result:
+    def _result(self, concept: str, code: str, resource: Resource, node: object) -> Result:
         row = self._vocabulary.concepts.observations[concept]
         positive = self._answers.of(node)
         reading = self._reading(row, node, positive)
@@ -150,17 +161,11 @@ class ObservationReader:
             comparator=reading.comparator,
             problem=problem,
             written=reading.written,
-            label=label((*each(member(resource, "code")), *each(member(node, "code")))),
-            code=self._code(node),
+            label=_label(resource, node),
+            code=code,
             preliminary=text(member(resource, "status")) == "preliminary",
             positive=positive,
         )
-
-    def _code(self, node: object) -> str:
-        """The code it was recognised by."""
-        known, pairs = self._vocabulary.observations, self._vocabulary.pairs
-        found = codings(member(node, "code"))
-        return next(one.code for one in found if known.keys(pairs([one])))
 
     def _reading(self, row: ObservationConcept, node: object, positive: bool | None) -> Reading:
         if member(node, "dataAbsentReason") is not None:
@@ -184,6 +189,12 @@ class ObservationReader:
         low, high = row.plausible or (0.0, float("inf"))
         problem = None if low <= value <= high and value < float("inf") else Problem.IMPLAUSIBLE
         return Reading(None if problem else value, quantity.comparator, problem, said)
+
+
+def _label(resource: Resource, node: object) -> str:
+    """What the record calls it; a component after its panel."""
+    own = () if node is resource else each(member(node, "code"))
+    return label((*each(member(resource, "code")), *own))
 
 
 def drawn(resource: Resource) -> datetime | None:

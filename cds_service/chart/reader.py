@@ -71,7 +71,7 @@ def read_chart(
     """
     resources = [one for answer in answers.values() for one in answer.resources]
     record = replace(gather(resources, asked.patient_id, asked.drafts), kept=kept)
-    drafted = gather(asked.drafts, asked.patient_id, resources)
+    drafted = gather(asked.drafts, asked.patient_id, resources if asked.drafts else ())
     lexicon = _lexicon(concepts)
     reading, vocabulary = lexicon.reading(record.medications), lexicon.vocabulary
     results, unread = read_observations(record, lexicon.observations)

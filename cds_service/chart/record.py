@@ -139,6 +139,8 @@ def _is_others(kind: str, resource: Resource, patient_id: str) -> bool:
     if kind == "Patient":
         return text(member(resource, "id")) not in ("", patient_id)
     subject = each(member(resource, _SUBJECTS.get(kind, "")))
+    if len(subject) == 1 and member(subject[0], "reference") == f"Patient/{patient_id}":
+        return False  # by far the most
     written = [s for s in subject if text(member(s, "reference"))]
     return any(not _is_patient(reference(s), patient_id) for s in written)
 

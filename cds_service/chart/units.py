@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cds_service.chart.json_reading import member, number, text
 
@@ -49,6 +50,9 @@ class Units:
             for name, row in rows.items()
         }
         self._known = {spelling for row in self._folded.values() for spelling in row if spelling}
+        # The same few spellings come thousands of times over.
+        self._factor_by = lru_cache(maxsize=4096)(self._factor)
+        self._unit_by = lru_cache(maxsize=4096)(self._unit)
 
     def factor(self, row: str, spelling: str) -> float | None:
         """What the spelling is worth in a row's canonical unit."""
@@ -57,11 +61,14 @@ class Units:
 
     def factor_of(self, row: str, quantity: Quantity) -> float | None:
         """The same for a Quantity: by its code, else its unit text; None if they contradict."""
-        by_code = self.factor(row, quantity.code) if quantity.code else None
-        by_text = self.factor(row, quantity.unit) if quantity.unit else None
+        return self._factor_by(row, quantity.code, quantity.unit)
+
+    def _factor(self, row: str, code: str, unit: str) -> float | None:
+        by_code = self.factor(row, code) if code else None
+        by_text = self.factor(row, unit) if unit else None
         if by_code is None and by_text is None:
-            return self.factor(row, "") if not (quantity.code or quantity.unit) else None
-        if by_code is None and quantity.code.casefold() in self._known:
+            return self.factor(row, "") if not (code or unit) else None
+        if by_code is None and code.casefold() in self._known:
             return None  # the code names a unit of something else
         if by_code is not None and by_text is not None and by_code != by_text:
             return None
@@ -69,6 +76,9 @@ class Units:
 
     def unit(self, spelling: str) -> Unit | None:
         """A unit of dose or rate: "U/kg/h", "mL/hour", "units in 24 h" not, "U/24h" yes."""
+        return self._unit_by(spelling)
+
+    def _unit(self, spelling: str) -> Unit | None:
         amount, *denominators = _PER.split(spelling.strip())
         parts = [inner for outer in denominators for inner in self._opened(outer)]
         bodies = [part for part in parts if self.factor("body", part)]

@@ -19,7 +19,7 @@ from cds_service.fhir_address import next_within
 from cds_service.fhir_http import Deadline, FhirHttp
 from cds_service.plan import Search
 
-_PARALLEL = 8  # reads at a time for one call
+_PARALLEL = 12  # reads at a time for one call: all of its queries at once
 _GRACE_SECONDS = 0.2  # for reads that were cut off to hand over what they have
 
 Key = TypeVar("Key")

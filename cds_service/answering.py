@@ -35,6 +35,7 @@ class Desk:
     audit: Audit
     counts: Counts
     public_url: str = ""
+    recorded: bool = True  # false only for the demo's look back (beside_the_demo.py)
 
 
 def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
@@ -56,7 +57,8 @@ def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
         milliseconds = round((perf_counter() - began) * 1000)
         facts = {} if advice is None else facts_by_topic(advice.findings)
         answered = Answered(outcome, milliseconds, advice, cards, facts)
-        desk.audit.record(call, caller, desk.rulebook.protocol, answered, desk.clock())
+        if desk.recorded:
+            desk.audit.record(call, caller, desk.rulebook.protocol, answered, desk.clock())
         desk.counts.call(call.asked.hook, outcome)
         desk.counts.cards(cards)
     return cards

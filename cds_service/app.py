@@ -15,6 +15,7 @@ from cds_service.advice import Rulebook
 from cds_service.answering import Desk
 from cds_service.audit import Audit
 from cds_service.auth import make_gate
+from cds_service.beside_the_demo import desks_beside
 from cds_service.chart.queries import query_urls
 from cds_service.clients import Caller, Client, anybody, load_clients
 from cds_service.errors import NotStored
@@ -29,7 +30,7 @@ from cds_service.plan import read_plan
 from cds_service.rulebook import load_rulebook, warn_when_review_is_due
 from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings
-from cds_service.web import Authenticate, prepare, routes
+from cds_service.web import Authenticate, hook_routes, prepare, supervisor_routes
 
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
@@ -64,7 +65,11 @@ def create_app(
     app.extensions["ledger"] = ledger  # whoever ends the application closes it
     prepare(app, desk.counts)
     authenticate = _authenticate(settings, clients, ledger, clock)
-    app.register_blueprint(routes(desk, authenticate, ledger))
+    app.register_blueprint(hook_routes(desk, authenticate, ledger))
+    app.register_blueprint(supervisor_routes(desk, ledger))
+    if settings.demo and settings.open:
+        for prefix, beside in desks_beside(desk).items():
+            app.register_blueprint(hook_routes(beside, authenticate, ledger, prefix))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
         from cds_service.explain.page import create_page

@@ -55,9 +55,12 @@ _HTTP_ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long"}
 Authenticate = Callable[[], Caller]  # reads the current request; raises NotAuthenticated
 
 
-def routes(desk: Desk, authenticate: Authenticate, ledger: Ledger) -> Blueprint:
-    """The CDS Hooks endpoints and what a supervisor asks."""
-    blueprint = Blueprint("cds", __name__)
+def hook_routes(
+    desk: Desk, authenticate: Authenticate, ledger: Ledger, prefix: str = ""
+) -> Blueprint:
+    """The CDS Hooks endpoints, at the root or under a prefix of their own."""
+    name = prefix.strip("/").replace("/", "-") or "cds"
+    blueprint = Blueprint(name, __name__, url_prefix=prefix or None)
 
     @blueprint.get("/cds-services")
     def discover() -> Response:
@@ -80,6 +83,13 @@ def routes(desk: Desk, authenticate: Authenticate, ledger: Ledger) -> Blueprint:
         store_feedback(ledger, items, caller.name, service.id, desk.clock())
         desk.counts.feedback(item.outcome for item in items)
         return _json({"received": len(items)})
+
+    return blueprint
+
+
+def supervisor_routes(desk: Desk, ledger: Ledger) -> Blueprint:
+    """What those ask who run and connect the service."""
+    blueprint = Blueprint("supervisor", __name__)
 
     @blueprint.get("/openapi.json")
     def describe() -> Response:

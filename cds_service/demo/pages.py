@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FIXTURES = Path(__file__).resolve().parents[2] / "fhir_fixtures"
 LONGEST_MARKDOWN = 50_000
 EXPLAIN = "/explain"
+DISCOVERY = "/cds-services"
+REVIEW = "/review-as-written"  # the same services by the other protocol
+LOOKING_BACK = "/looking-back"  # ... and without a record, for moments of the past
 CACHED = 16  # moments kept: the present, and those of one look back
 WIDTHS = {"wide": 860, "narrow": 350}  # two drawings of one timeline; the style sheet shows one
 
@@ -54,7 +57,7 @@ def create_demo(
 ) -> Blueprint:
     """The demonstration EHR at `/` and its FHIR endpoint at `/demo/fhir`."""
     ward = Ward(load_cases(fixtures), now)
-    pages = Pages(ward, load_tracks())
+    pages = Pages(ward, load_tracks(), Path(settings.protocol).stem)
     demo = Blueprint(
         "demo",
         __name__,
@@ -101,6 +104,7 @@ class Pages:
 
     ward: Ward
     tracks: Tracks
+    protocol: str  # of the service itself
 
     def patients(self) -> str:
         """The list to choose from."""
@@ -119,6 +123,7 @@ class Pages:
             drawings=drawings,
             rows=table_rows(case, self.tracks),
             neighbours=_neighbours(list(self.ward.patients()), name),
+            protocols=self._protocols(),
             explain=EXPLAIN if _is_served(EXPLAIN) else "",
         )
 
@@ -132,7 +137,15 @@ class Pages:
             moments=moments(case, self.tracks.codes, hours_shown(case, self.tracks)),
             names={order.reference: order.name for order in orders},
             runningHeparin=next((order.reference for order in orders if order.heparin), None),
+            lookingBack=LOOKING_BACK if _is_served(LOOKING_BACK + DISCOVERY) else "",
         )
+
+    def _protocols(self) -> Mapping[str, str]:
+        """By prefix of the services' address; none where there is nothing to choose."""
+        name = REVIEW.strip("/")
+        if self.protocol == name or not _is_served(REVIEW + DISCOVERY):
+            return {}
+        return {"": self.protocol, REVIEW: name.replace("-", " ")}
 
     def _chosen(self, name: str) -> Case:
         return self.ward.patients().get(name) or abort(404)

@@ -82,6 +82,37 @@ def test_the_page_learns_what_to_call(client: FlaskClient) -> None:
     assert call["runningHeparin"] == "MedicationRequest/order"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "label"), [("default", "default"), ("/etc/cds/our-ward.toml", "our-ward")]
+)
+def test_protocols_can_be_chosen_where_both_are_served(
+    folder: Path, protocol: str, label: str
+) -> None:
+    app = app_over(folder, protocol=protocol)
+    assert 'name="protocol"' not in app.test_client().get("/demo/patients/01-ada").text
+    app = app_over(folder, protocol=protocol)
+    app.add_url_rule("/review-as-written/cds-services", view_func=lambda: "services")
+    page = app.test_client().get("/demo/patients/01-ada").text
+    assert f'value="" data-name="{label}" checked' in page
+    assert 'value="/review-as-written" data-name="review as written">' in page
+
+
+def test_two_of_the_same_protocol_are_no_choice(folder: Path) -> None:
+    app = app_over(folder, protocol="review-as-written")
+    app.add_url_rule("/review-as-written/cds-services", view_func=lambda: "services")
+    assert 'name="protocol"' not in app.test_client().get("/demo/patients/01-ada").text
+
+
+def test_where_to_look_back_is_told_only_if_it_is_served(folder: Path) -> None:
+    app = app_over(folder)
+    call = app.test_client().get("/demo/patients/01-ada/call").get_json()
+    assert call["lookingBack"] == ""
+    app = app_over(folder)
+    app.add_url_rule("/looking-back/cds-services", view_func=lambda: "services")
+    call = app.test_client().get("/demo/patients/01-ada/call").get_json()
+    assert call["lookingBack"] == "/looking-back"
+
+
 def test_how_the_service_decides_is_linked_where_it_is_told(folder: Path) -> None:
     app = app_over(folder)
     assert "/explain" not in app.test_client().get("/demo/patients/01-ada").text

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CASES = load_cases(FIXTURES)
 ONE_PER_HOOK = tuple({case.hook: case for case in CASES if case.front_matter["topics"]}.values())
 SWITCH = "03-severe-deficiency-switch"
+TWO_OPINIONS = "26-sepsis-forty"
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +101,37 @@ def test_signing_after_the_switch_was_taken_raises_no_card_about_the_combination
     assert "anticoagulantCombination" not in topics
 
 
-def test_looking_back_finds_what_came_before_the_switch(page: Page, url: str) -> None:
+def test_the_other_protocol_gives_other_cards_and_says_whose_they_are(
+    page: Page, url: str, ledger: Path
+) -> None:
+    page.goto(f"{url}/demo/patients/{TWO_OPINIONS}")
+    assert cards_shown(page) == ["anticoagulantSwitch"]
+    page.get_by_label("review as written").check()
+    expect(page.locator("#cds-status")).to_contain_text("protocol review as written: 1 card")
+    assert cards_shown(page) == ["antithrombinDose"]
+    expect(page.locator(".card-source")).to_contain_text("review formula, not the label")
+    with page.expect_response("**/review-as-written/cds-services/*/feedback") as told:
+        page.get_by_text("Override", exact=True).click()
+        page.get_by_role("button", name="Override this card").click()
+    assert told.value.status == 200
+    assert "'review-as-written'" in dump(ledger)
+    page.get_by_label("default", exact=True).check()
+    expect(page.locator(".card-source")).not_to_contain_text("review formula")
+    assert cards_shown(page) == ["anticoagulantSwitch"]
+
+
+def test_looking_back_finds_what_came_before_the_switch_and_is_not_recorded(
+    page: Page, url: str, ledger: Path
+) -> None:
     page.goto(f"{url}/demo/patients/{SWITCH}")
+    cards_shown(page)
+    before = dump(ledger)
     page.get_by_role("button", name="When did each card first appear?").click()
     expect(page.locator("#look-back[aria-disabled]")).to_have_count(0, timeout=20_000)
     appeared = page.locator("#appeared li")
     expect(appeared.first).to_contain_text("gone now")
     expect(appeared.last).to_contain_text("change the anticoagulant")
+    assert dump(ledger) == before
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -17,17 +17,19 @@ let latest = 0; // a slow answer never replaces that of a later call
 let drafts;
 let context;
 let orderNames;
+let unrecorded; // the prefix under which looking back leaves no record
 
 const chart = await (await fetch(`${location.pathname}/call`)).json();
 start(chart);
 
-function start({ hook, request, moments, names, runningHeparin }) {
+function start({ hook, request, moments, names, runningHeparin, lookingBack }) {
   const { selections = [], draftOrders, ...rest } = request.context;
   context = rest;
   orderNames = names;
+  unrecorded = lookingBack;
   drafts = createDrafts((draftOrders?.entry ?? []).map((entry) => entry.resource).filter(Boolean), selections);
   hooks.forEach((button) => button.addEventListener("click", () => call(button.dataset.hook)));
-  document.querySelectorAll("input[name=way]").forEach((way) => way.addEventListener("change", () => call(pressed())));
+  document.querySelectorAll(".way input").forEach((choice) => choice.addEventListener("change", () => call(pressed())));
   wireForm(byId("order-form"), { id: rest.patientId, runningHeparin }, (order) => {
     drafts.add(order);
     showDrafts();
@@ -44,7 +46,8 @@ async function showAppeared(moments) {
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   const drawings = [...document.querySelectorAll("svg.timeline")];
-  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, moments, byId("look-back-said")));
+  const prefix = protocol().prefix + unrecorded;
+  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, moments, prefix, byId("look-back-said")));
   button.removeAttribute("aria-disabled");
 }
 
@@ -55,19 +58,27 @@ function showDrafts() {
 
 const pressed = () => hooks.find((button) => button.getAttribute("aria-pressed") === "true").dataset.hook;
 
+// Where the page offers a choice of protocols; the first is the service's own.
+function protocol() {
+  const chosen = document.querySelector("input[name=protocol]:checked");
+  return { prefix: chosen?.value ?? "", name: chosen?.value ? chosen.dataset.name : "" };
+}
+
 async function call(hook) {
   const turn = ++latest;
+  const { prefix, name } = protocol();
   hooks.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.hook === hook)));
   status.textContent = `Calling ${hook} …`;
   panel.setAttribute("aria-busy", "true");
-  const answer = await client.call(hook, contextOf(hook), document.querySelector("input[name=way]:checked").value);
+  const answer = await client.call(hook, contextOf(hook), { way: document.querySelector("input[name=way]:checked").value, prefix });
   if (turn !== latest) return [];
   const cards = answer.status === 200 && Array.isArray(answer.response?.cards) ? answer.response.cards : undefined;
-  const drawn = cards ? await drawCards(cards, (choice) => answered(answer.service, choice)) : [failure(answer)];
+  const drawn = cards ? await drawCards(cards, (choice) => answered(answer.url, choice)) : [failure(answer)];
   if (turn !== latest) return [];
   panel.replaceChildren(...(drawn.length ? drawn : [nothing()]));
   panel.removeAttribute("aria-busy");
-  status.textContent = `${hook}: ${cards ? count(cards) : "no answer"}, ${answer.milliseconds ?? 0} ms`;
+  panel.dataset.protocol = name;
+  status.textContent = `${hook}${name ? `, protocol ${name}` : ""}: ${cards ? count(cards) : "no answer"}, ${answer.milliseconds ?? 0} ms`;
   return cards;
 }
 
@@ -103,7 +114,7 @@ function signed() {
   byId("drafts-said").textContent = `${number === 1 ? "1 order" : `${number} orders`} signed (in this page only: nothing is stored).`;
 }
 
-async function answered(service, { card, suggestion, override }) {
+async function answered(url, { card, suggestion, override }) {
   if (suggestion?.actions) {
     drafts.apply(suggestion.actions);
     showDrafts();
@@ -113,7 +124,7 @@ async function answered(service, { card, suggestion, override }) {
   const outcome = suggestion
     ? { outcome: "accepted", acceptedSuggestions: [{ id: suggestion.uuid }] }
     : { outcome: "overridden", ...(Object.keys(override).length ? { overrideReason: override } : {}) };
-  const reply = await client.feedback(service, { card: card.uuid, ...outcome });
+  const reply = await client.feedback(url, { card: card.uuid, ...outcome });
   const stored = reply.status >= 200 && reply.status < 300;
   return `${suggestion ? "Taken: the drafts were changed." : "Overridden."} ${stored ? "Feedback sent." : "The feedback was not accepted."}`;
 }

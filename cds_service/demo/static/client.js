@@ -8,7 +8,7 @@ const fhirBase = (ago) => `${location.origin}/demo/${ago ? `earlier/${ago}/` : "
 const TOKEN = /\{\{\s*([^}]+?)\s*\}\}/g;
 
 export function createClient(heard) {
-  let discovered;
+  const discovered = new Map(); // by prefix
 
   async function exchange(kind, method, url, body) {
     const started = performance.now();
@@ -31,32 +31,33 @@ export function createClient(heard) {
     return record;
   }
 
-  async function services() {
-    discovered ??= exchange("discovery", "GET", `${location.origin}/cds-services`);
-    const found = await discovered;
+  const address = (prefix) => `${location.origin}${prefix}/cds-services`;
+
+  async function services(prefix) {
+    if (!discovered.has(prefix)) discovered.set(prefix, exchange("discovery", "GET", address(prefix)));
+    const found = await discovered.get(prefix);
     if (found.status === 200 && Array.isArray(found.response?.services)) return found.response.services;
-    discovered = undefined;
+    discovered.delete(prefix);
     return [];
   }
 
-  // `ago`: as the chart was so many hours ago.
-  async function call(hook, context, way, ago = 0) {
-    const service = (await services()).find((entry) => entry.hook === hook);
+  // `prefix`: of the services' address. `ago`: as the chart was so many hours ago.
+  async function call(hook, context, { way = "both", prefix = "", ago = 0 }) {
+    const service = (await services(prefix)).find((entry) => entry.hook === hook);
     if (!service) return { status: 0, response: `No service for the hook ${hook} was discovered.` };
     const body = { hook, hookInstance: newId(), context };
     if (way !== "prefetch") body.fhirServer = fhirBase(ago);
     if (way !== "server") body.prefetch = await prefetched(service.prefetch ?? {}, context, fhirBase(ago), heard);
-    const url = `${location.origin}/cds-services/${encodeURIComponent(service.id)}`;
-    return { ...(await exchange(hook, "POST", url, body)), service };
+    return exchange(hook, "POST", `${address(prefix)}/${encodeURIComponent(service.id)}`, body);
   }
 
-  function feedback(service, item) {
-    const url = `${location.origin}/cds-services/${encodeURIComponent(service.id)}/feedback`;
+  // `url`: where the card came from.
+  function feedback(url, item) {
     const body = { feedback: [{ ...item, outcomeTimestamp: new Date().toISOString() }] };
-    return exchange("feedback", "POST", url, body);
+    return exchange("feedback", "POST", `${url}/feedback`, body);
   }
 
-  return { services, call, feedback };
+  return { call, feedback };
 }
 
 // A template with a token that cannot be resolved is left out, and so is its key.

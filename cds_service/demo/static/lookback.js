@@ -6,11 +6,11 @@ import { element, icon } from "./dom.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 // `moments`: hours back, oldest first, the present last.
-export async function lookBack(client, context, moments, said) {
+export async function lookBack(client, context, moments, prefix, said) {
   const first = new Map();
   for (const ago of moments) {
     said.textContent = `Asking about ${ago ? `${ago} h ago` : "now"} …`;
-    const answer = await client.call("patient-view", context, "both", ago);
+    const answer = await client.call("patient-view", context, { prefix, ago });
     const cards = answer.response?.cards ?? [];
     const shown = new Map(cards.map((card) => [card.source?.topic?.code, card]));
     shown.forEach((card, topic) => first.has(topic) || first.set(topic, { card, ago }));

@@ -81,23 +81,22 @@ def codings(concepts: object) -> tuple[Coding, ...]:
     found = []
     for concept in each(concepts):
         for coding in each(member(concept, "coding")):
-            one = Coding(
-                text(member(coding, "system")),
-                text(member(coding, "code")),
-                text(member(coding, "display")),
-            )
-            if one.code or one.display:
-                found.append(one)
+            if not isinstance(coding, dict):
+                continue
+            code, display = text(coding.get("code")), text(coding.get("display"))
+            if code or display:
+                found.append(Coding(text(coding.get("system")), code, display))
     return tuple(found)
 
 
 def bare_codes(concepts: object) -> tuple[tuple[str, str], ...]:
     """System and code of every coding: for looking up, without what it is called."""
     return tuple(
-        (text(member(coding, "system")), code)
+        (text(coding.get("system")), code)
         for concept in each(concepts)
-        for coding in each(member(concept, "coding"))
-        if (code := text(member(coding, "code")))
+        if isinstance(concept, dict)
+        for coding in each(concept.get("coding"))
+        if isinstance(coding, dict) and (code := text(coding.get("code")))
     )
 
 
@@ -133,7 +132,9 @@ def reference(node: object) -> Reference:
 
 def source(resource: object) -> str:
     """`Type/id`, as cards and skipped lists name a resource."""
-    return f"{text(member(resource, 'resourceType'))}/{text(member(resource, 'id'))}"
+    if not isinstance(resource, dict):
+        return "/"
+    return f"{text(resource.get('resourceType'))}/{text(resource.get('id'))}"
 
 
 def written(value: float) -> str:

@@ -62,10 +62,10 @@ class Answers:
         )
         self._yes, self._no = Words(concepts.positive_words), Words(concepts.negative_words)
 
-    def of(self, node: object) -> bool | None:
+    def of(self, node: Resource) -> bool | None:
         """What an Observation or a component says; None if nothing, or both."""
-        if not any(member(node, key) for key in _SAYING):
-            return None
+        if not any(key in node for key in _SAYING):
+            return None  # by far the most
         said = [
             *each(member(node, "interpretation")),
             *each(member(node, "valueCodeableConcept")),
@@ -119,22 +119,23 @@ class ObservationReader:
 
     def dated(self, resource: Resource) -> list[Dated | Skipped]:
         """The results with the time of their issue."""
-        issued = read_instant(member(resource, "issued"))
+        issued = read_instant(resource.get("issued"))
         read = self.read(resource)
         return [one if isinstance(one, Skipped) else (issued, one) for one in read]
 
     def read(self, resource: Resource) -> Iterator[Result | Skipped]:
         """The results in the value itself and in the components."""
-        if member(resource, "code") is None:
+        if resource.get("code") is None:
             yield Skipped(source(resource), MALFORMED)
             return
-        for node in (resource, *each(member(resource, "component"))):
-            keys, code = self._known(bare_codes(member(node, "code")))
+        components = (one for one in each(resource.get("component")) if isinstance(one, dict))
+        for node in (resource, *components):
+            keys, code = self._known(bare_codes(node.get("code")))
             if not keys:
                 continue
             if len(keys) > 1:
                 yield Skipped(source(resource), AMBIGUOUS, keys[0])
-            elif text(member(resource, "status")) not in _FINAL:
+            elif text(resource.get("status")) not in _FINAL:
                 yield Skipped(source(resource), STATUS, keys[0])
             else:
                 yield self._result(keys[0], code, resource, node)
@@ -146,7 +147,7 @@ class ObservationReader:
         recognised = (one.code for one in every if known.keys(pairs([one])))
         return tuple(sorted(known.keys(pairs(every)))), next(recognised, "")
 
-    def _result(self, concept: str, code: str, resource: Resource, node: object) -> Result:
+    def _result(self, concept: str, code: str, resource: Resource, node: Resource) -> Result:
         row = self._vocabulary.concepts.observations[concept]
         positive = self._answers.of(node)
         reading = self._reading(row, node, positive)
@@ -163,16 +164,16 @@ class ObservationReader:
             written=reading.written,
             label=_label(resource, node),
             code=code,
-            preliminary=text(member(resource, "status")) == "preliminary",
+            preliminary=text(resource.get("status")) == "preliminary",
             positive=positive,
         )
 
-    def _reading(self, row: ObservationConcept, node: object, positive: bool | None) -> Reading:
-        if member(node, "dataAbsentReason") is not None:
+    def _reading(self, row: ObservationConcept, node: Resource, positive: bool | None) -> Reading:
+        if node.get("dataAbsentReason") is not None:
             return Reading(problem=Problem.UNREADABLE, written=_words(node))
-        if member(node, "valueQuantity") is not None:
-            return self._measured(row, read_quantity(member(node, "valueQuantity")))
-        quantity = _quantity_in(text(member(node, "valueString")))
+        if node.get("valueQuantity") is not None:
+            return self._measured(row, read_quantity(node["valueQuantity"]))
+        quantity = _quantity_in(text(node.get("valueString")))
         if quantity is not None and row.units and self._units.factor_of(row.units, quantity):
             return self._measured(row, quantity)
         said = positive is not None
@@ -191,24 +192,24 @@ class ObservationReader:
         return Reading(None if problem else value, quantity.comparator, problem, said)
 
 
-def _label(resource: Resource, node: object) -> str:
+def _label(resource: Resource, node: Resource) -> str:
     """What the record calls it; a component after its panel."""
-    own = () if node is resource else each(member(node, "code"))
-    return label((*each(member(resource, "code")), *own))
+    own = () if node is resource else each(node.get("code"))
+    return label((*each(resource.get("code")), *own))
 
 
 def drawn(resource: Resource) -> datetime | None:
     """When the sample was drawn; the time of issue only where no other was given at all."""
     for key in ("effectiveDateTime", "effectiveInstant"):
-        if member(resource, key) is not None:
-            return read_instant(member(resource, key))
-    if member(resource, "effectivePeriod") is not None:
-        period = read_period(member(resource, "effectivePeriod"))
+        if resource.get(key) is not None:
+            return read_instant(resource[key])
+    if resource.get("effectivePeriod") is not None:
+        period = read_period(resource["effectivePeriod"])
         return period.start or period.end
-    if member(resource, "effectiveTiming") is not None:
+    if resource.get("effectiveTiming") is not None:
         events = [read_instant(e) for e in each(member(resource, "effectiveTiming", "event"))]
         return min((event for event in events if event), default=None)
-    return read_instant(member(resource, "issued"))
+    return read_instant(resource.get("issued"))
 
 
 def _quantity_in(saying: str) -> Quantity | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cds_service.chart.json_reading import member, number, text
+from cds_service.chart.json_reading import number, text
 
 AMOUNTS = ("iu", "mass", "volume")
 COMPARATORS = {"": "", "<": "<", "<=": "<", ">": ">", ">=": ">"}
@@ -109,11 +109,13 @@ class Units:
 
 def read_quantity(node: object) -> Quantity:
     """Any JSON as a Quantity; what is missing stays empty."""
+    if not isinstance(node, dict):
+        return Quantity(None)
     return Quantity(
-        number(member(node, "value")),
-        text(member(node, "unit")),
-        text(member(node, "code")),
-        COMPARATORS.get(text(member(node, "comparator"))),
+        number(node.get("value")),
+        text(node.get("unit")),
+        text(node.get("code")),
+        COMPARATORS.get(text(node.get("comparator"))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.fault_tables import (
     CASE,
     DOCUMENT,
     FAULTS,
+    HASTE,
     HTML,
     PATIENT,
     QUERIES,
@@ -34,6 +35,7 @@ from tests.fault_tables import (
     status,
     whole_server,
 )
+from tests.faulty_server import hanging
 from tests.wire_rules import faults
 
 FAILED = Queried(State.FAILED, problem="HTTP 500")
@@ -67,24 +69,34 @@ def topics(response: Any) -> list[str]:
     return [card["source"]["topic"]["code"] for card in response.json["cards"]]
 
 
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    """The service with little patience, for servers that never answer."""
+    return service(tmp_path_factory.mktemp("hasty"), HASTE)
+
+
 @pytest.mark.slow
-def test_the_document_says_what_the_service_does(client: FlaskClient) -> None:
-    written = document(lambda: (list(whole_server(client)), list(one_query(client))))
+def test_the_document_says_what_the_service_does(client: FlaskClient, hasty: FlaskClient) -> None:
+    written = document(list(whole_server(client, hasty)), list(one_query(client)))
     assert DOCUMENT.read_text(encoding="utf-8") == written, "python -m tests.fault_tables"
 
 
 @pytest.fixture(scope="module", params=FAILURES)
-def base(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server that fails in each of the ways."""
-    with server(FAULTS[request.param]) as started:
-        yield started
+def answer_to(
+    request: pytest.FixtureRequest, client: FlaskClient, hasty: FlaskClient
+) -> Iterator[Callable[[Json], Any]]:
+    """Asks the service with a server that fails, in each of the ways."""
+    behave = FAULTS[request.param]
+    asker = hasty if behave is hanging else client
+    with server(behave) as base:
+        yield lambda body: ask(asker, body, base)
 
 
 class TestTheWholeServerFails:
     def test_patient_view_is_412_with_an_outcome_that_names_no_patient(
-        self, client: FlaskClient, base: str
+        self, answer_to: Callable[[Json], Any]
     ) -> None:
-        response = ask(client, CALLS["patient-view"], base)
+        response = answer_to(CALLS["patient-view"])
         assert response.status_code == 412
         assert response.mimetype == "application/fhir+json"
         assert response.json["resourceType"] == "OperationOutcome"
@@ -93,9 +105,9 @@ class TestTheWholeServerFails:
 
     @pytest.mark.parametrize("call", ["order-select, heparin", "order-sign, heparin"])
     def test_a_heparin_draft_is_answered_by_what_could_not_be_assessed(
-        self, client: FlaskClient, base: str, call: str
+        self, answer_to: Callable[[Json], Any], call: str
     ) -> None:
-        response = ask(client, CALLS[call], base)
+        response = answer_to(CALLS[call])
         assert response.status_code == 200
         assert topics(response) == ["notAssessed"]
         assert faults(response.json) == []
@@ -104,31 +116,31 @@ class TestTheWholeServerFails:
 
     @pytest.mark.parametrize("hook", ["order-select", "order-sign"])
     def test_an_antithrombin_draft_is_asked_to_be_checked_first(
-        self, client: FlaskClient, base: str, hook: str
+        self, answer_to: Callable[[Json], Any], hook: str
     ) -> None:
-        response = ask(client, request(CASE, hook, "antithrombin"), base)
+        response = answer_to(request(CASE, hook, "antithrombin"))
         assert topics(response) == ["antithrombinUnchecked", "notAssessed"]
 
     @pytest.mark.parametrize("call", ["order-select, ibuprofen", "order-sign, ibuprofen"])
     def test_a_draft_that_is_none_of_ours_gets_no_card(
-        self, client: FlaskClient, base: str, call: str
+        self, answer_to: Callable[[Json], Any], call: str
     ) -> None:
-        response = ask(client, CALLS[call], base)
+        response = answer_to(CALLS[call])
         assert (response.status_code, response.json) == (200, {"cards": []})
 
     def test_medicines_in_prefetch_save_patient_view_from_412(
-        self, client: FlaskClient, base: str
+        self, answer_to: Callable[[Json], Any]
     ) -> None:
         sent = {key: healthy()[key] for key in ("administrations", "orders")}
-        response = ask(client, CALLS["patient-view"] | {"prefetch": sent}, base)
+        response = answer_to(CALLS["patient-view"] | {"prefetch": sent})
         assert response.status_code == 200
         assert topics(response) == ["notAssessed"]
 
     def test_nothing_of_the_server_s_answer_is_repeated(
-        self, client: FlaskClient, base: str
+        self, answer_to: Callable[[Json], Any]
     ) -> None:
         for body in CALLS.values():
-            assert HTML.decode()[:12] not in ask(client, body, base).text
+            assert HTML.decode()[:12] not in answer_to(body).text
 
 
 def test_a_draft_that_is_none_of_ours_asks_the_server_nothing(client: FlaskClient) -> None:

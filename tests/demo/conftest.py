@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.demo.browser import open_browser, why_no_browser
 from tests.demo.builders import (
@@ -76,10 +76,16 @@ def service(tmp_path: Path) -> Iterator[FakeService]:
         yield fake
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> BrowserContext:
+    """One for all tests: the demo keeps nothing in the browser, and a new one takes its time."""
+    return browser.new_context(viewport={"width": 1280, "height": 900})
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(profile: BrowserContext) -> Iterator[Page]:
     """A page that must raise no error of its own."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened = profile.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Request, expect
 
 from cds_service.app import create_app
+from cds_service.demo import create_demo
 from cds_service.demo.fixtures import Case, load_cases
 from cds_service.demo.pages import FIXTURES
 from cds_service.settings import Settings
+from tests.demo.conftest import EVIL
 from tests.demo.fake_service import FakeService, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -21,6 +26,14 @@ CASES = load_cases(FIXTURES)
 ONE_PER_HOOK = tuple({case.hook: case for case in CASES if case.front_matter["topics"]}.values())
 SWITCH = "03-severe-deficiency-switch"
 TWO_OPINIONS = "26-sepsis-forty"
+HOSTILE = "01-antithrombin-dose"
+Scheme = Literal["light", "dark"]
+LOOKS: tuple[tuple[int, Scheme], ...] = (
+    (1280, "light"),
+    (1280, "dark"),
+    (400, "light"),
+    (400, "dark"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +83,24 @@ def test_a_switch_taken_changes_the_drafts_and_is_stored(
     page: Page, url: str, ledger: Path
 ) -> None:
     page.goto(f"{url}/demo/patients/{SWITCH}")
-    page.get_by_role("button", name="Start bivalirudin").click()
+    with page.expect_request("**/feedback") as told:
+        page.get_by_role("button", name="Start bivalirudin").click()
     expect(page.locator(".card-said")).to_contain_text("Feedback sent.")
     drafts = page.locator("#drafts li")
     expect(drafts).to_have_count(2)
     expect(drafts.nth(0)).to_contain_text("0.15 mg/kg/h")
     expect(drafts.nth(1)).to_contain_text("Stop: heparin 25,000 units")
-    assert "accepted" in dump(ledger)
+    assert stored(ledger, told.value) == ("accepted", "")
 
 
 def test_an_override_is_stored_with_its_reason(page: Page, url: str, ledger: Path) -> None:
     page.goto(f"{url}/demo/patients/{SWITCH}")
     page.get_by_text("Override", exact=True).click()
-    page.get_by_label("Reason").select_option(index=1)
-    page.get_by_role("button", name="Override this card").click()
+    page.get_by_label("Reason").select_option(label="Disagree")
+    with page.expect_request("**/feedback") as told:
+        page.get_by_role("button", name="Override this card").click()
     expect(page.locator(".card-said")).to_contain_text("Feedback sent.")
-    assert "overridden" in dump(ledger)
+    assert stored(ledger, told.value) == ("overridden", "disagree")
 
 
 def test_signing_after_the_switch_was_taken_raises_no_card_about_the_combination(
@@ -134,20 +149,81 @@ def test_looking_back_finds_what_came_before_the_switch_and_is_not_recorded(
     assert dump(ledger) == before
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page: Page, url: str, width: int, scheme: str) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe is not installed"
-    )
+@pytest.mark.parametrize(
+    ("path", "looks"),
+    [("/", LOOKS), (f"/demo/patients/{SWITCH}", LOOKS), ("/explain", (LOOKS[0], LOOKS[-1]))],
+    ids=["patients", "chart", "explain"],
+)
+def test_axe_finds_nothing_serious(
+    page: Page, url: str, path: str, looks: tuple[tuple[int, Scheme], ...]
+) -> None:
+    """With everything opened that can be; the explanation is long, and looked at twice only."""
+    page.goto(url + path)
+    page.wait_for_load_state("networkidle")
+    page.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
+    assert page.locator(".card-critical").count() == (1 if SWITCH in path else 0)
+    found = [(*look, fault) for look in looks for fault in serious(page, *look)]
+    assert found == []
+
+
+def serious(page: Page, width: int, scheme: Scheme) -> list[str]:
     page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for path in ("/", f"/demo/patients/{SWITCH}"):
-        page.goto(url + path)
-        page.wait_for_load_state("networkidle")
-        page.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
-        found = axe.Axe().run(page).response["violations"]
-        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    page.emulate_media(color_scheme=scheme)
+    violations = Axe().run(page).response["violations"]
+    return [one["id"] for one in violations if one["impact"] in ("serious", "critical")]
+
+
+def test_a_hostile_record_runs_nothing_on_its_way_through_the_service(
+    page: Page, tmp_path: Path
+) -> None:
+    """Its words come back on cards and suggested orders, as text."""
+    hostile(tmp_path / "fixtures" / HOSTILE)
+    settings = Settings(open=True, database_url=f"sqlite:///{tmp_path}/l.sqlite", log_level="error")
+    app = create_app(settings)
+    app.register_blueprint(create_demo(settings, tmp_path / "fixtures"))
+    with serving(app, FakeService()) as served:
+        page.goto(f"{served.url}/demo/patients/{HOSTILE}")
+        assert cards_shown(page)
+        expect(page.locator("h1").first).to_have_text(EVIL)
+        expect(page.locator(".draft-name").first).to_contain_text(EVIL)
+        page.locator(".suggestions button").first.click()
+        expect(page.locator(".card-said")).to_contain_text("Feedback sent.")
+        assert page.locator("#cards img, #drafts img, .banner img, .record img").count() == 0
+        page.goto(served.url)
+        assert page.locator("img").count() == 0
+        assert page.evaluate("window.broken") is None
+    app.extensions["ledger"].close()
+
+
+def hostile(folder: Path) -> None:
+    """A fixture again, markup in place of its patient's name and of all its medicines' names."""
+    folder.mkdir(parents=True)
+    for file in (FIXTURES / HOSTILE).iterdir():
+        content = file.read_text(encoding="utf-8")
+        if file.suffix == ".json":
+            content = json.dumps(json.loads(content, object_hook=_marked_up))
+        (folder / file.name).write_text(content, encoding="utf-8")
+
+
+def _marked_up(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("resourceType") == "Patient":
+        return {**value, "name": [{"text": EVIL}]}
+    if "medicationCodeableConcept" in value:
+        concept = {**value["medicationCodeableConcept"], "text": EVIL}
+        return {**value, "medicationCodeableConcept": concept}
+    return value
+
+
+def stored(ledger: Path, told: Request) -> tuple[str, str]:
+    """What the ledger holds about the card of one feedback request: outcome and reason."""
+    (item,) = told.post_data_json["feedback"]
+    query = "SELECT outcome, reason_code FROM feedback WHERE card = ?"
+    connection = sqlite3.connect(ledger)
+    try:
+        (row,) = connection.execute(query, [item["card"]]).fetchall()
+    finally:
+        connection.close()
+    return row
 
 
 def dump(ledger: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,7 @@ def test_the_readme_links_every_document() -> None:
     assert not unlinked
 
 
+@cache
 def shown() -> dict[str, list[str]]:
     """Every summary that some fixture's own call brings, by topic."""
     found: dict[str, list[str]] = {}

@@ -45,14 +45,11 @@ fhir_options = _together(
         "--token", envvar="CDS_FHIR_TOKEN", default="", show_envvar=True, help="bearer token for it"
     ),
 )
-fixture_options = _together(
-    click.option(
-        "--fixtures",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=FIXTURES,
-        help="folder of patients",
-    ),
-    click.option("--case", "names", multiple=True, metavar="NAME", help="only this; repeatable"),
+fixture_option = click.option(
+    "--fixtures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=FIXTURES,
+    help="folder of patients",
 )
 identity_options = _together(
     click.option(
@@ -69,7 +66,8 @@ identity_options = _together(
 
 @click.command()
 @fhir_options
-@fixture_options
+@fixture_option
+@click.option("--case", "names", multiple=True, metavar="NAME", help="only this; repeatable")
 def load(fhir: str, token: str, fixtures: Path, names: tuple[str, ...]) -> None:
     """Put the invented patients on a FHIR R4 server, as they are at present; repeatable."""
     from cds_service.integrator import show
@@ -84,14 +82,14 @@ def load(fhir: str, token: str, fixtures: Path, names: tuple[str, ...]) -> None:
 
 @click.command()
 @fhir_options
-@fixture_options
-def unload(fhir: str, token: str, fixtures: Path, names: tuple[str, ...]) -> None:
-    """Remove the invented patients again: what carries our tag, and nothing else."""
+@fixture_option
+def unload(fhir: str, token: str, fixtures: Path) -> None:
+    """Remove the invented patients again: all that carries our tag, and nothing else."""
     from cds_service.integrator import show
     from cds_service.integrator.fhir_base import FhirBase
     from cds_service.integrator.loading import unload as remove
 
-    cases = _cases(fixtures, names)
+    cases = _cases(fixtures, ())
     with _faults(), FhirBase(fhir, token) as base, _progress("removing", None) as advance:
         done = remove(base, cases, lambda _name, count: advance(count))
     show.removed(_console(), done)

@@ -102,7 +102,7 @@ class FhirBase:
                 raise
 
     def _next(self, page: Json, url: str) -> str:
-        links = (link for link in _rows(page.get("link")) if link.get("relation") == "next")
+        links = (link for link in rows(page.get("link")) if link.get("relation") == "next")
         link = next(links, {}).get("url")
         if not isinstance(link, str):
             return ""
@@ -139,7 +139,7 @@ class FhirBase:
 
 def matches(page: Mapping[str, Any]) -> Iterator[Json]:
     """The resources of a searchset that were searched for: no includes, no warnings."""
-    for entry in _rows(page.get("entry")):
+    for entry in rows(page.get("entry")):
         search, resource = entry.get("search"), entry.get("resource")
         mode = search.get("mode", "match") if isinstance(search, dict) else "match"
         if mode == "match" and isinstance(resource, dict):
@@ -152,7 +152,7 @@ def diagnostics(response: requests.Response) -> str:
         body = response.json()
     except ValueError:
         return ""
-    issues = _rows(body.get("issue")) if isinstance(body, dict) else []
+    issues = rows(body.get("issue")) if isinstance(body, dict) else []
     told = (issue.get("diagnostics") or _detail(issue) for issue in issues[:3])
     text = "; ".join(str(one) for one in told if one)
     return text if len(text) <= LONGEST_NOTE else f"{text[:LONGEST_NOTE]} ..."
@@ -181,5 +181,6 @@ def _read(response: requests.Response, what: str) -> Json:
     return body
 
 
-def _rows(value: object) -> list[Json]:
+def rows(value: object) -> list[Json]:
+    """The objects of a JSON array; none of what is no array."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

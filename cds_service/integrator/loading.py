@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from cds_service.demo.fixtures import Case
-from cds_service.integrator.fhir_base import FhirBase, Json, NotAnswered
+from cds_service.integrator.fhir_base import FhirBase, Json, NotAnswered, rows
 from cds_service.integrator.ours import (
     TAG,
     is_ours,
@@ -150,10 +150,7 @@ def _refuse_strangers(base: FhirBase, case: Case) -> None:
 
 
 def _check_stored(case: Case, answer: Json) -> None:
-    entries = answer.get("entry")
-    statuses = [
-        str((entry.get("response") or {}).get("status", ""))
-        for entry in (entries if isinstance(entries, list) else [])
-    ]
+    said = [entry.get("response") for entry in rows(answer.get("entry"))]
+    statuses = [str(one.get("status", "")) for one in said if isinstance(one, dict)]
     if len(statuses) != len(case.resources) or not all(s.startswith("2") for s in statuses):
         raise NotAnswered(f"{case.name}: the server did not say that all of it was stored.")

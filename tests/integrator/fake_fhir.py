@@ -20,6 +20,9 @@ class FakeFhir:
     forbidden: frozenset[str] = frozenset()  # cannot be deleted: somebody refers to them
     version: str = "4.0.1"
     page: int = 50
+    full_after: int = 1000  # transactions
+    says_stored: bool = True
+    broken_at: str = ""  # "search Patient", "transaction DELETE"
     asked: list[str] = field(default_factory=list)
 
     def app(self) -> Flask:
@@ -38,6 +41,10 @@ class FakeFhir:
         entries = request.get_json(force=True)["entry"]
         methods = {entry["request"]["method"] for entry in entries}
         self.asked.append(f"transaction {'/'.join(sorted(methods))}")
+        if self.asked[-1] == self.broken_at:
+            return _outcome(503, "maintenance")
+        if sum(1 for one in self.asked if one == "transaction PUT") > self.full_after:
+            return _outcome(507, "disk full")
         names = [entry["request"]["url"] for entry in entries]
         if "DELETE" in methods and (not self.transactions or self.forbidden & set(names)):
             return _outcome(422, "transaction refused")
@@ -46,11 +53,14 @@ class FakeFhir:
                 self.held[entry["request"]["url"]] = entry["resource"]
             else:
                 self.held.pop(entry["request"]["url"], None)
-        answers = [{"response": {"status": "200 OK"}} for _ in entries]
+        status = "200 OK" if self.says_stored else "409 Conflict"
+        answers = [{"response": {"status": status}} for _ in entries]
         return {"resourceType": "Bundle", "type": "transaction-response", "entry": answers}
 
     def _search(self, kind: str) -> Any:
         self.asked.append(f"search {kind}")
+        if self.asked[-1] == self.broken_at:
+            return _outcome(503, "maintenance")
         if self.tag == "refused":
             return _outcome(400, "unknown parameter _tag")
         found = [r for r in self.held.values() if r["resourceType"] == kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from flask import Flask, Response, jsonify, request
 from pydantic import SecretStr
 
 from cds_service.app import create_app
+from cds_service.integrator.checks.feedback import _items
+from cds_service.integrator.fhir_base import NotAnswered
+from cds_service.integrator.service import CdsService
+from cds_service.rulebook import PROTOCOLS
 from cds_service.settings import Settings
 from tests.cases import tables
 from tests.integrator.conftest import Run
@@ -116,6 +121,25 @@ def test_without_a_key_a_closed_service_is_not_passed(
     assert "--client-key" in done.output
 
 
+def test_a_service_in_shadow_mode_passes_and_says_that_it_is_silent(
+    tmp_path: Path, run: Run
+) -> None:
+    text = PROTOCOLS["default"].read_text(encoding="utf-8").replace('= "on"', '= "silent"')
+    (tmp_path / "silent.toml").write_text(text, encoding="utf-8")
+    settings = Settings(
+        open=True,
+        protocol=str(tmp_path / "silent.toml"),
+        database_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}",
+        log_level="error",
+    )
+    with served(create_app(settings)) as url:
+        done = run("check", url)
+
+    assert done.exit_code == 0, done.output
+    assert "every topic silent" in " ".join(done.output.replace("│", " ").split())
+    assert "no card with a uuid was shown" in " ".join(done.output.replace("│", " ").split())
+
+
 class Careless:
     """A service that gets everything wrong that can be."""
 
@@ -181,3 +205,54 @@ def test_without_a_url_the_settings_are_checked(run: Run, monkeypatch: pytest.Mo
     refused = run("check")
     assert refused.exit_code == 1
     assert "CDS_COLOUR is not a setting" in refused.output
+
+
+def test_a_port_that_is_taken_is_said(service_url: str, run: Run) -> None:
+    done = run("check", service_url, "--fhir-port", service_url.rpartition(":")[2])
+
+    assert done.exit_code == 1
+    assert "cannot be had" in done.output
+
+
+def test_a_service_that_goes_away_is_a_fault_and_not_the_end(run: Run) -> None:
+    """It answers discovery, then every connection is cut."""
+    app = Flask(__name__)
+    rows = [{"hook": "patient-view", "id": "one", "description": "d"}, {"id": 5}]
+    app.add_url_rule("/cds-services", "discovery", lambda: jsonify(services=rows))
+
+    @app.before_request
+    def cut() -> None:
+        if request.path != "/cds-services" or request.method == "OPTIONS":
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+
+    with served(app) as url:
+        done = run("check", url)
+
+    assert done.exit_code == 1
+    assert done.output.count("looked at to the end") >= 4
+
+
+def test_a_hook_that_is_not_served_is_said(run: Run) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/cds-services", "discovery", lambda: jsonify(services=[]))
+    with served(app) as url:
+        done = run(
+            "call", "--fhir", "http://127.0.0.1:1/fhir", "--patient", "a",
+            "--hook", "order-sign", "--service", url,
+        )  # fmt: skip
+
+    assert done.exit_code == 1
+    assert "no service for the hook order-sign" in done.output
+
+
+def test_a_body_that_is_only_declared_may_get_no_answer() -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with CdsService(nobody) as service, pytest.raises(NotAnswered, match="no answer"):
+        service.declare(service.url("one"), 10)
+
+
+def test_a_card_without_suggestions_can_only_be_overridden() -> None:
+    ((what, item),) = _items({"uuid": "c"})
+
+    assert what == "a card overridden"
+    assert item["outcome"] == "overridden"

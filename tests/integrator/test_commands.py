@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.integrator.conftest import Run
-from tests.integrator.serving import free_port
+from tests.integrator.fake_fhir import FakeFhir
+from tests.integrator.serving import free_port, served
 from tests.integrator.test_identity import pem
 from tests.tokens import ec_key
 
@@ -20,7 +21,6 @@ CALL = ("call", *FHIR, "--patient", "a", "--hook", "order-select")
     [
         (("load", "--fhir", "nowhere"), "FHIR base must be"),
         (("load", *FHIR, "--case", "99-nobody"), "no patient 99-nobody"),
-        (("unload", *FHIR, "--case", "99-nobody"), "no patient 99-nobody"),
         ((*CALL, "--draft", "heprin=5U/h"), "is not one of"),
         ((*CALL, "--service", "nowhere"), "service's URL must be"),
         ((*CALL, "--service", "http://cds.example.org", "--token", "s3cret"), "unencrypted"),
@@ -70,3 +70,15 @@ def test_a_server_that_does_not_answer_is_said(run: Run) -> None:
     assert done.exit_code == 1
     assert "no answer (ConnectionError)" in done.output
     assert "s3cret" not in done.output
+
+
+def test_what_could_not_be_removed_is_said_and_is_a_fault(run: Run) -> None:
+    fake = FakeFhir(forbidden=frozenset({"Patient/hr-13"}))
+    with served(fake.app()) as url:
+        assert run("load", "--fhir", f"{url}/fhir", "--case", "13-child").exit_code == 0
+
+        done = run("unload", "--fhir", f"{url}/fhir")
+
+    assert done.exit_code == 1
+    assert "Still there: Patient/hr-13" in done.output
+    assert set(fake.held) == {"Patient/hr-13"}

@@ -149,3 +149,18 @@ def test_a_token_that_no_header_carries_is_not_quoted(token: str) -> None:
     with pytest.raises(NotAnswered) as fault:
         FhirBase(BASE, token)
     assert token not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [(204, False), (404, False), (410, False), (409, True)]
+)
+def test_a_resource_that_is_gone_already_is_no_fault(
+    wire: responses.RequestsMock, base: FhirBase, status: int, fault: bool
+) -> None:
+    wire.delete(f"{BASE}/Patient/a", status=status)
+
+    if not fault:
+        base.delete("Patient/a")
+    else:
+        with pytest.raises(NotAnswered, match="409"):
+            base.delete("Patient/a")

@@ -83,3 +83,8 @@ def test_a_key_is_never_shown(tmp_path: Path) -> None:
     identity = read_identity(key_file(tmp_path, pem(ec_key())), "k1", ISSUER, JKU, "")
 
     assert "key=" not in repr(identity)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnusableKey, match="absent cannot be read"):
+        read_identity(tmp_path / "absent", "k1", ISSUER, JKU, "")

@@ -103,3 +103,30 @@ def test_pages_are_followed_to_the_end(fake: FakeFhir, base: FhirBase) -> None:
 
     assert set(fake.held) == {"Observation/x"}
     assert fake.asked.count("search Observation") > 3
+
+
+def test_a_transaction_that_fails_says_how_far_it_came(fake: FakeFhir, base: FhirBase) -> None:
+    fake.full_after = 1
+
+    with pytest.raises(NotAnswered, match=r"09-hit-on-record: .*507.* \(1 of 2 patients"):
+        load(base, TWO, quiet)
+
+
+def test_an_answer_that_does_not_say_that_all_was_stored_is_a_fault(
+    fake: FakeFhir, base: FhirBase
+) -> None:
+    fake.says_stored = False
+
+    with pytest.raises(NotAnswered, match="did not say that all of it was stored"):
+        load(base, TWO, quiet)
+
+
+@pytest.mark.parametrize("where", ["search Patient", "transaction DELETE"])
+def test_a_server_that_stops_answering_ends_the_removal(
+    fake: FakeFhir, base: FhirBase, where: str
+) -> None:
+    load(base, TWO, quiet)
+    fake.broken_at = where
+
+    with pytest.raises(NotAnswered, match="503"):
+        unload(base, TWO, quiet)

@@ -223,7 +223,14 @@ def _below(case: Case, aptt: Level, anti_xa: Level, aptt_low: float) -> Verdict:
         why = (*anti_xa.steady.reasons, *anti_xa.usable.reasons, *low.reasons)
         reasons = (*aptt.steady.reasons, *aptt.usable.reasons, *by_aptt.reasons)
         return unknown(*dict.fromkeys((*why, *reasons)))
+    if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.answer is not low.answer:
+        return unknown(*anti_xa.usable.reasons)
     return by_aptt
+
+
+def _whose_is_unread(anti_xa: Level) -> bool:
+    """The medicines failed: it may be heparin's own after all, and then it leads."""
+    return any(reason.why == "medicinesUnknown" for reason in anti_xa.usable.reasons)
 
 
 def _above(case: Case, aptt: Level, anti_xa: Level, aptt_high: float) -> Verdict:
@@ -234,7 +241,10 @@ def _above(case: Case, aptt: Level, anti_xa: Level, aptt_high: float) -> Verdict
     if not aptt.current.yes or not aptt.usable.yes:
         why = (*anti_xa.usable.reasons, *high.reasons)
         return unknown(*dict.fromkeys((*why, *aptt.current.reasons, *aptt.usable.reasons)))
-    return aptt.above(aptt_high)
+    by_aptt = aptt.above(aptt_high)
+    if by_aptt.no and anti_xa.current.yes and not high.no:  # heparin's own share may be above
+        return unknown(*dict.fromkeys((*anti_xa.usable.reasons, *high.reasons)))
+    return by_aptt
 
 
 def _over(aptt: Level, aptt_high: float) -> Verdict:
@@ -260,6 +270,8 @@ def _masked(case: Case, aptt: Level, anti_xa: Level, aptt_low: float) -> Verdict
 def _pseudo(case: Case, aptt: Level, anti_xa: Level, aptt_low: float) -> Verdict:
     """Anti-Xa in range under a short aPTT."""
     over = anti_xa.above(case.protocol["levels.anti_xa_high"])
+    if anti_xa.usable.unknown and not over.no:  # heparin's own share may be in range
+        over = unknown(*anti_xa.usable.reasons)
     in_range = all_of(negate(_heparins_own_below(case, anti_xa)), negate(over))
     return all_of(in_range, aptt.usable, aptt.below(aptt_low))
 

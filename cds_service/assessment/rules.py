@@ -218,7 +218,10 @@ def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
 
 def acute_phase_raised(m: Measured, _: Verdicts) -> Verdict:
     """Raised fibrinogen or factor VIII; not claimed in pregnancy [R16, R17]."""
-    return NO if m.risk.pregnant else acute_phase(m.case)
+    raised = NO if m.risk.pregnant else acute_phase(m.case)
+    if raised.yes and not m.case.answered("conditions"):
+        return unknown(Reason("conditions", m.case.state("conditions").value))
+    return raised
 
 
 RULES: Mapping[str, Rule] = {

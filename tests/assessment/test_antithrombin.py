@@ -431,14 +431,20 @@ def test_a_standing_antithrombin_draft_is_not_doubled():
 @spec(
     "extra, responded",
     ("the rate fell by a fifth", (heparin(1600, 48, 10), heparin(1280, 10)), "yes"),
-    ("the rate fell by a little less", (heparin(1600, 48, 10), heparin(1281, 10)), "no"),
-    ("the rate stayed", (heparin(1600, 48),), "no"),
+    ("by a little less", (heparin(1600, 48, 10), heparin(1281, 10), lab("anti_xa", 0.2)), "no"),
+    ("the rate stayed, below target", (heparin(1600, 48), lab("anti_xa", 0.2)), "no"),
+    ("the rate stayed, level unknown", (heparin(1600, 48),), "unknown"),
+    ("the rate cannot be read", (heparin(None, 48),), "unknown"),
     ("it fell at 24 h", (heparin(1600, 48, 6), heparin(1280, 6)), "yes"),
-    ("it fell a minute later", (heparin(1600, 48, 6 - MINUTE), heparin(1280, 6 - MINUTE)), "no"),
+    (
+        "it fell a minute later",
+        (heparin(1600, 48, 6 - MINUTE), heparin(1280, 6 - MINUTE), lab("anti_xa", 0.2, 1)),
+        "no",
+    ),
     ("the target was reached after it", (heparin(1600, 48), lab("anti_xa", 0.4, 10)), "yes"),
     ("the target was reached at 24 h", (heparin(1600, 60), lab("anti_xa", 0.4, 6)), "yes"),
     ("the target was reached later", (heparin(1600, 60), lab("anti_xa", 0.4, 6 - MINUTE)), "no"),
-    ("on target before the dose", (heparin(1600, 90), lab("anti_xa", 0.4, 31)), "no"),
+    ("on target before the dose only", (heparin(1600, 90), lab("anti_xa", 0.4, 31)), "unknown"),
     ("the infusion stopped", (heparin(1600, 48, 8),), "no"),
     (
         "on target then and now",
@@ -456,6 +462,8 @@ def test_without_a_dose_nothing_responded():
     found = judge_chart(*failing())
     assert answer(found, "responded") == "no"
     assert answer(found, "refractory") == "no"
+    unread = judge_chart(*failing(failed("administrations")))
+    assert answer(unread, "responded") == "unknown"
 
 
 @spec(

@@ -230,6 +230,11 @@ def test_hepatic_impairment(facts, hepatic):
     ("one normal, one absent", (lab("fibrinogen", 300),), "unknown"),
     ("implausible", (unreadable("fibrinogen"),), "unknown"),
     ("not claimed in pregnancy", (lab("fibrinogen", 600), condition("pregnancy")), "no"),
+    (
+        "nor where nobody knows of a pregnancy",
+        (lab("fibrinogen", 600), failed("conditions")),
+        "unknown",
+    ),
 )
 def test_the_acute_phase(facts, acute):
     assert answer(judge_chart(*facts), "acute_phase") == acute

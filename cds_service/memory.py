@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.assessment.answers import Evidence
@@ -21,7 +21,6 @@ from cds_service.feedback import feedback
 from cds_service.ledger import Ledger
 from cds_service.logs import log
 
-LASTS = timedelta(hours=24)
 REASONS = ("comfortCare", "protocolDiffers", "disagree")
 
 # Which way a fact gets worse; all others are not compared.
@@ -29,6 +28,24 @@ WORSE_IF_LOWER = frozenset(
     {"antithrombin", "anti_xa", "aptt", "aptt_ratio", "platelets", "hemoglobin", "fibrinogen"}
 )
 WORSE_IF_HIGHER = frozenset({"dailyDose", "rate", "draftedRate", "factor_viii", "creatinine"})
+
+# Cards about too much: there a level gets worse the other way, kept under a name of its own.
+TOO_HIGH = frozenset({"aboveTargetRaise", "antithrombinOverdose"})
+HIGH = "high."
+
+# Built once: it is in every call that warns.
+_OVERRIDDEN = (
+    select(cards.c.topic, cards.c.facts)
+    .select_from(
+        cards.join(calls, calls.c.id == cards.c.call).join(
+            feedback, feedback.c.card == cards.c.uuid
+        )
+    )
+    .where(calls.c.patient == bindparam("of_patient"))
+    .where(feedback.c.outcome == "overridden")
+    .where(feedback.c.reason_code.in_(REASONS))
+    .where(feedback.c.received > bindparam("since"))
+)
 
 _RANKS = ("critical", "warning", "info")
 
@@ -41,7 +58,8 @@ def with_memory(
         return advised
     try:
         with ledger.engine.connect() as connection:
-            answered = _answered(connection, patient, now)
+            lasts = findings.measured.case.protocol.span("cards.override_hours")
+            answered = _answered(connection, patient, now - lasts)
     except SQLAlchemyError as error:
         log().error("overrides not read", error=type(error).__name__)
         return advised
@@ -52,7 +70,7 @@ def with_memory(
 
 def facts_by_topic(findings: Findings) -> dict[str, dict[str, float]]:
     """The comparable facts of each item, the worst value of each."""
-    return {item.topic: _comparable(item.facts) for item in findings.items}
+    return {i.topic: _comparable(i.facts, upward=i.topic in TOO_HIGH) for i in findings.items}
 
 
 def is_worse(then: Mapping[str, float], now: Mapping[str, float]) -> bool:
@@ -60,36 +78,34 @@ def is_worse(then: Mapping[str, float], now: Mapping[str, float]) -> bool:
     return any(
         fact not in then
         or (fact in WORSE_IF_LOWER and value < then[fact])
-        or (fact in WORSE_IF_HIGHER and value > then[fact])
+        or (rises_badly(fact) and value > then[fact])
         for fact, value in now.items()
     )
 
 
-def _comparable(facts: Iterable[Evidence]) -> dict[str, float]:
+def rises_badly(fact: str) -> bool:
+    """Whether a higher value of it is the worse one."""
+    return fact in WORSE_IF_HIGHER or fact.startswith(HIGH)
+
+
+def _comparable(facts: Iterable[Evidence], *, upward: bool) -> dict[str, float]:
     worst: dict[str, float] = {}
     for fact in facts:
-        if fact.fact in WORSE_IF_LOWER:
-            worst[fact.fact] = min(fact.value, worst.get(fact.fact, fact.value))
-        elif fact.fact in WORSE_IF_HIGHER:
-            worst[fact.fact] = max(fact.value, worst.get(fact.fact, fact.value))
+        name = HIGH + fact.fact if upward and fact.fact in WORSE_IF_LOWER else fact.fact
+        if rises_badly(name):
+            worst[name] = max(fact.value, worst.get(name, fact.value))
+        elif name in WORSE_IF_LOWER:
+            worst[name] = min(fact.value, worst.get(name, fact.value))
     return worst
 
 
 def _answered(
-    connection: Connection, patient: str, now: datetime
+    connection: Connection, patient: str, moment: datetime
 ) -> list[tuple[str, Mapping[str, float]]]:
     """Topic and facts of each card of this patient that was overridden of late."""
-    since = (now - LASTS).astimezone(UTC).replace(tzinfo=None)
-    shown = cards.join(calls, calls.c.id == cards.c.call)
-    found = (
-        select(cards.c.topic, cards.c.facts)
-        .select_from(shown.join(feedback, feedback.c.card == cards.c.uuid))
-        .where(calls.c.patient == patient)
-        .where(feedback.c.outcome == "overridden")
-        .where(feedback.c.reason_code.in_(REASONS))
-        .where(feedback.c.received > since)
-    )
-    return [(topic, facts) for topic, facts in connection.execute(found)]
+    since = moment.astimezone(UTC).replace(tzinfo=None)
+    found = connection.execute(_OVERRIDDEN, {"of_patient": patient, "since": since})
+    return [(topic, facts) for topic, facts in found]
 
 
 def _softened(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from cds_service.assessment.case import ANY_HEPARIN, DAY, HOUR, Case
@@ -18,6 +19,35 @@ def first_exposure(case: Case) -> datetime | None:
         if o.drug.family in ANY_HEPARIN and case.known_by_now(o.authored)
     ]
     return min((t for t in (*given, *ordered) if t is not None), default=None)
+
+
+def course(case: Case) -> tuple[datetime | None, datetime | None]:
+    """Start of the present exposure, and the last one on record before it.
+
+    A new exposure begins where nothing is on record for as many days as HIT takes to appear.
+    """
+    spans = sorted(_exposed(case))
+    apart = case.protocol.span("hit.onset_first_day")
+    start: datetime | None = None
+    ended: datetime | None = None
+    earlier: datetime | None = None
+    for since, until in spans:
+        if start is None or (ended is not None and since - ended > apart):
+            start, earlier = since, ended
+        ended = until if ended is None else max(ended, until)
+    return start, earlier
+
+
+def _exposed(case: Case) -> Iterator[tuple[datetime, datetime]]:
+    """Every exposure on record; a standing order lasts until now, another is a moment."""
+    for row in case.given(*ANY_HEPARIN):
+        if row.start is not None:
+            open_ended = row.end is None and not row.point
+            yield row.start, case.now if open_ended else row.end or row.start
+    for order in case.chart.orders:
+        at = order.authored
+        if order.drug.family in ANY_HEPARIN and at is not None and case.known_by_now(at):
+            yield at, case.now if order.active else at
 
 
 def active_heparins(case: Case) -> tuple[Order, ...]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.case import DAY, Case, evidence
-from cds_service.assessment.exposure import days_since, first_exposure
+from cds_service.assessment.exposure import course, days_since
 from cds_service.assessment.record import last_surgery
 from cds_service.chart.facts import Result
 
@@ -52,7 +52,7 @@ class Score:
 
 def four_ts(case: Case) -> Score:
     """The score as ranges."""
-    first = first_exposure(case)
+    first, earlier = course(case)
     if first is None:
         return Score(FULL, FULL, FULL)
     baseline = _baseline(case, first)
@@ -64,7 +64,7 @@ def four_ts(case: Case) -> Score:
     fell = _fell(case, baseline, after)
     return Score(
         thrombocytopenia=_thrombocytopenia(case, baseline, nadir),
-        timing=_timing(case, first, fell),
+        timing=_timing(case, first, earlier, fell),
         thrombosis=thrombosis,
         baseline=evidence(baseline, "10*3/uL", "baseline"),
         nadir=evidence(nadir, "10*3/uL"),
@@ -136,8 +136,8 @@ def _thrombocytopenia(case: Case, baseline: Result, nadir: Result) -> Range:
     return (2, 2) if large and low >= case.protocol["hit.nadir_high"] else (1, 1)
 
 
-def _timing(case: Case, first: datetime, fell: Result | None) -> Range:
-    """By the day the fall began; exposure before this one is not on record: unknown."""
+def _timing(case: Case, first: datetime, earlier: datetime | None, fell: Result | None) -> Range:
+    """By the day the fall began, counted from the start of the present exposure."""
     if fell is None or fell.at is None:
         return (0, 0)
     if _after_bypass(case, fell.at):
@@ -147,7 +147,16 @@ def _timing(case: Case, first: datetime, fell: Result | None) -> Range:
         return (1, 1)
     if day >= case.protocol["hit.onset_first_day"]:
         return (2, 2)
-    return FULL if day <= case.protocol["hit.rapid_day"] else (0, 0)
+    rapid = day <= case.protocol["hit.rapid_day"]
+    return _after_earlier(case, first, earlier) if rapid else (0, 0)
+
+
+def _after_earlier(case: Case, first: datetime, earlier: datetime | None) -> Range:
+    """A fall within a day speaks for HIT after recent heparin; what is not on record is open."""
+    if earlier is None or earlier < first - case.protocol.span("hit.remote_exposure"):
+        return FULL
+    recent = earlier >= first - case.protocol.span("hit.recent_exposure")
+    return (2, 2) if recent else (1, 2)
 
 
 def _after_bypass(case: Case, fell: datetime) -> bool:

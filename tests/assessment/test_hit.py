@@ -78,6 +78,24 @@ def test_points_for_timing(began, fell, points):
     assert score(heparin_order, before, lab("platelets", 90, fell * DAY)).timing == points
 
 
+@spec(
+    "earlier, points",
+    ("heparin 30 days before", 30, (2, 2)),
+    ("heparin just over 30 days before", 30.01, (1, 2)),
+    ("heparin 100 days before", 100, (1, 2)),
+    ("heparin just over 100 days before", 100.01, FULL),
+    ("no earlier heparin on record", None, FULL),
+    ("a dose five days before: the same exposure, day five", 5, (2, 2)),
+    ("a dose just over five days before: recent heparin", 5.01, (2, 2)),
+)
+def test_a_fall_within_a_day_counts_by_the_heparin_before(earlier, points):
+    """A bolus today; the count fell an hour later."""
+    began = given("heparin", 5, 5000)
+    before = () if earlier is None else (given("heparin", 5 + earlier * DAY, 5000),)
+    counts = (lab("platelets", 200, 5 * DAY + 6), lab("platelets", 90, 4))
+    assert score(began, *before, *counts).timing == points
+
+
 def test_timing_is_the_day_of_the_first_count_that_fell():
     counts = (lab("platelets", 130, 6 * DAY), lab("platelets", 60, DAY))
     found = score(

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.memory import is_worse
+from cds_service.memory import facts_by_topic, is_worse
+from tests.cases import advice_for
 from tests.service import Service, prefetch_of
 
 CASE = "01-antithrombin-dose"
@@ -104,3 +105,10 @@ def test_worse_is_lower_or_higher_by_what_it_is(
     then: dict[str, float], now: dict[str, float], worse: bool
 ) -> None:
     assert is_worse(then, now) is worse
+
+
+def test_above_target_a_higher_level_is_the_worse_one() -> None:
+    raised = advice_for("14-above-target-raise").findings
+    then = facts_by_topic(raised)["aboveTargetRaise"]
+    assert is_worse(then, then | {"high.anti_xa": then["high.anti_xa"] + 0.1})
+    assert not is_worse(then, then | {"high.anti_xa": then["high.anti_xa"] - 0.1})

@@ -64,6 +64,7 @@ cards = Table(
     Column("facts", JSON, nullable=False),  # numbers to compare with later ones (memory.py)
 )
 
+_NEW_CALL, _NEW_CARDS = insert(calls), insert(cards)  # built once: they are in every call
 _ID = re.compile(r"[A-Za-z0-9./:-]{1,200}")
 _PURGE_EVERY = timedelta(hours=1)
 
@@ -90,9 +91,9 @@ class Audit:
         row = self._row(call, caller, protocol, answered, now)
         try:
             with self.ledger.engine.begin() as connection:
-                connection.execute(insert(calls).values(row))
+                connection.execute(_NEW_CALL, row)
                 if answered.cards:
-                    connection.execute(insert(cards), _card_rows(row["id"], answered))
+                    connection.execute(_NEW_CARDS, _card_rows(row["id"], answered))
                 if self._purged is None or now - self._purged > _PURGE_EVERY:
                     connection.execute(delete(calls).where(calls.c.at < _utc(now - self.keep)))
                     self._purged = now

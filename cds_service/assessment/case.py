@@ -40,7 +40,13 @@ class Case:
 
     def results(self, concept: str) -> tuple[Result, ...]:
         """Dated results up to now, newest first."""
-        return tuple(r for r in self.chart.of(concept) if self.known_by_now(r.at))
+        found = self.chart.of(concept)  # newest first, undated last: only the ends are looked at
+        first, last = 0, len(found)
+        while last and found[last - 1].at is None:
+            last -= 1
+        while first < last and not self.known_by_now(found[first].at):
+            first += 1
+        return found[first:last]
 
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""

@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check golden bench lock fhir-server browser mutate-protocol clean
+.PHONY: help setup run test check golden screenshots bench lock fhir-server browser mutate-protocol clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3) python3)
 PORT   ?= 5000
@@ -68,6 +68,9 @@ golden: setup ## rewrite every expected.json and the pages in docs; review the d
 	@$(BIN)/python -m tests.two_protocols_page
 	@$(BIN)/python -m tests.registration_sheet
 	@$(BIN)/python -m tests.fault_tables
+
+screenshots: setup browser ## take the pictures of docs/images; look at them before a commit
+	@$(BIN)/python -m tests.demo.screenshots docs/images
 
 bench: setup ## measure latency and throughput on this machine
 	@$(BIN)/python -m bench

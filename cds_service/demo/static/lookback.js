@@ -24,7 +24,14 @@ export function drawAppeared(list, drawings, found) {
   list.replaceChildren(...found.map(line));
   drawings.forEach((drawing) => {
     drawing.querySelectorAll(".appeared-mark").forEach((mark) => mark.remove());
-    found.forEach((each, place) => drawing.append(mark(drawing.dataset, each, place + 1)));
+    let free = 0;
+    const marks = found.map((each, place) => {
+      const x = xOf(drawing.dataset, each.ago);
+      const label = Math.max(x, free); // beside the one before, never on it
+      free = label + 17;
+      return mark(each.card, x, label, place + 1);
+    });
+    drawing.querySelector(".lane").before(...marks); // below the values, so that these stay legible
   });
 }
 
@@ -38,14 +45,15 @@ function line({ card, ago, gone }) {
   );
 }
 
-function mark({ left, right, hours }, { card, ago }, number) {
-  const x = Number(right) - ((Number(right) - Number(left)) * ago) / Number(hours);
+const xOf = ({ left, right, hours }, ago) => Number(right) - ((Number(right) - Number(left)) * ago) / Number(hours);
+
+function mark(card, x, label, number) {
   const group = document.createElementNS(SVG, "g");
   group.setAttribute("class", `appeared-mark appeared-${card.indicator}`);
   const parts = [
     ["line", { x1: x, x2: x, y1: 24, y2: "96%" }],
-    ["circle", { cx: x, cy: 24, r: 8 }],
-    ["text", { x, y: 28, "text-anchor": "middle" }],
+    ["circle", { cx: label, cy: 24, r: 8 }],
+    ["text", { x: label, y: 28, "text-anchor": "middle" }],
   ];
   for (const [tag, attributes] of parts) {
     const part = document.createElementNS(SVG, tag);

@@ -1,4 +1,4 @@
-"""Rewrites every fixture's expected.json from the live service: `make golden`, then read the diff."""
+"""Rewrites every fixture's expected.json from the live service: `make golden`; read the diff."""
 
 from __future__ import annotations
 

@@ -232,14 +232,14 @@ def test_sources_are_named_once():
 
 
 def strings() -> Iterator[str]:
-    """Every string in the code of the two stages; a formatted one with * for what is filled in.
+    """Every string in the code that reads thresholds; a formatted one with * for what is filled in.
 
     The table of citations is left out: it names keys only to explain them.
     """
-    for stage in ("assessment", "cards"):
-        for path in sorted((PACKAGE / stage).rglob("*.py")):
-            if path.name != "citations.py":
-                yield from _strings_of(ast.parse(path.read_text(encoding="utf-8")))
+    stages = [path for s in ("assessment", "cards") for path in (PACKAGE / s).rglob("*.py")]
+    for path in sorted([*stages, PACKAGE / "memory.py"]):
+        if path.name != "citations.py":
+            yield from _strings_of(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def _strings_of(tree: ast.Module) -> Iterator[str]:

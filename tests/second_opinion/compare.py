@@ -1,4 +1,4 @@
-"""Asks the service and the second opinion the same questions: `python -m tests.second_opinion.compare`.
+"""Asks service and second opinion the same questions: `python -m tests.second_opinion.compare`.
 
 The only module here that knows the service. Without arguments a seeded sample; `--all` walks the
 whole grid on every core.

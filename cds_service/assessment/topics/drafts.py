@@ -249,6 +249,8 @@ def _combination_choices(m: Measured, standing: list[Order], second: Order) -> t
     keeps_draft = second.drug.key in ("argatroban", "bivalirudin") or (
         m.gates.hit.yes and second.drug.family not in ("heparin", "lmwh")
     )
+    if not keeps_draft and m.gates.hit.unknown and second.drug.family not in ("heparin", "lmwh"):
+        return ()  # should it be HIT, this draft is the one to keep
     if not keeps_draft:
         return (Choice("draft.delete", (DeleteDraft(second),)),)
     heparins = [o for o in standing if o.drug.family in ("heparin", "lmwh")]

@@ -71,7 +71,16 @@ def _dose_unread(m: Measured) -> list[Reason]:
     running = list(m.infusion.running.reasons) if not m.infusion.running.no else []
     rate = list(m.infusion.reasons) if m.infusion.rate is None else []
     drafts = [d.reason for d in m.drafted if d.reason is not None]
-    return [*failed, *running, *rate, *drafts]
+    return [*failed, *running, *rate, *drafts, *_antithrombin_unread(m)]
+
+
+def _antithrombin_unread(m: Measured) -> list[Reason]:
+    """A drafted antithrombin dose that nobody can judge."""
+    return [
+        Reason("antithrombinDose", o.dosage.problem.value, o.dosage.written)
+        for o in m.case.drafted("antithrombin")
+        if o.dosage.problem is not None
+    ]
 
 
 def _levels_unread(m: Measured) -> list[Reason]:

@@ -24,7 +24,10 @@ from cds_service.assessment.protocol import Protocol
 from tests.builders import protocol
 
 TESTS = Path(__file__).parent
-SELECTION = (str(TESTS / "assessment"), str(TESTS / "cards" / "test_numbers.py"))
+SELECTION = tuple(
+    str(TESTS / part)
+    for part in ("assessment", "cards/test_numbers.py", "ledger/test_memory_span.py")
+)
 OPTIONS = ("-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal")
 AT_ONCE = 2
 STEP = Decimal("0.01")

@@ -6,14 +6,11 @@ Activity only; antigen is shown and never used. Clinical logic 2, 3 and 7.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from cds_service.assessment.answers import (
     Evidence,
     Reason,
     Verdict,
-    all_of,
-    said,
     unknown,
     yes,
 )
@@ -234,16 +231,3 @@ def is_multiplied_form(case: Case, units: float, current: float, kg: float) -> b
     target = case.protocol["antithrombin_dose.target"]
     figure = (target - current) * kg * case.protocol["antithrombin_dose.label_recovery"]
     return abs(units - figure) * 100 <= case.protocol["antithrombin_dose.error_tolerance"] * figure
-
-
-def on_dose_allowed(level: Antithrombin, weight: Weight, *others: Verdict) -> Verdict:
-    """Every fact a dose needs, as one answer with the missing ones named."""
-    return all_of(level.dosable, weight.known, *others)
-
-
-def doses_since(case: Case, span: str) -> bool:
-    since: datetime = case.ago(span)
-    return any(a.start and a.start >= since for a in case.given("antithrombin"))
-
-
-__all__ = ["Antithrombin", "Dose", "compute_dose", "forbidden", "read_antithrombin", "said"]

@@ -123,3 +123,22 @@ def test_without_an_anti_xa_there_is_nothing_to_attribute():
 def test_replacement_of_the_kidneys_is_poor_clearance_only_by_its_number():
     """The modality sets the bivalirudin rate; the washout follows the clearance."""
     assert foreign(given("apixaban", 100), procedure("crrt", running=True), *GOOD) == set()
+
+
+@spec(
+    "label, named",
+    ("heparin's own", "Heparin anti-Xa UFH", False),
+    ("LMWH under the code of UFH", "Anti-Xa, LMWH", True),
+    ("by a drug's name", "Anti-Xa enoxaparin", True),
+    ("spelt out", "Low molecular weight heparin level", True),
+    ("an oral drug", "Apixaban anti-Xa", True),
+    ("fondaparinux", "Anti-Xa fondaparinux", True),
+)
+def test_a_result_that_names_another_drug_is_not_heparins(label, named):
+    found = measured(*running(), lab("anti_xa", 0.5, 1, label=label), *GOOD).levels
+    assert why(found.anti_xa.usable.reasons) == ({"anti_xa: namesAnother"} if named else set())
+
+
+def test_a_low_result_that_names_another_drug_is_still_low():
+    found = measured(*running(), lab("anti_xa", 0.2, 1, label="Anti-Xa LMWH"), *GOOD).levels
+    assert found.below.yes

@@ -26,6 +26,7 @@ SELECT = "/cds-services/heparin-order-select"
 SIZES = (20, 200, 1_000, 10_000)
 MODELS_UP_TO = 1_000  # beyond, one call takes seconds
 HEALTHCHAIN = Path(".venv-healthchain/bin/python")
+HEALTHCHAIN_PATH = "/cds/cds-services/bench"
 TOKENS = 400
 
 
@@ -74,7 +75,7 @@ def _servers(folder: Path, stack: ExitStack) -> dict[str, Server]:
             *(str(HEALTHCHAIN), "-m", "uvicorn", "bench.healthchain_service:app"),
             *("--port", "{port}", "--workers", "2", "--log-level", "error"),
         )
-        found.append(stack.enter_context(started("healthchain", command, {})))
+        found.append(stack.enter_context(started("healthchain", command, {}, HEALTHCHAIN_PATH)))
     else:
         print(f"no {HEALTHCHAIN}: HealthChain is left out (see bench/healthchain_service.py)")
     return {server.name: server for server in found}
@@ -85,7 +86,8 @@ def _contests(servers: dict[str, Server]) -> Iterable[Contest]:
     yield Contest("not ours", SELECT, payload.not_ours(), pair)
     for size in SIZES:
         beside = [servers["ours"], servers["scan"]]
-        beside += [servers["models"]] if size <= MODELS_UP_TO else []
+        slow = [servers[name] for name in ("models", "healthchain") if name in servers]
+        beside += slow if size <= MODELS_UP_TO else []
         yield Contest(f"{size}", VIEW, payload.patient_view(size), tuple(beside))
 
 
@@ -94,11 +96,12 @@ def run(contest: Contest, rounds: int, seconds: float) -> dict[str, Outcome]:
     loads: dict[str, list[Load]] = {server.name: [] for server in contest.servers}
     spent = dict.fromkeys(loads, 0.0)
     for server in contest.servers:
-        post(server.port, contest.path, contest.body, min(seconds, 0.5))  # warm
+        post(server.port, server.path or contest.path, contest.body, min(seconds, 0.5))  # warm
     for _ in range(rounds):
         for server in contest.servers:
             before = server.cpu()
-            loads[server.name].append(post(server.port, contest.path, contest.body, seconds))
+            path = server.path or contest.path
+            loads[server.name].append(post(server.port, path, contest.body, seconds))
             spent[server.name] += server.cpu() - before
     found = {name: joined(each) for name, each in loads.items()}
     return {
@@ -139,6 +142,7 @@ def _jwt(folder: Path, without: float) -> None:
     """The cost of checking one token, in CPU."""
     key = jwt_calls.register(folder)
     settings = {"CDS_CLIENTS": str(folder / "clients.toml"), "CDS_PUBLIC_URL": jwt_calls.URL}
+    settings["CDS_LEDGER_KEY"] = "not a secret: for one run on loopback only"
     body = payload.patient_view(20)
     with ours(folder, "with-jwt", **settings) as server:
         post(server.port, VIEW, body, 60, jwt_calls.tokens(key, VIEW, TOKENS // 4))
@@ -155,6 +159,8 @@ def budgets(found: dict[str, dict[str, Outcome]]) -> None:
     wanted = [("not ours", "constant", 0.60), ("20", "scan", 0.45), ("200", "scan", None)]
     wanted += [("1000", "scan", 0.80), ("10000", "scan", 0.80)]
     wanted += [("20", "models", None), ("1000", "models", None)]
+    if "healthchain" in found["20"]:
+        wanted += [("20", "healthchain", 4.0), ("1000", "healthchain", 10.0)]
     for contest, other, budget in wanted:
         mine, theirs = found[contest]["ours"], found[contest][other]
         by_cpu = theirs.cpu_ms / mine.cpu_ms

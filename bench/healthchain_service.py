@@ -20,11 +20,11 @@ service = CDSHooksService()
 def bench(request: CDSRequest) -> CDSResponse:
     """Count the wanted results, as models."""
     document = CdsFhirAdapter(hook_name="patient-view").parse(request)
-    found = document.fhir.get_prefetch_resources("Observation")
-    count = sum(
-        any(coding.code in WANTED for coding in entry.resource.code.coding)
-        for entry in found.entry or ()
-    )
+    bundles = [
+        document.fhir.get_prefetch_resources(key) for key in ("coagulation", "blood", "body")
+    ]
+    found = [entry.resource for bundle in bundles for entry in bundle.entry or ()]
+    count = sum(any(coding.code in WANTED for coding in one.code.coding) for one in found)
     card = {"summary": "bench", "indicator": "info", "source": {"label": "bench"}}
     return CDSResponse(cards=[card | {"detail": f"{count} results"}])
 

@@ -28,6 +28,7 @@ class Server:
     port: int
     pid: int
     started_in: float
+    path: str = ""  # where it answers, if not where the service does
 
     def cpu(self) -> float:
         """Seconds of CPU that it and its workers have used."""
@@ -61,7 +62,9 @@ def baseline(way: str) -> Iterator[Server]:
 
 
 @contextmanager
-def started(name: str, command: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[Server]:
+def started(
+    name: str, command: tuple[str, ...], environ: Mapping[str, str], path: str = ""
+) -> Iterator[Server]:
     """A server until it is no longer needed."""
     port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("CDS_")}
@@ -76,7 +79,7 @@ def started(name: str, command: tuple[str, ...], environ: Mapping[str, str]) -> 
         )
         stack.callback(_stop, process)
         _wait(name, port, process)
-        yield Server(name, port, process.pid, time.perf_counter() - began)
+        yield Server(name, port, process.pid, time.perf_counter() - began, path)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -23,8 +23,8 @@ from cds_service.plan import Search
 SORTED = "patients.parquet"
 MEDICATIONS = "medications.parquet"
 SCRATCH = "lines.duckdb"
-MEMORY = "400MB"  # of DuckDB; what is more goes to the disk
-WORKER_MEMORY = "200MB"
+MEMORY = "200MB"  # of DuckDB; what is more goes to the disk
+WORKER_MEMORY = "100MB"
 ROWS_AT_ONCE = 512
 BYTES_A_SHARD = 16 * 1024 * 1024
 UNPACKED = 12  # FHIR as NDJSON shrinks to about a twelfth
@@ -79,7 +79,7 @@ def sort_export(
     """Write the kept rows, sorted, into a folder."""
     scratch = folder / SCRATCH
     scratch.unlink(missing_ok=True)
-    with opened(MEMORY, threads=2, file=scratch) as db:
+    with opened(MEMORY, threads=1, file=scratch) as db:
         db.execute("SET preserve_insertion_order = false")
         _read_lines(db, files, plan)
         _write(

@@ -12,6 +12,7 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.errors import StartRefused
+from cds_service.explain.patient import walk
 from cds_service.logs import set_up_logs
 from cds_service.rulebook import PROTOCOLS as FILES
 from cds_service.rulebook import load_protocol, load_rulebook, warn_when_review_is_due
@@ -29,9 +30,10 @@ from tests.bedside import (
 from tests.cases import advice_for, cases, tables
 from tests.second_opinion import grid
 from tests.second_opinion.findings import Cell
-from tests.two_protocols_page import PAGE, written
+from tests.two_protocols_page import FIXTURE, PAGE, side_by_side, written
 
 REVIEW = "review-as-written"
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NOTE = "review formula, not the label"
 LABEL_RECOVERY, HIGHEST_PER_KG = 1.4, 75
 HIGHEST = {"default": 120, REVIEW: 150}
@@ -345,3 +347,18 @@ def test_the_service_looks_at_the_review_date_when_it_starts(
 def test_the_page_of_both_protocols_is_what_the_service_says() -> None:
     """If this fails: `make golden`, and read the diff."""
     assert PAGE.read_text(encoding="utf-8") == written()
+
+
+def test_the_readme_tells_both_answers_as_the_service_gives_them() -> None:
+    """Its table is the first lines of the page's, its doses are those of the same patient."""
+    section = README.split("## How it decides")[1].split("\n## ")[0]
+    table = section.split("\n\n| | `default`")[1].split("\n\n")[0]
+
+    assert side_by_side().startswith(f"| | `default`{table}\n")
+    assert f"Antithrombin {starts(advice_for(FIXTURE))['antithrombin']:,.0f} IU" in table
+    label, multiplied = walk(cases()[FIXTURE], tables()).doses
+    said = " ".join(section.split())
+    assert f"the dose is {label.units:,} IU (predicted {label.predicted:.0f} %)" in said
+    assert f"multiplied {multiplied.units:,} IU (predicted {multiplied.predicted:.0f} %)" in said
+    assert starts(advice_for(FIXTURE, REVIEW)) == {}
+    assert f"{label.units:,} IU" in text(advice_for(FIXTURE, REVIEW))

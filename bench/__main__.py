@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import jwt_calls, payload
-from bench.load import Load, joined, post
+from bench.load import Load, get, joined, post
 from bench.servers import Server, baseline, ours, started
 
 VIEW = "/cds-services/heparin-patient-view"
@@ -133,9 +133,14 @@ def _fhir(folder: Path, seconds: float, rounds: int) -> None:
     stub = (sys.executable, "-m", "bench.fhir_stub", "{port}")
     with started("stub", stub, {}) as server, ours(folder, "by-server") as asked:
         body = payload.by_server(f"http://127.0.0.1:{server.port}/fhir")
-        load = joined(post(asked.port, VIEW, body, seconds) for _ in range(rounds))
-        show("from the FHIR server, every query 20 ms", [Outcome("ours", load, 0.0)])
-        print(f"  p50 is {load.percentile(0.5) / 20:.2f} x one query (budget 2.2)")
+        alone, load = [], []
+        for _ in range(rounds):
+            alone.append(get(server.port, "/fhir/Patient/p1", 20))
+            load.append(post(asked.port, VIEW, body, seconds, connections=1))
+    whole, one = joined(load), joined(alone).percentile(0.5)
+    show("from the FHIR server, every query 20 ms, one call at a time", [Outcome("ours", whole, 0)])
+    ratio = whole.percentile(0.5) / one
+    print(f"  p50 is {ratio:.2f} x one query, {one:.1f} ms (budget 2.20 {_met(ratio <= 2.2)})")
 
 
 def _jwt(folder: Path, without: float) -> None:

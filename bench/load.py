@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 
-PROCESSES = 2
-CONNECTIONS = 2  # of each process; each has one call under way
+CONNECTIONS = 4  # a process each, with one call under way
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,17 @@ def joined(rounds: Iterable[Load]) -> Load:
     )
 
 
-def post(port: int, path: str, body: bytes, seconds: float, tokens: Sequence[str] = ()) -> Load:
+def post(
+    port: int,
+    path: str,
+    body: bytes,
+    seconds: float,
+    tokens: Sequence[str] = (),
+    connections: int = CONNECTIONS,
+) -> Load:
     """Post one body over and over; with tokens, each call takes the next."""
     results: Queue[Load] = multiprocessing.Queue()
-    shares = [tokens[n :: PROCESSES * CONNECTIONS] for n in range(PROCESSES * CONNECTIONS)]
+    shares = [tokens[n::connections] for n in range(connections)]
     workers = [
         multiprocessing.Process(target=_work, args=(results, port, path, body, seconds, share))
         for share in shares
@@ -59,6 +65,19 @@ def post(port: int, path: str, body: bytes, seconds: float, tokens: Sequence[str
         worker.join()
     whole = joined(found)
     return Load(whole.requests, whole.failures, max(r.seconds for r in found), whole.latencies)
+
+
+def get(port: int, path: str, times: int) -> Load:
+    """Get one address over and over, one call after the other."""
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    latencies = []
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        for _ in range(times):
+            began = time.perf_counter()
+            connection.sendall(head)
+            answer(connection)
+            latencies.append(time.perf_counter() - began)
+    return Load(times, 0, sum(latencies), tuple(sorted(latencies)))
 
 
 def request(path: str, body: bytes, token: str = "") -> bytes:

@@ -64,4 +64,3 @@ def test_its_own_route_stands() -> None:
 def test_without_its_order_the_route_stays_unknown() -> None:
     assert read(given()).route is Route.UNKNOWN
     assert read(given(), order("subcutaneous", "another")).route is Route.UNKNOWN
-    assert read(given(), order("")).route is Route.UNKNOWN

@@ -51,7 +51,7 @@ def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
     facts = (*m.antithrombin.dosable.reasons, *m.weight.known.reasons)
     closed = list(start_withheld(m))
     if m.gates.hit.yes:
-        closed.append(Reason("hit", "suspected"))
+        closed.append(Reason("hitGate", "suspected"))
     if m.gates.heparin_allergy.yes:
         closed.append(Reason("heparinAllergy", "onRecord"))
     above = verdicts["above_target"]

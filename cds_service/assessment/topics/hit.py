@@ -87,7 +87,7 @@ def _switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     if not withheld and runs_without_order(m):
         withheld = (Reason("heparinOrder", "missing"),)
     if not withheld and not (_treatment(m) or m.hit.current_sign):
-        withheld = (Reason("hit", "historyOnly"),)
+        withheld = (Reason("hitGate", "historyOnly"),)
     if withheld:
         return Switch(()), withheld
     return choose_switch(m.case, m.organs, m.levels, m.risk, hit=True), ()

@@ -121,9 +121,12 @@ def _switch_notes(m: Measured, switch: Switch, dose: Dose | None) -> tuple[str, 
 
 
 def start_note(case: Case, start: Start) -> str:
-    """The words of a start; argatroban at the label's own rate needs others."""
-    at_label = start.drug == "argatroban" and start.rate >= case.protocol["switch.argatroban_label"]
-    return "start.argatrobanLabel" if at_label else f"start.{start.drug}"
+    """The words of a start; argatroban at the label's own rate, or reduced, needs others."""
+    if start.drug == "argatroban" and start.rate >= case.protocol["switch.argatroban_label"]:
+        return "start.argatrobanLabel"
+    if start.drug == "argatroban" and start.rate <= case.protocol["switch.argatroban_hepatic"]:
+        return "start.argatrobanReduced"
+    return f"start.{start.drug}"
 
 
 def form(m: Measured) -> str:

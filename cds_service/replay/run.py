@@ -134,7 +134,7 @@ def _cluster(request: Request) -> Iterator[Client]:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # any free port: None would still try the usual one
         memory_limit=None,
     )
     with cluster, Client(cluster) as client:

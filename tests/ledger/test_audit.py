@@ -11,6 +11,7 @@ import pytest
 from cds_service.audit import calls, cards
 from cds_service.chart.queries import query_urls
 from tests.cases import cases, tables
+from tests.faulty_server import answering, faulty
 from tests.service import CASE, Service, request_of
 
 
@@ -155,6 +156,30 @@ class TestNothingOfThePatient:
         bundle = {"resourceType": "Bundle", "entry": [{"resource": r} for r in resources]}
         prefetch = dict.fromkeys(query_urls(tables().concepts), bundle)
         service.call(prefetch=prefetch)
+        self.searched(service, capfd.readouterr().err)
+
+    @pytest.mark.parametrize("answer", ["bundle", "outcome", "garbage", "next"])
+    def test_in_what_a_fhir_server_answers(
+        self, service: Service, answer: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        entries = [{"resource": self.plant(dict(r))} for r in cases()[CASE].resources[:30]]
+        for entry, resource in zip(entries, cases()[CASE].resources, strict=False):
+            entry["resource"]["resourceType"] = resource["resourceType"]
+        bundle: dict[str, Any] = {"resourceType": "Bundle", "entry": entries}
+        name, number, token = self.PLANTED
+        bodies = {
+            "bundle": bundle,
+            "next": bundle | {"link": [{"relation": "next", "url": f"http://{name}/{number}"}]},
+            "outcome": {"resourceType": "OperationOutcome", "issue": [{"diagnostics": name}]},
+            "garbage": [name, number],
+        }
+        with faulty(answering(json.dumps(bodies[answer]).encode())) as server:
+            service.call(
+                prefetch=None,
+                fhirServer=server.base,
+                fhirAuthorization={"access_token": token, "token_type": "Bearer"},
+            )
+            assert any(token.encode() in head for head in server.requests), "sent, but to it only"
         self.searched(service, capfd.readouterr().err)
 
     def test_in_errors(self, service: Service, capfd: pytest.CaptureFixture[str]) -> None:

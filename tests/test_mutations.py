@@ -95,9 +95,12 @@ def sound(request: Any, units_by_code: Mapping[str, Mapping[str, float]]) -> lis
         try:
             codes = {c["code"] for c in part["code"]["coding"] if "loinc" in c["system"]}
             quantity = part["valueQuantity"]
-            value, unit = quantity["value"], quantity.get("code") or quantity["unit"]
+            value, given = quantity["value"], (quantity.get("code"), quantity.get("unit"))
+            units = [one for one in given if isinstance(one, str)]
             if part["status"] in STATUSES and not isinstance(value, bool):
-                found += [value * units_by_code[c][unit] for c in codes & units_by_code.keys()]
+                for code in codes & units_by_code.keys():
+                    known = units_by_code[code]
+                    found += [value * known[unit] for unit in units if unit in known]
         except (KeyError, TypeError):
             continue
     return found

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
 import orjson
 from distributed import Client, LocalCluster, as_completed
 
@@ -129,16 +130,18 @@ def _cluster(request: Request) -> Iterator[Client]:
         with Client(request.scheduler) as client:
             yield client
         return
-    cluster = LocalCluster(
-        n_workers=request.workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",  # any free port: None would still try the usual one
-        memory_limit=None,
-    )
-    with cluster, Client(cluster) as client:
-        yield client
+    # A worker keeps a profile of itself, which grows for as long as it works.
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        cluster = LocalCluster(
+            n_workers=request.workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # any free port: None would still try the usual one
+            memory_limit=None,
+        )
+        with cluster, Client(cluster) as client:
+            yield client
 
 
 def _walk(client: Client, task: Task, results: _Results) -> None:

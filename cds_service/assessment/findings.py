@@ -73,11 +73,12 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
     measured = measure(case)
     verdicts = judge(measured)
     scope = scope_of(asked, chart.drafts)
-    allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
+    open_topics = _past_gates(measured)
+    allowed = scope.topics & open_topics & _switched_on(protocol)
     due: dict[str, Item] = {}
     for topic, ask in TOPICS.items():
-        item = ask(measured, verdicts, due)
-        if item is not None and topic in _past_gates(measured):
+        item = ask(measured, verdicts, due) if topic in open_topics else None
+        if item is not None:
             due[topic] = _without_pending(case, item)
     return Findings(
         measured=measured,

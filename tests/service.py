@@ -20,6 +20,7 @@ from cds_service.ledger import metadata
 from cds_service.plan import codes_asked
 from cds_service.settings import Settings
 from tests.cases import answered, cases, searches, tables
+from tests.databases import new_database
 
 Json = dict[str, Any]
 
@@ -32,10 +33,11 @@ class Service:
     """The application and what it wrote down."""
 
     def __init__(self, folder: Path, **changes: Any) -> None:
-        self.path = folder / "ledger.sqlite"  # unless a database is given
+        self.path = folder / "ledger.sqlite"  # unless another database is given or chosen
         self.now: datetime = cases()[CASE].now
-        given = {"open": True, "database_url": f"sqlite:///{self.path}"}
-        settings = Settings(**(given | {"ledger_key": SecretStr(KEY)} | changes))
+        url = changes.pop("database_url", None) or new_database(folder)
+        given = {"open": True, "database_url": url, "ledger_key": SecretStr(KEY)}
+        settings = Settings(**(given | changes))
         self.database_url = settings.database_url
         self._engine = create_engine(self.database_url)
         self.app: Flask = create_app(settings, rulebook=tables(), clock=lambda: self.now)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +18,10 @@ from cds_service.errors import NotStored
 from cds_service.feedback import feedback, read_feedback, store_feedback
 from cds_service.ledger import Ledger
 from tests.cases import cases
-from tests.ledger.conftest import Postgres
+from tests.databases import Postgres
+from tests.running import Gunicorn, until
 from tests.service import CASE, Service
 
-ROOT = Path(__file__).parents[2]
 NOW = cases()[CASE].now
 
 
@@ -42,51 +39,14 @@ def count(ledger: Ledger) -> int:
     return found
 
 
-class Gunicorn:
-    """The service as it is run, in a process group of its own."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self._environ = os.environ | {
-            "CDS_OPEN": "1",
-            "CDS_DATABASE_URL": f"sqlite:///{folder}/ledger.sqlite",
-            "CDS_LOG_LEVEL": "error",
-            "PORT": str(port),
-            "WEB_CONCURRENCY": "2",
-        }
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
-        self.master = subprocess.Popen(
-            command, cwd=ROOT, env=self._environ, start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        for _ in range(200):
-            try:
-                requests.get(f"{self.url}/healthz", timeout=1)
-            except requests.RequestException:
-                time.sleep(0.1)
-            else:
-                return
-        raise AssertionError("gunicorn did not start")
-
-    def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
-
-    def kill_all(self) -> None:
-        os.killpg(self.master.pid, signal.SIGKILL)
-        self.master.wait()
-
-
 @pytest.fixture
 def gunicorn(tmp_path: Path) -> Iterator[Gunicorn]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Gunicorn(tmp_path, port)
-    yield server
-    server.kill_all()
+    server = Gunicorn(tmp_path, f"sqlite:///{tmp_path}/ledger.sqlite")
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.kill_all()
 
 
 class Sender(threading.Thread):
@@ -121,13 +81,18 @@ def test_every_acknowledged_item_survives_kill_9_and_none_is_there_twice(
     senders = [Sender(gunicorn.url, f"s{number}") for number in range(4)]
     for sender in senders:
         sender.start()
+
+    def some_more_are_acknowledged() -> None:
+        goal = sum(len(sender.acknowledged) for sender in senders) + 20
+        until(lambda: sum(len(s.acknowledged) for s in senders) >= goal, "more was acknowledged")
+
+    some_more_are_acknowledged()
     for _ in range(3):
-        time.sleep(0.5)
         os.kill(gunicorn.workers()[0], signal.SIGKILL)
-    time.sleep(0.5)
+        some_more_are_acknowledged()
     gunicorn.kill_all()
     gunicorn.start()
-    time.sleep(0.5)
+    some_more_are_acknowledged()
     for sender in senders:
         sender.stop.set()
     for sender in senders:
@@ -138,7 +103,7 @@ def test_every_acknowledged_item_survives_kill_9_and_none_is_there_twice(
         kept = list(connection.execute(select(feedback.c.card)).scalars())
     ledger.close()
     print(f"acknowledged {len(sent)}, found {len(kept)}")
-    assert len(sent) > 50
+    assert len(sent) >= 100
     assert set(sent) <= set(kept)
     assert len(set(kept)) == len(kept)
 
@@ -176,14 +141,14 @@ class TestSqlite:
             assert "before" in set(connection.execute(select(feedback.c.card)).scalars())
 
     @pytest.mark.slow
-    def test_a_locked_database_refuses_within_seconds(self, ledger: Ledger, tmp_path: Path) -> None:
+    def test_a_locked_database_refuses_while_it_is_locked(
+        self, ledger: Ledger, tmp_path: Path
+    ) -> None:
         other = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
         with other.engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            began = time.monotonic()
             with pytest.raises(NotStored):
                 store(ledger, "c")
-            assert time.monotonic() - began < 3
         other.close()
         store(ledger, "c")
         assert count(ledger) == 1

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from cds_service.errors import MalformedRequest, NotStored
 from cds_service.feedback import Item, feedback, read_feedback, store_feedback
@@ -147,6 +147,21 @@ class TestStored:
         store(ledger, accepted())
         store(ledger, accepted(), client="Other")
         assert len(rows(ledger)) == 2
+
+    def test_in_one_order_however_they_are_sent(self, ledger: Ledger) -> None:
+        """Else two overlapping batches could wait for each other, and one be refused."""
+        written: list[list[str]] = []
+
+        @event.listens_for(ledger.engine, "before_cursor_execute")
+        def look(_c: Any, _cursor: Any, _sql: str, given: Any, *_: Any) -> None:
+            found = [row[0] if isinstance(row, tuple) else row["id"] for row in given]
+            written.append([str(id_) for id_ in found])
+
+        items = [accepted(f"c{number}") for number in range(20)]
+        store(ledger, *items)
+        store(ledger, *reversed(items))
+        assert written[0] == written[1] == sorted(written[0])
+        assert len(written[0]) == 20
 
     def test_nothing_for_an_empty_batch(self, ledger: Ledger) -> None:
         store(ledger)

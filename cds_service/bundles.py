@@ -42,60 +42,59 @@ class Page:
 
 def is_outcome(value: object) -> bool:
     """Whether the value reports a problem instead of data."""
-    return isinstance(value, Mapping) and value.get("resourceType") == "OperationOutcome"
+    return isinstance(value, dict) and value.get("resourceType") == "OperationOutcome"
 
 
 def read_page(value: object) -> Page | None:
     """The page a value is, or None if it is neither a Bundle nor a resource."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("resourceType"), str):
+    if not _is_typed(value):
         return None
     if value["resourceType"] != "Bundle":
         return Page((value,))
     total = value.get("total")
-    held = _held(value)
-    resources = tuple(resource for resource in held if not is_outcome(resource))
+    held, odd = _entries(value)
+    outcomes = [one for one in held if one["resourceType"] == "OperationOutcome"]
+    resources = [one for one in held if not is_outcome(one)] if outcomes else held
     return Page(
-        resources=resources + _odd(value),
+        resources=(*resources, *odd),
         next_url=_link(value, "next"),
         self_url=_link(value, "self"),
         total=total if isinstance(total, int) and not isinstance(total, bool) else None,
-        troubled=any(_reports_error(resource) for resource in held),
+        troubled=any(_reports_error(outcome) for outcome in outcomes),
         readable=bool(held) or not value.get("entry"),
     )
 
 
-def _held(bundle: Mapping[str, Any]) -> tuple[Resource, ...]:
-    """The typed resources of the entries."""
-    found = (e.get("resource") for e in _sequence(bundle.get("entry")) if isinstance(e, Mapping))
-    return tuple(resource for resource in found if _is_typed(resource))
+def _entries(bundle: Resource) -> tuple[list[Resource], list[Resource]]:
+    """The typed resources, and what stands in for entries that hold something else.
 
-
-def _odd(bundle: Mapping[str, Any]) -> tuple[Resource, ...]:
-    """What stands in for entries that hold something else, so that a card can name them.
-
-    Without a type, and referring to where the entry says its resource lies.
+    The latter so that a card can name them: without a type, and referring to where the entry
+    says its resource lies.
     """
-    odd = []
+    held: list[Resource] = []
+    odd: list[Resource] = []
     for entry in _sequence(bundle.get("entry")):
-        is_entry = isinstance(entry, Mapping)
-        held = entry.get("resource") if is_entry else entry
-        if held is not None and not _is_typed(held):
+        is_entry = isinstance(entry, dict)
+        resource = entry.get("resource") if is_entry else entry
+        if is_entry and _is_typed(resource):
+            held.append(resource)
+        elif resource is not None and not _is_typed(resource):
             odd.append({"resourceType": "", "reference": entry.get("fullUrl") if is_entry else ""})
-    return tuple(odd)
+    return held, odd
 
 
 def _is_typed(value: object) -> TypeGuard[Resource]:
-    return isinstance(value, Mapping) and isinstance(value.get("resourceType"), str)
+    return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
 
 
-def _reports_error(resource: Resource) -> bool:
+def _reports_error(outcome: Resource) -> bool:
     """Whether a warning beside the data says that some data could not be had.
 
     Epic reports "no results" by an outcome entry of severity `warning`: that is no error.
     """
-    return is_outcome(resource) and any(
-        isinstance(issue, Mapping) and issue.get("severity") in ("error", "fatal")
-        for issue in _sequence(resource.get("issue"))
+    return any(
+        isinstance(issue, dict) and issue.get("severity") in ("error", "fatal")
+        for issue in _sequence(outcome.get("issue"))
     )
 
 
@@ -114,7 +113,7 @@ def reaches_past(matches: Sequence[Resource], since: datetime) -> bool:
 def _time(resource: Resource) -> datetime | None:
     for field in _TIMES.get(resource["resourceType"], ()):
         value = resource.get(field)
-        text = value.get("start") if isinstance(value, Mapping) else value
+        text = value.get("start") if isinstance(value, dict) else value
         time = _parse(text)
         if time is not None:
             return time
@@ -133,13 +132,13 @@ def _parse(text: object) -> datetime | None:
     return time.replace(tzinfo=_LATEST_ZONE) if time.tzinfo is None else time
 
 
-def _link(bundle: Mapping[str, Any], relation: str) -> str:
+def _link(bundle: Resource, relation: str) -> str:
     for link in _sequence(bundle.get("link")):
-        if isinstance(link, Mapping) and link.get("relation") == relation:
+        if isinstance(link, dict) and link.get("relation") == relation:
             url = link.get("url")
             return url if isinstance(url, str) else ""
     return ""
 
 
 def _sequence(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
+    return value if isinstance(value, list) else [value] if isinstance(value, dict) else []

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from cds_service.errors import FhirFault, UnreadableJson
 from cds_service.fhir_address import is_private
-from cds_service.json_text import read_json
+from cds_service.json_text import read_json, sendable
 
 _CHUNK = 65_536
 _CONNECT_SECONDS = 2.0
@@ -99,9 +99,12 @@ class FhirHttp:
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise FhirFault(_told(error, deadline)) from error
         try:
-            return read_json(text), len(text)
+            value = read_json(text)
         except UnreadableJson as error:
             raise FhirFault("not JSON") from error
+        if not sendable(value):
+            raise FhirFault("nested too deeply")
+        return value, len(text)
 
     def _read(self, url: str, token: str, deadline: Deadline, byte_cap: int) -> bytes:
         with self._send(url, token, deadline) as response:

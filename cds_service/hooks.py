@@ -13,6 +13,7 @@ from typing import Any
 from cds_service.bundles import read_page
 from cds_service.chart.facts import Asked, Resource
 from cds_service.errors import MalformedRequest, UnknownService
+from cds_service.json_text import sendable
 
 _LONGEST_ID = 200  # Epic's ids run to almost 200 characters; FHIR's own limit is 64
 
@@ -145,6 +146,8 @@ def _drafts(context: Mapping[str, Any]) -> tuple[Resource, ...]:
     page = read_page(bundle)
     if page is None:
         raise MalformedRequest("context.draftOrders must be a Bundle.", "context.draftOrders")
+    if not sendable(bundle):
+        raise MalformedRequest("context.draftOrders is nested too deeply.", "context.draftOrders")
     return page.resources
 
 

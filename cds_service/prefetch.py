@@ -13,11 +13,13 @@ from typing import Any
 
 from cds_service.bundles import Page, is_outcome, of_type, reaches_past, read_page
 from cds_service.chart.facts import Queried, Resource, State
+from cds_service.json_text import sendable
 from cds_service.plan import Search, codes_asked, filters
 
 Prefetch = Mapping[str, Any]
 
 _NO_FILTERS = frozenset({"patient", "subject", "_sort", "_count", "_include", "_format", "_total"})
+_SENT_ON = frozenset({"MedicationRequest"})  # to stop an order a card repeats it whole
 _NOT_SUPPLIED = Queried(State.NOT_SUPPLIED)
 
 
@@ -55,6 +57,8 @@ def _read_page(page: Page, search: Search, now: datetime) -> Queried | None:
     matches = of_type(page.resources, search.resource)
     if not page.readable or (page.resources and not matches):
         return None
+    if search.resource in _SENT_ON and not sendable(matches):
+        return Queried(State.FAILED, problem="it is nested too deeply")
     if page.troubled:
         return Queried(
             State.PARTIAL if matches else State.FAILED,

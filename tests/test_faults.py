@@ -338,3 +338,42 @@ def test_many_odd_resources_are_counted_and_the_first_named(client: FlaskClient)
     body = request(CASE, "order-select") | {"prefetch": answers}
     response = client.post("/cds-services/heparin-order-select", json=body)
     assert "Left out (5): MedicationRequest/other-0 of another patient" in json.dumps(response.json)
+
+
+class TestAnOrderNestedBeyondReason:
+    """To stop it a card would have to repeat it, and could not: it is as if the query failed."""
+
+    @pytest.fixture
+    def answers(self) -> dict[str, Json]:
+        deep: Any = "the end"
+        for _ in range(300):
+            deep = {"extension": [deep]}
+        changed = copy.deepcopy(healthy())
+        changed["orders"]["entry"][0]["resource"]["extension"] = [deep]
+        return changed
+
+    def without_orders(self) -> list[str]:
+        cards = failing(CASE, "order-select", ("orders",)).cards
+        assert "notAssessed" in [card.topic for card in cards]
+        return [card.topic for card in cards]
+
+    def test_in_prefetch(self, client: FlaskClient, answers: dict[str, Json]) -> None:
+        body = request(CASE, "order-select") | {"prefetch": answers}
+        response = client.post("/cds-services/heparin-order-select", json=body)
+        assert response.status_code == 200
+        assert topics(response) == self.without_orders()
+
+    def test_from_a_fhir_server(self, client: FlaskClient, answers: dict[str, Json]) -> None:
+        with server(serving(answers)) as base:
+            response = ask(client, request(CASE, "order-select"), base)
+        assert response.status_code == 200
+        assert topics(response) == self.without_orders()
+
+    def test_among_the_drafts(self, client: FlaskClient, answers: dict[str, Json]) -> None:
+        body = copy.deepcopy(request(CASE, "order-select")) | {"prefetch": healthy()}
+        body["context"]["draftOrders"]["entry"][0]["resource"]["extension"] = answers["orders"][
+            "entry"
+        ][0]["resource"]["extension"]
+        response = client.post("/cds-services/heparin-order-select", json=body)
+        assert response.status_code == 400
+        assert response.json["issue"][0]["expression"] == ["context.draftOrders"]

@@ -5,6 +5,7 @@ Holds the small questions that every rule asks of a chart. Decides nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,14 +39,20 @@ class Case:
     def state(self, query: str) -> State:
         return self.chart.states.get(query, State.NOT_SUPPLIED)
 
-    def results(self, concept: str) -> tuple[Result, ...]:
-        """Dated results up to now, newest first."""
-        found = self.chart.of(concept)  # newest first, undated last: only the ends are looked at
-        first, last = 0, len(found)
-        while last and found[last - 1].at is None:
-            last -= 1
-        while first < last and not self.known_by_now(found[first].at):
+    def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
+        """Dated results up to now, newest first; those drawn before `since` are not looked at."""
+        found = self.chart.of(concept)  # newest first, undated last
+        first = 0
+        while first < len(found) and found[first].at and not self.known_by_now(found[first].at):
             first += 1
+        if since is None:
+            last = len(found)
+            while last > first and found[last - 1].at is None:
+                last -= 1
+        else:
+            last = first
+            while last < len(found) and _is_since(since, found[last].at):
+                last += 1
         return found[first:last]
 
     def given(self, *families: str) -> tuple[Administration, ...]:
@@ -72,6 +79,10 @@ class Case:
             for o in self.chart.drafts
             if o.drug.family in families and not o.stops and o.intent not in NOT_ORDERS
         )
+
+
+def _is_since(since: datetime, at: datetime | None) -> bool:
+    return at is not None and at >= since
 
 
 NOT_ORDERS = frozenset({"proposal", "plan", "option"})

@@ -72,16 +72,18 @@ def four_ts(case: Case) -> Score:
     )
 
 
-def _counts(case: Case) -> list[Result]:
-    return [r for r in case.results("platelets") if r.value is not None and not r.comparator]
+def _counts(case: Case, since: datetime | None = None) -> list[Result]:
+    found = case.results("platelets", since)
+    return [r for r in found if r.value is not None and not r.comparator]
 
 
 def _baseline(case: Case, first: datetime) -> Result | None:
     """The highest count in the week before the first heparin, else of its first two days."""
     since = first - case.protocol.span("platelets.baseline_before")
     until = first + case.protocol.span("platelets.baseline_after")
-    before = [r for r in _counts(case) if r.at and since <= r.at <= first]
-    early = [r for r in _counts(case) if r.at and first < r.at <= until]
+    counts = _counts(case, since)
+    before = [r for r in counts if r.at and r.at <= first]
+    early = [r for r in counts if r.at and first < r.at <= until]
     return max(before or early, key=lambda r: (r.value or 0.0, r.source), default=None)
 
 
@@ -89,7 +91,7 @@ def _counts_after(case: Case, first: datetime, baseline: Result | None) -> list[
     if baseline is None or baseline.at is None:
         return []
     start = max(first, baseline.at)
-    return [r for r in _counts(case) if r.at and r.at > start]
+    return [r for r in _counts(case, start) if r.at and r.at > start]
 
 
 def _fall(baseline: Result, later: Result) -> float:
@@ -120,12 +122,13 @@ def _second_fall(case: Case, later: list[Result]) -> Result | None:
 
 def may_have_fallen(case: Case) -> bool:
     """Whether any count lies far enough below an earlier one, whenever heparin began."""
-    counts = _counts(case)  # newest first
-    return any(
-        _fall(earlier, later) >= case.protocol["hit.fall_some"]
-        for place, later in enumerate(counts)
-        for earlier in counts[place + 1 :]
-    )
+    highest: Result | None = None
+    for count in reversed(_counts(case)):  # oldest first
+        if highest is not None and _fall(highest, count) >= case.protocol["hit.fall_some"]:
+            return True
+        if highest is None or (count.value or 0.0) > (highest.value or 0.0):
+            highest = count
+    return False
 
 
 def _thrombocytopenia(case: Case, baseline: Result, nadir: Result) -> Range:

@@ -88,8 +88,7 @@ def _condition(case: Case) -> Verdict:
 def _hemoglobin_fell(case: Case) -> Verdict:
     """A fall by 2 g/dL between two results of the last 24 hours."""
     since = case.ago("bleeding.hemoglobin_window")
-    recent = [r for r in case.results("hemoglobin") if r.at is not None and r.at >= since]
-    values = [r for r in recent if r.value is not None]
+    values = [r for r in case.results("hemoglobin", since) if r.value is not None]
     if values and values[0].value is not None:
         highest = max(values, key=lambda r: (r.value or 0.0, r.source))
         fall = (highest.value or 0.0) - values[0].value

@@ -176,15 +176,16 @@ def _baseline_prolonged(case: Case, first: datetime) -> bool:
     """An order outlives the days that charting is asked for: what was drawn under it is none."""
     wait = case.protocol.span("levels.aptt_steady")
     under = [o.authored + wait for o in case.active_orders("heparin") if o.authored]
-    before = [
+    before = (
         r
         for r in case.results("aptt")
         if r.at is not None and r.at < first and not any(r.at >= since for since in under)
-    ]
-    return bool(
-        before
-        and before[0].value is not None
-        and before[0].value > case.protocol["levels.aptt_baseline_prolonged"]
+    )
+    last = next(before, None)
+    return (
+        last is not None
+        and last.value is not None
+        and last.value > case.protocol["levels.aptt_baseline_prolonged"]
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from cds_service.assessment.answers import (
     NO,
@@ -134,11 +133,7 @@ def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
 def _risen(case: Case, newest_result: Result) -> Evidence | None:
     """A rise by half within two days counts as under the lower line (it falls still)."""
     since = case.ago("organs.creatinine_rise_window")
-    values = [
-        r.value
-        for r in case.results("creatinine")
-        if r.value and r.at is not None and r.at >= since
-    ]
+    values = [r.value for r in case.results("creatinine", since) if r.value]
     if newest_result.value is None or not values:
         return None
     rise = (newest_result.value - min(values)) * 100 / min(values)
@@ -205,5 +200,4 @@ def acute_phase(case: Case) -> Verdict:
 
 def on_record(case: Case, concept: str, span: str) -> bool:
     """Whether a current result stands, readable or not."""
-    since: datetime = case.ago(span)
-    return any(r.at is not None and r.at >= since for r in case.results(concept))
+    return bool(case.results(concept, case.ago(span)))

@@ -41,7 +41,7 @@ def _reached(m: Measured, since: datetime, until: datetime) -> bool:
         high = m.case.protocol["levels.anti_xa_high"]
     else:
         concept, low, high = m.levels.aptt.concept, m.levels.aptt_low, m.levels.aptt_high
-    then = [r for r in m.case.results(concept) if r.at is not None and since < r.at <= until]
+    then = [r for r in m.case.results(concept, since) if r.at is not None and since < r.at <= until]
     return any(r.value is not None and low <= r.value <= high for r in then)
 
 

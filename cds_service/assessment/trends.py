@@ -95,7 +95,7 @@ def _stands_still(case: Case, steps: tuple[tuple[Segment, Segment], ...]) -> Ver
 
 
 def _last_aptt(case: Case, since: datetime, until: datetime) -> Result | None:
-    inside = (r for r in case.results("aptt") if r.at is not None and since <= r.at <= until)
+    inside = (r for r in case.results("aptt", since) if r.at is not None and r.at <= until)
     return next(inside, None)
 
 

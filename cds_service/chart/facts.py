@@ -6,7 +6,7 @@ Nothing here decides anything medical, and nothing here reads JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -234,7 +234,7 @@ class Chart:
 
     person: Person
     states: Mapping[str, State]
-    results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
+    results: Mapping[str, Sequence[Result]] = field(default_factory=dict)
     administrations: tuple[Administration, ...] = ()
     orders: tuple[Order, ...] = ()
     drafts: tuple[Order, ...] = ()
@@ -245,7 +245,7 @@ class Chart:
     skipped: tuple[Skipped, ...] = ()
     admitted: datetime | None = None  # start of the current encounter, when known
 
-    def of(self, concept: str) -> tuple[Result, ...]:
+    def of(self, concept: str) -> Sequence[Result]:
         """All results of a concept, newest first."""
         return self.results.get(concept, ())
 

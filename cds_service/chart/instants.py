@@ -16,8 +16,7 @@ from cds_service.chart.json_reading import member
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _TIME = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+-]\d{2}:\d{2})",
-    re.ASCII,
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)", re.ASCII
 )
 _YEARS = range(1800, 3000)  # beyond them something else is meant, and arithmetic may overflow
 
@@ -42,8 +41,8 @@ def read_instant(node: object) -> datetime | None:
     if not isinstance(node, str):
         return None
     node = node.strip()
-    if match := _TIME.fullmatch(node):
-        return _moment(match)
+    if _TIME.fullmatch(node):
+        return _moment(node)
     if match := _DATE.fullmatch(node):
         first = _day(match[1], match[2] or "01", match[3] or "01")
         return datetime(first.year, first.month, first.day, tzinfo=UTC) if first else None
@@ -76,14 +75,9 @@ def _day(year: str, month: str, day: str) -> date | None:
         return None
 
 
-def _moment(match: re.Match[str]) -> datetime | None:
-    if int(match[1]) not in _YEARS or not _is_zone(match[8]):
-        return None
+def _moment(written: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(match[0])
+        moment = datetime.fromisoformat(written)
     except ValueError:  # no such day or time
         return None
-
-
-def _is_zone(offset: str) -> bool:
-    return offset == "Z" or (int(offset[1:3]) <= 14 and int(offset[4:6]) <= 59)
+    return moment if moment.year in _YEARS else None

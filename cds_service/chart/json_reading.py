@@ -91,13 +91,12 @@ def codings(concepts: object) -> tuple[Coding, ...]:
 
 def bare_codes(concepts: object) -> tuple[tuple[str, str], ...]:
     """System and code of every coding: for looking up, without what it is called."""
-    return tuple(
-        (text(coding.get("system")), code)
-        for concept in each(concepts)
-        if isinstance(concept, dict)
-        for coding in each(concept.get("coding"))
-        if isinstance(coding, dict) and (code := text(coding.get("code")))
-    )
+    found = []
+    for concept in each(concepts):
+        for coding in each(concept.get("coding")) if isinstance(concept, dict) else ():
+            if isinstance(coding, dict) and (code := text(coding.get("code"))):
+                found.append((text(coding.get("system")), code))
+    return tuple(found)
 
 
 def texts(concepts: object) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ being unreadable is a fact of its own (clinical logic 2, "Which value").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -28,6 +28,7 @@ from cds_service.chart.json_reading import (
     written,
 )
 from cds_service.chart.record import AMBIGUOUS, MALFORMED, STATUS, Record
+from cds_service.chart.results import Row, newest_first
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
 from cds_service.chart.vocabulary import written as words_of
@@ -35,9 +36,6 @@ from cds_service.chart.vocabulary import written as words_of
 _SAYING = ("interpretation", "valueCodeableConcept", "valueString")
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary"})
 _NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30})", re.ASCII)
-
-
-Dated = tuple[datetime | None, Result]  # with the time of issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +82,13 @@ class Answers:
 
 def read_observations(
     record: Record, reader: ObservationReader
-) -> tuple[dict[str, tuple[Result, ...]], list[Skipped]]:
+) -> tuple[dict[str, Sequence[Result]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
-    found, skipped = record.read("Observation", reader.dated)
-    found.sort(key=_newest_first)
-    results: dict[str, list[Result]] = {}
-    for _, result in found:
-        results.setdefault(result.concept, []).append(result)
-    return {concept: tuple(ones) for concept, ones in results.items()}, skipped
-
-
-def _newest_first(dated: Dated) -> tuple[object, ...]:
-    """Of results drawn at one moment the one issued last leads; a preliminary one never does."""
-    issued, result = dated
-    return (
-        result.at is None,
-        -result.at.timestamp() if result.at else 0.0,
-        result.preliminary,
-        -issued.timestamp() if issued else 0.0,
-        result.source,
-        result.code,
-    )
+    found, skipped = record.read("Observation", reader.rows)
+    by_concept: dict[str, list[Row]] = {}
+    for row in found:
+        by_concept.setdefault(row.concept, []).append(row)
+    return {concept: newest_first(rows) for concept, rows in by_concept.items()}, skipped
 
 
 class ObservationReader:
@@ -117,28 +101,27 @@ class ObservationReader:
         # The same few codes come thousands of times over.
         self._known = lru_cache(maxsize=4096)(self._look_up)
 
-    def dated(self, resource: Resource) -> list[Dated | Skipped]:
-        """The results with the time of their issue."""
-        issued = read_instant(resource.get("issued"))
-        read = self.read(resource)
-        return [one if isinstance(one, Skipped) else (issued, one) for one in read]
-
-    def read(self, resource: Resource) -> Iterator[Result | Skipped]:
-        """The results in the value itself and in the components."""
+    def rows(self, resource: Resource) -> list[Row | Skipped]:
+        """The results in the value itself and in the components, and what cannot be one."""
         if resource.get("code") is None:
-            yield Skipped(source(resource), MALFORMED)
-            return
-        components = (one for one in each(resource.get("component")) if isinstance(one, dict))
-        for node in (resource, *components):
-            keys, code = self._known(bare_codes(node.get("code")))
-            if not keys:
-                continue
-            if len(keys) > 1:
-                yield Skipped(source(resource), AMBIGUOUS, keys[0])
-            elif text(resource.get("status")) not in _FINAL:
-                yield Skipped(source(resource), STATUS, keys[0])
-            else:
-                yield self._result(keys[0], code, resource, node)
+            return [Skipped(source(resource), MALFORMED)]
+        own = self._row(resource, resource)
+        found = [] if own is None else [own]
+        for node in each(resource.get("component")):
+            if isinstance(node, dict) and (row := self._row(resource, node)) is not None:
+                found.append(row)
+        return found
+
+    def _row(self, resource: Resource, node: Resource) -> Row | Skipped | None:
+        keys, code = self._known(bare_codes(node.get("code")))
+        if not keys:
+            return None
+        if len(keys) > 1:
+            return Skipped(source(resource), AMBIGUOUS, keys[0])
+        if text(resource.get("status")) not in _FINAL:
+            return Skipped(source(resource), STATUS, keys[0])
+        at = drawn(resource)
+        return Row(keys[0], at, code, resource, node, self.result)
 
     def _look_up(self, found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], str]:
         """The concepts that codes stand for, and the code they were recognised by."""
@@ -147,24 +130,24 @@ class ObservationReader:
         recognised = (one.code for one in every if known.keys(pairs([one])))
         return tuple(sorted(known.keys(pairs(every)))), next(recognised, "")
 
-    def _result(self, concept: str, code: str, resource: Resource, node: Resource) -> Result:
-        row = self._vocabulary.concepts.observations[concept]
-        positive = self._answers.of(node)
-        reading = self._reading(row, node, positive)
-        at = drawn(resource)
-        undated = Problem.UNDATED if at is None else None
+    def result(self, row: Row) -> Result:
+        """The value, its unit and whatever else a card may need of it."""
+        concept = self._vocabulary.concepts.observations[row.concept]
+        positive = self._answers.of(row.node)
+        reading = self._reading(concept, row.node, positive)
+        undated = Problem.UNDATED if row.at is None else None
         problem = reading.problem or undated
         return Result(
-            concept=concept,
-            at=at,
-            source=source(resource),
+            concept=row.concept,
+            at=row.at,
+            source=source(row.resource),
             value=None if problem else reading.value,
             comparator=reading.comparator,
             problem=problem,
             written=reading.written,
-            label=_label(resource, node),
-            code=code,
-            preliminary=text(resource.get("status")) == "preliminary",
+            label=_label(row.resource, row.node),
+            code=row.code,
+            preliminary=row.preliminary,
             positive=positive,
         )
 

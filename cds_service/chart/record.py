@@ -83,38 +83,42 @@ def bare_id(patient_id: str) -> str:
 
 def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = ()) -> Record:
     """Sort out whatever came; `known` may lend Medications without being part of the record."""
-    latest: dict[tuple[str, str], Resource] = {}
+    latest: dict[str, dict[str, Resource]] = {}
     skipped: list[Skipped] = []
     for node in nodes:
         kind = text(member(node, "resourceType"))
         if not isinstance(node, dict) or not kind:
             skipped.append(Skipped(reference(node).source, MALFORMED))
         elif kind in _OURS:
-            _keep_latest(latest, kind, node)
-    kept: dict[str, list[Resource]] = {}
-    for (kind, _), resource in sorted(latest.items(), key=lambda item: item[0]):
-        if _is_others(kind, resource, bare_id(patient_id)):
-            skipped.append(Skipped(source(resource), OTHER_PATIENT))
-        else:
-            kept.setdefault(kind, []).append(resource)
+            _keep_latest(latest.setdefault(kind, {}), node)
+    patient = bare_id(patient_id)
+    kept: dict[str, tuple[Resource, ...]] = {}
+    for kind, by_id in latest.items():
+        ours = []
+        for identity in sorted(by_id):
+            if _is_others(kind, by_id[identity], patient):
+                skipped.append(Skipped(source(by_id[identity]), OTHER_PATIENT))
+            else:
+                ours.append(by_id[identity])
+        kept[kind] = tuple(ours)
     medications = _medications((*known, *kept.get("Medication", ())))
-    return Record({k: tuple(v) for k, v in kept.items()}, medications, tuple(skipped))
+    return Record(kept, medications, tuple(skipped))
 
 
 def _medications(nodes: Iterable[object]) -> Mapping[str, Resource]:
-    latest: dict[tuple[str, str], Resource] = {}
+    latest: dict[str, Resource] = {}
     for node in nodes:
-        if isinstance(node, dict) and text(member(node, "resourceType")) == "Medication":
-            _keep_latest(latest, "Medication", node)
-    return {identity: medication for (_, identity), medication in latest.items()}
+        if isinstance(node, dict) and text(node.get("resourceType")) == "Medication":
+            _keep_latest(latest, node)
+    return latest
 
 
-def _keep_latest(latest: dict[tuple[str, str], Resource], kind: str, resource: Resource) -> None:
+def _keep_latest(latest: dict[str, Resource], resource: Resource) -> None:
     """Of two copies the later version; resources without an id are told apart by content."""
-    identity = text(member(resource, "id")) or f"\n{_fingerprint(resource)}"
-    other = latest.get((kind, identity))
-    if other is None or (other is not resource and _version(resource) > _version(other)):
-        latest[kind, identity] = resource
+    identity = text(resource.get("id")) or f"\n{_fingerprint(resource)}"
+    other = latest.setdefault(identity, resource)
+    if other is not resource and _version(resource) > _version(other):
+        latest[identity] = resource
 
 
 def _version(resource: Resource) -> tuple[float, float, str]:
@@ -137,11 +141,11 @@ def _fingerprint(resource: Resource) -> str:
 def _is_others(kind: str, resource: Resource, patient_id: str) -> bool:
     """Whether it says that it belongs to somebody else; without a subject it does not."""
     if kind == "Patient":
-        return text(member(resource, "id")) not in ("", patient_id)
-    subject = each(member(resource, _SUBJECTS.get(kind, "")))
-    if len(subject) == 1 and member(subject[0], "reference") == f"Patient/{patient_id}":
+        return text(resource.get("id")) not in ("", patient_id)
+    subject = resource.get(_SUBJECTS.get(kind, ""))
+    if isinstance(subject, dict) and subject.get("reference") == f"Patient/{patient_id}":
         return False  # by far the most
-    written = [s for s in subject if text(member(s, "reference"))]
+    written = [s for s in each(subject) if text(member(s, "reference"))]
     return any(not _is_patient(reference(s), patient_id) for s in written)
 
 

@@ -153,7 +153,7 @@ def _overdue(case: Case, watch: Watch) -> bool:
     query = "blood" if watch.tests == ("platelets",) else "coagulation"
     if not case.answered(query):
         return False
-    times = [r.at for c in watch.tests for r in case.results(c) if r.at is not None]
+    times = [r.at for c in watch.tests for r in case.results(c)[:1] if r.at is not None]
     last = max((*times, watch.since))
     factor = 1.0 if watch.span == RECHECK else case.protocol["monitoring.overdue_factor"]
     allowed: timedelta = case.protocol.span(watch.span) * factor
@@ -163,7 +163,7 @@ def _overdue(case: Case, watch: Watch) -> bool:
 def _last_results(case: Case, overdue: Iterable[Watch]) -> tuple[Evidence, ...]:
     found = []
     for watch in overdue:
-        dated = [r for c in watch.tests for r in case.results(c)]
+        dated = [r for c in watch.tests for r in case.results(c)[:1]]
         if dated and dated[0].at is not None:
             fact = dated[0]
             found.append(

@@ -1,0 +1,86 @@
+"""The results of one test in order of time, each read in full when it is first looked at.
+
+A chart of years holds thousands of Observations, and the rules look at those of some days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import overload
+
+from cds_service.chart.facts import Resource, Result
+from cds_service.chart.instants import read_instant
+from cds_service.chart.json_reading import source, text
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One Observation, or one component of it, of a known concept."""
+
+    concept: str
+    at: datetime | None  # time drawn
+    code: str
+    resource: Resource
+    node: Resource  # the resource, or its component
+    read: Callable[[Row], Result]
+    _result: Result | None = None
+
+    @property
+    def result(self) -> Result:
+        """What it says in full."""
+        if self._result is None:
+            self._result = self.read(self)
+        return self._result
+
+    @property
+    def preliminary(self) -> bool:
+        """Whether the laboratory may still change it."""
+        return text(self.resource.get("status")) == "preliminary"
+
+    def age(self) -> float:
+        """In seconds before a fixed moment; what is undated is older than all."""
+        return -self.at.timestamp() if self.at else float("inf")
+
+    def tie(self) -> tuple[object, ...]:
+        """Of results drawn at one moment the one issued last leads; a preliminary one never."""
+        issued = read_instant(self.resource.get("issued"))
+        late = -issued.timestamp() if issued else 0.0
+        return (self.preliminary, late, source(self.resource), self.code)
+
+
+class Results(Sequence[Result]):
+    """The results of one concept, newest first."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Result: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Result]: ...
+    def __getitem__(self, place: int | slice) -> Result | Sequence[Result]:
+        if isinstance(place, slice):
+            return Results(self._rows[place])
+        return self._rows[place].result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list: it is compared by content
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def newest_first(rows: Iterable[Row]) -> Results:
+    """In order of time; ties are settled only where there are any."""
+    aged = sorted(((row.age(), row) for row in rows), key=lambda one: one[0])
+    if any(one[0] == older[0] for one, older in pairwise(aged)):
+        aged.sort(key=lambda one: (one[0], one[1].tie()))
+    return Results([row for _, row in aged])

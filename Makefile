@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check golden screenshots bench lock fhir-server browser mutate-protocol clean
+.PHONY: help setup run test check golden screenshots bench lock fhir-server browser mutate-protocol mutate clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3) python3)
 PORT   ?= 5000
@@ -63,6 +63,21 @@ test: setup fhir-server browser check ## everything CI runs
 mutate-protocol: setup ## move each threshold of the protocol: some test must notice
 	@if [ -e tests/shift_protocol.py ]; then $(BIN)/python -m tests.shift_protocol; fi
 
+MUTATE_READY := .venv-mutate/.ready
+
+# In a copy, .run/mutate: neither the working tree nor an installed package is touched.
+mutate: $(MUTATE_READY) ## change the code of the assessment at every place: some test must notice (half an hour)
+	@rm -rf .run/mutate && mkdir -p .run/mutate
+	@cp -R cds_service tests fhir_fixtures pyproject.toml DECISIONS.md .run/mutate/
+	@cd .run/mutate && nice -n 5 ../../.venv-mutate/bin/mutmut run && ../../.venv-mutate/bin/mutmut export-cicd-stats
+	@.venv-mutate/bin/python -m tests.mutation_score .run/mutate/mutants/mutmut-cicd-stats.json
+
+$(MUTATE_READY): requirements-mutate.txt
+	@$(call new_venv,.venv-mutate)
+	@echo "Installing the mutation tester into .venv-mutate ..."
+	@.venv-mutate/bin/python -m pip install $(PIP_QUIET) --require-hashes -r $<
+	@touch $@
+
 golden: setup ## rewrite what the fixtures record and the pages in docs; review the diff
 	@$(BIN)/python -m tests.golden
 	@$(BIN)/python -m tests.two_protocols_page
@@ -108,9 +123,10 @@ lock: ## choose the newest allowed versions and write them into the locks
 	@$(COMPILE) --extra replay --extra postgres --group build --output-file requirements.lock
 	@$(COMPILE) --all-extras --group build --constraint requirements.lock --output-file requirements-test.lock
 	@$(subst pip compile pyproject.toml,pip compile,$(COMPILE)) --group fhir-server --output-file requirements-fhir-server.txt
-	@git diff --stat -- '*.lock' requirements-fhir-server.txt
+	@$(COMPILE) --group mutate --constraint requirements-test.lock --output-file requirements-mutate.txt
+	@git diff --stat -- '*.lock' requirements-fhir-server.txt requirements-mutate.txt
 
 clean: ## remove the environments and everything that was generated
-	@rm -rf .venv .venv-fhir .venv-lock .run build dist htmlcov .coverage .coverage.* \
+	@rm -rf .venv .venv-fhir .venv-mutate .venv-lock .run build dist htmlcov .coverage .coverage.* \
 	        .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

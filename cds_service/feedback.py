@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Column, DateTime, Insert, String, Table, Text
+from sqlalchemy import JSON, Column, DateTime, Index, Insert, String, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -38,6 +38,8 @@ feedback = Table(
     Column("reason_display", String(500), nullable=False),
     Column("comment", Text, nullable=False),
 )
+
+Index("feedback_reasons", feedback.c.reason_code, feedback.c.received)  # for memory.py
 
 _LONGEST_CARD_ID = 200
 
@@ -77,7 +79,7 @@ def store_feedback(
     if not rows:
         return
     try:
-        with ledger.engine.begin() as connection:
+        with ledger.durably() as connection:
             connection.execute(_insert_new(connection.dialect.name), rows)
     except SQLAlchemyError as error:
         log().error("feedback not stored", error=type(error).__name__)

@@ -24,6 +24,7 @@ seen_tokens = Table(
     Column("expires", DateTime(), nullable=False, index=True),  # UTC
 )
 
+_NEW = insert(seen_tokens)  # built once: it is in every call
 _PURGE_EVERY = timedelta(minutes=10)
 _REMEMBERED = 100_000
 _REMEMBERED_SECONDS = 3900  # longer than any token we accept lives
@@ -53,7 +54,7 @@ class SeenTokens:
                 if self._purged is None or now - self._purged > _PURGE_EVERY:
                     connection.execute(delete(seen_tokens).where(seen_tokens.c.expires < now))
                     self._purged = now
-                connection.execute(insert(seen_tokens).values(id=token_id, expires=expires))
+                connection.execute(_NEW, {"id": token_id, "expires": expires})
         except IntegrityError:
             return False
         except SQLAlchemyError as error:

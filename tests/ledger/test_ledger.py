@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,24 @@ def test_a_new_database_is_created_and_ready(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_sqlite_is_set_up_for_many_readers_and_safe_commits(tmp_path: Path) -> None:
+def test_sqlite_is_set_up_for_many_readers(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
     with ledger.engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
-        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 1000
+    ledger.close()
+
+
+def test_sqlite_waits_for_the_disk_where_a_record_has_been_promised(tmp_path: Path) -> None:
+    """A commit that is not promised is safe once the database lies in the file system's hands."""
+    normal, full = 1, 2
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    with ledger.durably() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == full
+    with suppress(ZeroDivisionError), ledger.durably():
+        raise ZeroDivisionError
+    with ledger.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == normal
     ledger.close()
 
 

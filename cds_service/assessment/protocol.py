@@ -79,14 +79,18 @@ class Protocol:
     approver: str = ""
     source_note: str = ""
     digest: str = field(default="", compare=False)
+    _spans: Mapping[str, timedelta] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        spans = {k: SPANS[r.unit] * float(r.value) for k, r in self.rows.items() if r.unit in SPANS}
+        object.__setattr__(self, "_spans", spans)
 
     def __getitem__(self, key: str) -> float:
         return float(self.rows[key].value)
 
     def span(self, key: str) -> timedelta:
         """A span that the file gives in min, h, d, wk or mo (a twelfth of 365 days)."""
-        row = self.rows[key]
-        return SPANS[row.unit] * float(row.value)
+        return self._spans[key]
 
     def chosen(self, option: str) -> str:
         return str(self.options[option])

@@ -86,9 +86,12 @@ class _Said:
     def by(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
         """Whether a concept or a text says it."""
         nodes = [one for concept in concepts for one in each(concept)]
+        said = [*written(nodes), *texts] if nodes else list(texts)
+        if not said:
+            return False  # most dosages say nothing of it
         if self._codes.keys(self._vocabulary.pairs(codings(nodes))):
             return True
-        whole = "|".join(spaced(saying) for saying in (*written(nodes), *texts))
+        whole = "|".join(spaced(saying) for saying in said)
         return self._words.within(whole)
 
     def by_codings(self, medicine: Medicine) -> bool:

@@ -101,14 +101,16 @@ def bare_codes(concepts: object) -> tuple[tuple[str, str], ...]:
 
 def texts(concepts: object) -> tuple[str, ...]:
     """The texts and displays of one CodeableConcept or of a list of them."""
-    return texts_with(concepts, codings(concepts))
-
-
-def texts_with(concepts: object, found: tuple[Coding, ...]) -> tuple[str, ...]:
-    """The same, where the codings have been read already."""
-    said = [text(member(concept, "text")) for concept in each(concepts)]
-    said += [coding.display for coding in found]
-    return tuple(dict.fromkeys(one for one in said if one))
+    said, displays = [], []
+    for concept in each(concepts):
+        if isinstance(concept, dict):
+            said.append(text(concept.get("text")))
+            displays += [
+                text(coding.get("display"))
+                for coding in each(concept.get("coding"))
+                if isinstance(coding, dict)
+            ]
+    return tuple(dict.fromkeys(one for one in (*said, *displays) if one))
 
 
 def label(concepts: object) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from cds_service.chart.concepts import Code, Concepts
-from cds_service.chart.json_reading import Coding, codings, texts_with
+from cds_service.chart.json_reading import Coding, bare_codes, texts
 
 _SEPARATORS = re.compile(r"[\W_]+")
 
@@ -137,9 +137,7 @@ class Vocabulary:
 
 def written(concepts: object) -> tuple[str, ...]:
     """Texts, displays, and the codes too: local ones are often names ("Drug Push")."""
-    found = codings(concepts)
-    codes = (coding.code for coding in found if coding.code)
-    return tuple(dict.fromkeys((*texts_with(concepts, found), *codes)))
+    return tuple(dict.fromkeys((*texts(concepts), *(code for _, code in bare_codes(concepts)))))
 
 
 def folded(code: str) -> str:

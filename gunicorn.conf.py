@@ -9,14 +9,39 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from gunicorn.workers.gthread import ThreadWorker
+
 wsgi_app = "wsgi:app"
 
 # Loopback: TLS and the outside address belong to the proxy in front. A container says --bind.
 bind = f"127.0.0.1:{os.environ.get('PORT', '5000')}"
 
+
+class LastCalls(ThreadWorker):
+    """Told to stop, it takes the calls that wait at the door, then closes the door, then finishes.
+
+    gunicorn's own worker takes no more calls but leaves the door open until it ends: connections
+    made meanwhile seem taken, and are reset when their request is sent (gunicorn issues 2409 and
+    3397; `python -m bench.restart` counts them). A closed door is refused at once, and the proxy
+    asks another instance. At a reload the new workers hold the same door open.
+    """
+
+    def set_accept_enabled(self, enabled):
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for door in self.sockets:
+            taken = -1
+            while taken < self.nr_conns:
+                taken = self.nr_conns
+                self.accept(door)  # one more in nr_conns, if one waits
+            door.close()
+        self.sockets = []
+
+
 # A call computes for some milliseconds and may wait for the EHR's FHIR server: one process per
 # core for the first, threads for the second.
-worker_class = "gthread"
+worker_class = LastCalls
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 workers = int(os.environ.get("WEB_CONCURRENCY") or cores)
 threads = 8

@@ -38,10 +38,21 @@ def free_port() -> int:
 
 
 class Gunicorn:
-    """One instance, in a process group of its own; settings as in the environment."""
+    """One instance, in a process group of its own; settings as in the environment.
 
-    def __init__(self, folder: Path, database: str, workers: int = 2, **settings: str) -> None:
-        self.port = free_port()
+    With `door`, a listening socket, it is started as systemd starts the service of a socket unit.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: str,
+        workers: int = 2,
+        door: socket.socket | None = None,
+        **settings: str,
+    ) -> None:
+        self._door = door
+        self.port: int = door.getsockname()[1] if door else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CDS_", "PROM"))}
         self._environ = inherited | {
@@ -58,9 +69,18 @@ class Gunicorn:
     def start(self) -> None:
         """Start it; `wait` for it before it is asked anything."""
         command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+        if self._door:
+            listening = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 0</dev/null'
+            command = ["sh", "-c", listening, "sh", *command]
         with self.log.open("ab") as log:
             self.master = subprocess.Popen(
-                command, cwd=ROOT, env=self._environ, start_new_session=True, stdout=log, stderr=log
+                command,
+                cwd=ROOT,
+                env=self._environ,
+                start_new_session=True,
+                stdin=self._door or subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def wait(self) -> None:

@@ -88,6 +88,14 @@ class TestDeployment:
             for name in copied.split():
                 assert (REPOSITORY / name).exists(), name
 
+    def test_the_socket_unit_listens_where_the_service_would(self) -> None:
+        unit = (DOCS / "heparin-cds.socket").read_text(encoding="utf-8")
+
+        assert "\nListenStream=127.0.0.1:5000\n" in unit
+        assert "127.0.0.1:{os.environ.get('PORT', '5000')}" in (
+            REPOSITORY / "gunicorn.conf.py"
+        ).read_text(encoding="utf-8")
+
 
 class TestClinicians:
     def sections(self) -> dict[str, str]:

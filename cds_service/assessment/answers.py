@@ -71,11 +71,6 @@ def yes(*facts: Evidence) -> Verdict:
     return Verdict(Answer.YES, facts)
 
 
-def no(*facts: Evidence) -> Verdict:
-    """No, resting on these facts."""
-    return Verdict(Answer.NO, facts)
-
-
 def unknown(*reasons: Reason) -> Verdict:
     """Unknown, and why."""
     return Verdict(Answer.UNKNOWN, (), reasons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cds_service.assessment.case import ANY_HEPARIN, DAY, HOUR, Case
+from cds_service.assessment.case import ANY_HEPARIN, DAY, Case
 from cds_service.assessment.infusion import Infusion
 from cds_service.chart.facts import Amount, Order, Route, Use
 
@@ -131,6 +131,6 @@ PROPHYLAXIS = {
 }
 
 
-def days_since(case: Case, at: datetime, earlier: datetime) -> int:
+def days_since(at: datetime, earlier: datetime) -> int:
     """Whole days between two moments."""
-    return int((at - earlier) / HOUR // (DAY / HOUR))
+    return (at - earlier) // DAY

@@ -52,7 +52,10 @@ IN_HIT = frozenset(
         "adultOnly",
     }
 )
-IN_CHILDREN = frozenset({"warfarinInHit", "notAssessed", "adultOnly"})
+# HIT and allergy on record still speak of a child; the gate counts no score there.
+IN_CHILDREN = frozenset(
+    {"hitSuspected", "hitPossible", "warfarinInHit", "notAssessed", "adultOnly"}
+)
 BY_RECORD = frozenset({"hitSuspected", "hitPossible", "notAssessed"})
 
 
@@ -105,18 +108,10 @@ def _past_gates(m: Measured) -> frozenset[str]:
     if m.case.asked.hook == "patient-view":
         allowed &= _patient_view(m)
     if m.gates.under_age.yes:
-        allowed &= _in_children(m)
+        allowed &= IN_CHILDREN
     if m.gates.hit.yes:
         allowed &= IN_HIT
     return allowed
-
-
-def _in_children(m: Measured) -> frozenset[str]:
-    """HIT and allergy on record still speak; a score or another threshold does not."""
-    on_record = (m.hit.recorded, m.hit.positive, m.hit.allergy_names_hit)
-    known = {"hitSuspected"} if any(v.yes for v in on_record) else set()
-    allergy = {"hitPossible"} if m.hit.allergy_other.yes else set()
-    return IN_CHILDREN | known | allergy
 
 
 def _patient_view(m: Measured) -> frozenset[str]:

@@ -145,7 +145,7 @@ def _timing(case: Case, first: datetime, earlier: datetime | None, fell: Result 
         return (0, 0)
     if _after_bypass(case, fell.at):
         return (0, 0)
-    day = days_since(case, fell.at, first)
+    day = days_since(fell.at, first)
     if day > case.protocol["hit.onset_last_day"]:
         return (1, 1)
     if day >= case.protocol["hit.onset_first_day"]:

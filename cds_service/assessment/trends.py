@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, unknown, yes
-from cds_service.assessment.case import Case
+from cds_service.assessment.case import Case, evidence
 from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.four_ts import THROMBOSES
@@ -36,7 +36,7 @@ def escalating(case: Case, infusion: Infusion, weight: float | None) -> Verdict:
         return _not_running(infusion)
     found = rises(case, infusion, case.ago("heparin.escalation_window"))
     enough = len(found) >= case.protocol["heparin.escalation_rises"]
-    if not (enough and _long_and_high(case, infusion, weight)):
+    if not (enough and _long_and_high(case, infusion.since, infusion.rate, weight)):
         return NO
     at = found[-1][1].start
     return yes(Evidence("rate", infusion.rate, "U/h", at, infusion.source, "rises"))
@@ -48,13 +48,11 @@ def _not_running(infusion: Infusion) -> Verdict:
     return unknown(*(infusion.running.reasons or infusion.reasons))
 
 
-def _long_and_high(case: Case, infusion: Infusion, weight: float | None) -> bool:
-    if infusion.since is None or infusion.rate is None:
+def _long_and_high(case: Case, since: datetime, rate: float, weight: float | None) -> bool:
+    if since > case.ago("heparin.escalation_running_for"):
         return False
-    if infusion.since > case.ago("heparin.escalation_running_for"):
-        return False
-    by_weight = per_kg_h(infusion.rate, weight)
-    daily = infusion.rate * HOURS_A_DAY > case.protocol["heparin.escalation_daily_dose"]
+    by_weight = per_kg_h(rate, weight)
+    daily = rate * HOURS_A_DAY > case.protocol["heparin.escalation_daily_dose"]
     if by_weight is None or not case.protocol.allows("weight_condition"):
         return daily
     heavy = by_weight > case.protocol["heparin.standard_rate"]
@@ -63,12 +61,12 @@ def _long_and_high(case: Case, infusion: Infusion, weight: float | None) -> bool
 
 def plateau(case: Case, infusion: Infusion, weight: float | None) -> Verdict:
     """The aPTT stands still while the rate rises (R24)."""
-    if not infusion.running.yes or infusion.since is None:
+    if not infusion.running.yes or infusion.since is None or infusion.rate is None:
         return _not_running(infusion)
     found = rises(case, infusion, case.ago("levels.trend"))
     needed = int(case.protocol["heparin.escalation_rises"])
     steps = found[-needed:]
-    if len(steps) < needed or not _long_and_high(case, infusion, weight):
+    if len(steps) < needed or not _long_and_high(case, infusion.since, infusion.rate, weight):
         return NO
     first, last = steps[0][0].rate or 0.0, steps[-1][1].rate or 0.0
     if (last - first) * 100 < case.protocol["heparin.plateau_rise"] * first:
@@ -81,17 +79,16 @@ def _stands_still(case: Case, steps: tuple[tuple[Segment, Segment], ...]) -> Ver
     starts = [newer.start for _, newer in steps]
     wait = case.protocol.span("heparin.plateau_draw_after")
     windows = [(case.ago("levels.trend"), starts[0])]
-    windows += [(s + wait, e) for s, e in zip(starts, [*starts[1:], case.now], strict=True)]
-    drawn = [_last_aptt(case, since, until) for since, until in windows]
-    values = [r.value for r in drawn if r is not None and r.value is not None]
+    windows += [(start + wait, end) for start, end in pairwise([*starts, case.now])]
+    found = (_last_aptt(case, since, until) for since, until in windows)
+    drawn = [result for result in found if result is not None]
+    values = [result.value for result in drawn if result.value is not None]
     if len(values) < len(windows):
         return unknown(Reason("aptt", "noTrend"))
     spread = (max(values) - min(values)) * 100
     if spread >= case.protocol["heparin.plateau_difference"] * min(values):
         return NO
-    last = drawn[-1]
-    at = last.at if last else None
-    return yes(Evidence("aptt", values[-1], "s", at, last.source if last else "", "plateau"))
+    return yes(evidence(drawn[-1], "s", "plateau"))
 
 
 def _last_aptt(case: Case, since: datetime, until: datetime) -> Result | None:

@@ -289,6 +289,22 @@ def test_what_the_text_adds_about_a_dose(units, remarks):
     assert (dose.units, dose.remarks) == (units, remarks)
 
 
+@spec(
+    "by, beside",
+    ("the label's dose", {}, 2571),
+    ("none where the label's breaks a limit itself", {"antithrombin_dose__smallest": 3000}, None),
+)
+def test_a_card_of_a_protocol_that_multiplies_shows_the_labels_dose_beside(by, beside):
+    found = judge_chart(*failing(LOW), by=protocol("review-as-written", **by))
+    card = due(found, "antithrombinDose")
+    assert (card.values["dose"], card.values.get("label_dose")) == (5040, beside)
+    assert ("antithrombin.labelBeside" in card.notes) is (beside is not None)
+
+
+def test_the_labels_own_protocol_shows_no_second_dose():
+    assert "label_dose" not in due(judge_chart(*failing(LOW)), "antithrombinDose").values
+
+
 def test_a_protocol_that_multiplies_shows_what_the_label_says_beside():
     m = measured(lab("antithrombin", 50), weight(70), by=choosing(dose_form="multiply"))
     dose = compute_dose(m.case, m.antithrombin, m.weight)
@@ -443,6 +459,23 @@ def test_a_standing_antithrombin_draft_is_not_doubled():
     ),
     ("the target was reached after it", (heparin(1600, 48), lab("anti_xa", 0.4, 10)), "yes"),
     ("the target was reached at 24 h", (heparin(1600, 60), lab("anti_xa", 0.4, 6)), "yes"),
+    ("an anti-Xa of 0.3", (heparin(1600, 60), lab("anti_xa", 0.3, 10)), "yes"),
+    ("an anti-Xa of 0.7", (heparin(1600, 60), lab("anti_xa", 0.7, 10)), "yes"),
+    (
+        "on target only with the dose itself",
+        (heparin(1600, 60), lab("anti_xa", 0.4, 30), lab("anti_xa", 0.4, 2)),
+        "no",
+    ),
+    (
+        "below target then, on target now",
+        (heparin(1600, 60), lab("anti_xa", 0.2, 12), lab("anti_xa", 0.5, 2)),
+        "no",
+    ),
+    (
+        "unreadable then, on target now",
+        (heparin(1600, 60), unreadable("anti_xa", 12), lab("anti_xa", 0.5, 2)),
+        "no",
+    ),
     ("the target was reached later", (heparin(1600, 60), lab("anti_xa", 0.4, 6 - MINUTE)), "no"),
     ("on target before the dose only", (heparin(1600, 90), lab("anti_xa", 0.4, 31)), "unknown"),
     ("the infusion stopped", (heparin(1600, 48, 8),), "no"),

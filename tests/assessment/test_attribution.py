@@ -55,6 +55,7 @@ GOOD, AT_THE_LINE, POOR = kidneys(80), kidneys(30), kidneys(29.9)
     ("fondaparinux at 5 d", (given("fondaparinux", 120), *GOOD), ""),
     ("danaparoid within 5 d", (given("danaparoid", 100), *GOOD), "fondaparinux"),
     ("not given", (given("apixaban", 10, done=False), *GOOD), ""),
+    ("given at the moment of the draw", (given("apixaban", 0), *GOOD), "oralXa"),
     ("given after the draw", (given("apixaban", -MINUTE), *GOOD), ""),
     ("dabigatran inhibits no factor Xa", (given("dabigatran", 10), *GOOD), ""),
     (
@@ -84,6 +85,11 @@ GOOD, AT_THE_LINE, POOR = kidneys(80), kidneys(30), kidneys(29.9)
         (order("apixaban", hours_ago=72, status="stopped"), *GOOD),
         "",
     ),
+    (
+        "an ended order from the moment of the draw",
+        (order("apixaban", hours_ago=0, status="stopped"), *GOOD),
+        "oralXa",
+    ),
     ("an order after the draw", (order("apixaban", hours_ago=-MINUTE), *GOOD), ""),
     ("a proposal", (order("apixaban", hours_ago=10, intent="proposal"), *GOOD), ""),
 )
@@ -96,6 +102,9 @@ def test_what_makes_an_anti_xa_another_drugs(facts, reason):
     ("just within 72 h of admission", {}, 72 - MINUTE, True),
     ("72 h after admission", {}, 72, False),
     ("a home medicine noted as stopped counts too", {"status": "stopped"}, 10, True),
+    ("completed", {"status": "completed"}, 10, True),
+    ("on hold", {"status": "on-hold"}, 10, True),
+    ("of a status nobody knows", {"status": "unknown"}, 10, True),
     ("a home medicine entered in error does not", {"status": "draft"}, 10, False),
     ("admission not known, listed as active", {}, None, True),
     ("admission not known, not active", {"status": "stopped"}, None, False),

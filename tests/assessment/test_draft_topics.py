@@ -1,8 +1,11 @@
 """Cards about a draft: antithrombin, warfarin, combinations, raises (clinical logic 5)."""
 
+from cds_service.assessment.answers import Evidence
 from cds_service.chart.facts import Problem, Route, Use
 from tests.builders import (
     MINUTE,
+    ago,
+    cards_of,
     condition,
     deleted,
     draft,
@@ -46,6 +49,7 @@ def at(units, unit="[IU]", **parts):
     ("predicted just above 120 %", (AT50, KG, at(3510)), "warning"),
     ("predicted 150 %", (AT50, KG, at(5000)), "warning"),
     ("predicted just above 150 %", (AT50, KG, at(5010)), "critical"),
+    ("75 IU/kg, predicted 135 %", (lab("antithrombin", 30), KG, at(5250)), "warning"),
     ("75 IU/kg with a level of 1 %", (lab("antithrombin", 1), KG, at(5250)), None),
     ("just above 75 IU/kg", (lab("antithrombin", 1), KG, at(5260)), "critical"),
     ("75 IU/kg by weight, weight unknown", (AT50, at(75, "[IU]/kg")), None),
@@ -90,7 +94,7 @@ def test_an_overdose_is_deleted_and_replaced_only_where_a_dose_is_due():
 
 @spec(
     "facts",
-    ("heparin does not fail", (*running(900), KG, AT50, at(5000))),
+    ("heparin does not fail", (*running(900), lab("anti_xa", 0.5), KG, AT50, at(5000))),
     ("the level needs none", (*failing(lab("antithrombin", 85), kg=70), at(5000))),
     ("HIT", (*failing(AT50, kg=70), at(5000), condition("hit"))),
     ("bleeding", (*failing(AT50, kg=70), at(5000), condition("bleeding", 5))),
@@ -101,6 +105,26 @@ def test_an_overdose_is_only_deleted(facts):
     card = due(judge_chart(*facts), "antithrombinOverdose")
     assert deleted(card) == {"MedicationRequest/draft-antithrombin"}
     assert starts(card) == {}
+
+
+@spec(
+    "facts, told",
+    (
+        "by the level",
+        (AT50, KG, at(5000)),
+        "Antithrombin 5000 [IU]: predicted level 150 %, over the",
+    ),
+    ("by weight alone", (at(80, "[IU]/kg"),), "Antithrombin 80 [IU]/kg: more than 75 IU/kg"),
+    ("in HIT", (KG, at(1400), condition("hit")), "Antithrombin drafted in HIT"),
+)
+def test_an_overdose_is_told_by_what_is_known_of_it(facts, told):
+    cards = {card.topic: card.summary for card in cards_of(judge_chart(*facts))}
+    assert cards["antithrombinOverdose"].startswith(told)
+
+
+def test_an_overdose_names_the_gate_that_is_in_doubt():
+    card = due(judge_chart(AT50, KG, at(5000), failed("allergies")), "antithrombinOverdose")
+    assert why(card.open) == {"allergies: failed"}
 
 
 @spec(
@@ -257,6 +281,42 @@ def test_two_anticoagulants(facts, speaks):
         set(),
     ),
     (
+        "in HIT a draft of LMWH goes",
+        (order("argatroban", rate=0.5), draft("enoxaparin", dose=80, per_day=2), HIT),
+        {"MedicationRequest/draft-enoxaparin"},
+        set(),
+    ),
+    (
+        "argatroban stays, LMWH stops",
+        (order("enoxaparin", dose=80, per_day=2), draft("argatroban", rate=0.5)),
+        set(),
+        {"MedicationRequest/enoxaparin"},
+    ),
+    (
+        "HIT in doubt: the draft may be the one to keep",
+        (UFH, draft("apixaban", dose=5, per_day=2), failed("conditions")),
+        set(),
+        set(),
+    ),
+    (
+        "HIT in doubt: a heparin draft is not",
+        (APIXABAN, raised(1600), failed("conditions")),
+        {"MedicationRequest/draft-heparin"},
+        set(),
+    ),
+    (
+        "HIT in doubt: nor is LMWH",
+        (UFH, draft("enoxaparin", dose=80, per_day=2), failed("conditions")),
+        {"MedicationRequest/draft-enoxaparin"},
+        set(),
+    ),
+    (
+        "HIT in doubt: argatroban stays, heparin stops",
+        (UFH, draft("argatroban", rate=0.5), failed("conditions")),
+        set(),
+        {"MedicationRequest/heparin"},
+    ),
+    (
         "argatroban beside apixaban: nothing to take",
         (APIXABAN, draft("argatroban", rate=0.5)),
         set(),
@@ -268,6 +328,27 @@ def test_which_of_two_anticoagulants_goes(facts, gone, ended):
     card = due(judge_chart(*facts), "anticoagulantCombination")
     assert card.indicator.value == "critical"
     assert (deleted(card), stopped(card)) == (gone, ended)
+
+
+def test_both_orders_of_a_pair_are_shown_with_source_and_time():
+    card = due(judge_chart(UFH, draft("apixaban", dose=5, per_day=2)), "anticoagulantCombination")
+    assert card.facts == (
+        Evidence("order", 0.0, "", ago(48), UFH.source, "standing", written="heparin 1600"),
+        Evidence(
+            "order",
+            0.0,
+            "",
+            None,
+            "MedicationRequest/draft-apixaban",
+            "drafted",
+            written="apixaban 5",
+        ),
+    )
+
+
+def test_the_choice_to_keep_the_draft_says_so():
+    card = due(judge_chart(UFH, draft("argatroban", rate=0.5)), "anticoagulantCombination")
+    assert [choice.label for choice in card.choices] == ["heparin.stop"]
 
 
 # --- P2Y12 inhibitors ----------------------------------------------------------------------------

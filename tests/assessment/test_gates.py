@@ -184,6 +184,27 @@ def test_in_bleeding_the_card_stands_and_says_why_nothing_is_offered(facts, topi
     assert reason in why(card.withheld)
 
 
+@spec(
+    "facts, speaks",
+    ("a thrombin inhibitor stands", (order("argatroban", rate=0.5),), True),
+    ("antithrombin stands", (order("antithrombin", dose=1000),), True),
+    ("neither", (order("warfarin", dose=5),), False),
+)
+def test_opening_a_childs_chart_speaks_of_these_drugs_without_heparin(facts, speaks):
+    found = judge_chart(CHILD, *facts, hook="patient-view")
+    assert topics(found) == ({"adultOnly"} if speaks else set())
+
+
+@spec(
+    "hours, speaks",
+    ("a day ago", 24, True),
+    ("a minute earlier", 24 + MINUTE, False),
+)
+def test_a_thrombin_inhibitor_is_in_play_for_a_day(hours, speaks):
+    facts = (CHILD, given("argatroban", hours, 5), draft("warfarin", dose=5))
+    assert ("adultOnly" in topics(judge_chart(*facts))) is speaks
+
+
 def test_platelets_under_50_in_hit_are_no_bleeding_that_hides_the_card():
     found = judge_chart(*FULL, condition("hit"), lab("platelets", 30))
     assert "hitSuspected" in topics(found)

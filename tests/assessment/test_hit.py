@@ -113,10 +113,12 @@ def test_without_a_fall_timing_has_no_points():
     "surgery, second, points",
     ("the fall within four days of bypass", 5, None, (0, 0)),
     ("the fall on the day of bypass", 3.1, None, (0, 0)),
+    ("the fall at the hour of bypass", 3, None, (0, 0)),
     ("the fall just within four days", 7 - MINUTE / DAY, None, (0, 0)),
     ("the fall at four days", 7, None, (2, 2)),
     ("the fall before bypass", 2, None, (2, 2)),
     ("a second fall after those days", 6.5, 60, (2, 2)),
+    ("a second fall of 30 %", 6.5, 126, (2, 2)),
     ("a second fall of under 30 %", 6.5, 127, (0, 0)),
 )
 def test_within_four_days_of_bypass_a_fall_is_no_sign(surgery, second, points):
@@ -125,6 +127,19 @@ def test_within_four_days_of_bypass_a_fall_is_no_sign(surgery, second, points):
     facts = (BEGUN, BEFORE, lab("platelets", 120, 3 * DAY), *later)
     assert score(*facts, procedure("bypass", surgery * DAY, surgery * DAY)).timing == points
     assert score(*facts, procedure("cardiac_surgery", surgery * DAY)).timing == points
+
+
+@spec(
+    "counts, points",
+    ("the highest comes second", ((130, 20), (180, 12), (115, 4)), (2, 2)),
+    ("lower counts come between", ((180, 20), (150, 12), (115, 5)), (2, 2)),
+    ("only between lower counts", ((150, 20), (130, 12), (110, 5)), (0, 0)),
+    ("two counts of one evening, by their time", ((180, 10), (115, 9)), (2, 2)),
+)
+def test_the_second_fall_is_from_the_highest_count_of_the_recovery(counts, points):
+    """Bypass 6.5 days and the first fall three days ago, then these counts, by hours ago."""
+    facts = (BEGUN, BEFORE, lab("platelets", 120, 3 * DAY), procedure("bypass", 6.5 * DAY))
+    assert score(*facts, *(lab("platelets", n, h) for n, h in counts)).timing == points
 
 
 @spec(
@@ -211,6 +226,7 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
     ("optical density just under 0.4", (lab("hit_antibody", 0.399),), "no"),
     ("optical density <0.4", (lab("hit_antibody", 0.4, comparator="<"),), "no"),
     ("optical density high, called negative", (lab("hit_antibody", 0.5, positive=False),), "no"),
+    ("optical density of nothing", (lab("hit_antibody", 0.0),), "no"),
     ("a functional assay", (lab("hit_functional", None, positive=True),), "yes"),
     ("a functional assay in percent is not read", (lab("hit_functional", 80),), "no"),
     (
@@ -268,6 +284,16 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
         "unknown",
     ),
     ("orders failed and counts fell", (failed("orders"), *FELL_LATE), "unknown"),
+    (
+        "administrations failed and a count fell by 30 %",
+        (failed("administrations"), BEFORE, lab("platelets", 140, DAY)),
+        "unknown",
+    ),
+    (
+        "administrations failed and counts rose",
+        (failed("administrations"), lab("platelets", 90, 10 * DAY), lab("platelets", 200, DAY)),
+        "no",
+    ),
     ("orders failed, the score reached in any case", (failed("orders"), *FELL), "yes"),
     (
         "all failed, one sign is enough",
@@ -451,7 +477,14 @@ def test_a_history_with_nothing_but_flushes_needs_no_new_drug(facts, offered):
     flush = draft("heparin", dose=20, use=Use.NO_THERAPY, name="flush")
     card = suspected(weight(80), *organs_well(), flush, *facts)
     assert bool(starts(card)) is offered
+    assert why(card.withheld) == (set() if offered else {"hitGate: historyOnly"})
     assert "MedicationRequest/flush" in deleted(card)
+
+
+def test_heparin_that_runs_without_an_order_to_stop_gets_no_second_drug():
+    card = suspected(heparin(1600, 48), weight(80), *organs_well(), raised(1800), HIT)
+    assert starts(card) == {}
+    assert why(card.withheld) == {"heparinOrder: missing"}
 
 
 def test_a_score_of_four_is_a_current_sign():
@@ -533,6 +566,7 @@ def test_possible_asks_for_the_antibody_unless_it_was_negative():
     assert offered_tests(due(judge_chart(*ON, *FELL_LATE), "hitPossible")) == {"hit_antibody"}
     card = due(judge_chart(*ON, *FELL, NEGATIVE), "hitPossible")
     assert offered_tests(card) == set()
+    assert "hit.range" in card.notes
     assert "hit.reopened" in card.notes
 
 
@@ -546,7 +580,7 @@ def test_with_a_heparin_allergy_no_heparin_lmwh_or_antithrombin_is_suggested():
     found = judge_chart(*ON, condition("heparin"), lab("anti_xa", 0.1), lab("antithrombin", 55))
     assert "antithrombin" not in every_start(found)
     assert "antithrombin.lmwh" not in due(found, "antithrombinDose").notes
-    assert "hit.clarifyAllergy" in due(found, "hitPossible").notes
+    assert due(found, "hitPossible").notes == ("hit.clarifyAllergy", "hit.nothingStopped")
 
 
 def test_a_platelet_count_of_another_day_is_no_heparin():

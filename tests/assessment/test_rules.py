@@ -2,8 +2,10 @@
 
 import pytest
 
+from cds_service.assessment.answers import Evidence
 from tests.builders import (
     MINUTE,
+    ago,
     answer,
     choosing,
     condition,
@@ -231,6 +233,7 @@ RISING = (*steps(1100, 1250, 1440), weight(80))  # at 36, 24 and 12 hours; two r
         ),
         "yes",
     ),
+    ("the rate now cannot be read", (*steps(1100, 1250, 1440, None), weight(80)), "unknown"),
     ("one rise only", (*steps(1250, 1250, 1440), weight(80)), "no"),
     ("under the floor of the dose", (*steps(800, 950, 1100), weight(80)), "no"),
     ("nothing runs", (), "no"),
@@ -238,6 +241,13 @@ RISING = (*steps(1100, 1250, 1440), weight(80))  # at 36, 24 and 12 hours; two r
 )
 def test_plateau(facts, plateau):
     assert answer(findings(*facts), "plateau") == plateau
+
+
+def test_a_plateau_shows_the_last_level_and_without_three_levels_says_so():
+    levels = (lab("aptt", 50, 25), lab("aptt", 52, 13), lab("aptt", 54.99, 1))
+    shown = Evidence("aptt", 54.99, "s", ago(1), "Observation/aptt-1", "plateau")
+    assert findings(*RISING, *levels).verdicts["plateau"].facts == (shown,)
+    assert why(findings(*RISING, *levels[:1]).verdicts["plateau"].reasons) == {"aptt: noTrend"}
 
 
 @spec(

@@ -58,7 +58,7 @@ def _reach(m: Measured, order: Order) -> tuple[float | None, float | None, float
         per_kg = dose.value if dose and dose.unit == "[IU]/kg" else None
         return None, per_kg, None
     per_kg = units / m.weight.kg if m.weight.kg else None
-    level = m.antithrombin.level if m.antithrombin.known.yes else None
+    level = m.antithrombin.level
     if level is None or m.weight.kg is None:
         return units, per_kg, None
     return units, per_kg, predicted_level(m.case, level, units, m.weight.kg)
@@ -96,7 +96,6 @@ def _overdose(
         values={
             "drafted": order.dosage.written,
             "predicted": predicted or 0.0,
-            "per_kg": per_kg or 0.0,
             "dose": float(replacement.units) if replacement else 0.0,
             "dose_predicted": replacement.predicted if replacement else 0.0,
         },
@@ -112,7 +111,7 @@ def _correction(order: Order, dose: Dose | None) -> Choice:
     if dose is None:
         return Choice("draft.delete", (DeleteDraft(order),))
     start = StartDrug("antithrombin", dose.units, "[IU]")
-    values = {"dose": float(dose.units), "predicted": dose.predicted}
+    values = {"dose": float(dose.units)}
     return Choice("overdose.replace", (DeleteDraft(order), start), recommended=True, values=values)
 
 

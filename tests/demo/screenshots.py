@@ -1,4 +1,4 @@
-"""The pictures of the demo that the README shows and a reviewer looks at.
+"""The pictures that README and docs show and a reviewer looks at: the demo, a replay's report.
 
     python -m tests.demo.screenshots docs/images
 
@@ -8,6 +8,7 @@ Run by `make screenshots`; starts the service by itself. Never part of the tests
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
+from bench.hospital import write_hospital
 from cds_service.app import create_app
 from cds_service.settings import Settings
 from tests.demo.browser import open_browser, why_no_browser
 from tests.demo.fake_service import FakeService, serving
 
 DESK, SIDE_PANEL = 1280, 400
+REPORT_HEIGHT, STAYS = 2600, 400
 CRITICAL = "/demo/patients/03-severe-deficiency-switch"
 
 
@@ -51,7 +54,8 @@ def take(folder: Path) -> list[Path]:
         database = f"sqlite:///{scratch}/ledger.sqlite"
         settings = Settings(open=True, demo=True, database_url=database, log_level="error")
         with serving(create_app(settings), FakeService()) as service, open_browser() as browser:
-            return [_picture(browser, service.url, picture, folder) for picture in PICTURES]
+            taken = [_picture(browser, service.url, picture, folder) for picture in PICTURES]
+            return [*taken, _report(browser, Path(scratch), folder)]
 
 
 def _picture(browser: Browser, url: str, picture: Picture, folder: Path) -> Path:
@@ -61,6 +65,24 @@ def _picture(browser: Browser, url: str, picture: Picture, folder: Path) -> Path
     if picture.path != "/":
         _settle(page)
     file = folder / f"{picture.name}.png"
+    page.screenshot(path=file)
+    page.close()
+    return file
+
+
+def _report(browser: Browser, scratch: Path, folder: Path) -> Path:
+    """What `heparin-cds replay` says of an invented hospital under both protocols."""
+    write_hospital(STAYS, scratch / "export")
+    command = (
+        str(Path(sys.executable).with_name("heparin-cds")),
+        "replay",
+        str(scratch / "export"),
+    )
+    protocols = ("--protocol", "default", "--protocol", "review-as-written")
+    subprocess.run([*command, "--out", str(scratch / "out"), *protocols], check=True)
+    page = browser.new_page(viewport={"width": DESK, "height": REPORT_HEIGHT})
+    page.goto((scratch / "out" / "report.html").as_uri())
+    file = folder / "replay-report.png"
     page.screenshot(path=file)
     page.close()
     return file

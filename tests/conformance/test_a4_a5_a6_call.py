@@ -45,8 +45,15 @@ class TestCall:
             service.call(hookInstance=instance)
         assert len(service.rows(calls)) == 3
 
+    def test_4_5_no_version_of_fhir_is_asked_for(self, service: Service) -> None:
+        body = json.dumps(request_of() | {"prefetch": prefetch_of()})
+        assert "fhirVersion" not in body + service.client.get("/cds-services").text
+        assert topics(service.call()) == ["antithrombinDose"]
+
     @pytest.mark.parametrize("version", ["1.0", "2.0", "3.0-ballot"])
-    def test_requests_of_all_versions_are_read(self, service: Service, version: str) -> None:
+    def test_4_2_6_1_6_5_requests_of_all_versions_are_read(
+        self, service: Service, version: str
+    ) -> None:
         authorization: Json = {
             "access_token": "t",
             "token_type": "Bearer",
@@ -72,55 +79,74 @@ def without(key: str) -> Json:
 class TestStates:
     """What is said when the conditions, which decide, come in each state."""
 
-    def test_5_key_missing_is_unknown(self, service: Service) -> None:
+    def test_5_1_key_missing_is_unknown(self, service: Service) -> None:
         assert "notAssessed" in topics(service.call(prefetch=without("conditions")))
 
-    def test_5_null_is_known_empty(self, service: Service) -> None:
+    def test_5_1_a_missing_key_is_fetched_if_there_is_a_server(self, service: Service) -> None:
+        with fhir_server() as base:
+            answer = service.call(prefetch=without("conditions"), fhirServer=base)
+        assert topics(answer) == ["antithrombinDose"]
+
+    def test_5_2_5_3_what_is_known_empty_is_not_fetched_again(self, service: Service) -> None:
+        sent = prefetch_of() | {"allergies": None, "conditions": bundle()}
+        with responses.RequestsMock() as wire:
+            service.call(prefetch=sent, fhirServer=LOCAL)
+            assert not wire.calls
+
+    def test_5_4_a_failed_query_is_asked_once_more_by_ourselves(self, service: Service) -> None:
+        sent = with_state("conditions", OUTCOME)
+        with responses.RequestsMock() as wire:
+            wire.get(url=ANYTHING, status=500)
+            answer = service.call(prefetch=sent, fhirServer=LOCAL)
+            assert len(wire.calls) == 1
+        assert "notAssessed" in topics(answer)
+
+    def test_5_2_null_is_known_empty(self, service: Service) -> None:
         answer = service.call(prefetch=with_state("allergies", None))
         assert topics(answer) == ["antithrombinDose"]
 
-    def test_5_bundle_without_entries_is_known_empty(self, service: Service) -> None:
+    def test_5_3_bundle_without_entries_is_known_empty(self, service: Service) -> None:
         answer = service.call(prefetch=with_state("allergies", bundle()))
         assert topics(answer) == ["antithrombinDose"]
 
-    def test_5_operation_outcome_is_unknown(self, service: Service) -> None:
+    def test_5_4_operation_outcome_is_unknown(self, service: Service) -> None:
         answer = service.call(prefetch=with_state("conditions", OUTCOME))
         assert "notAssessed" in topics(answer)
         assert not any("suggestions" in card for card in answer.json["cards"])
 
-    def test_5_outcome_entry_is_skipped(self, service: Service) -> None:
+    def test_5_5_outcome_entry_is_skipped(self, service: Service) -> None:
         whole = prefetch_of()
         whole["coagulation"]["entry"].insert(
             0, {"resource": WARNING, "search": {"mode": "outcome"}}
         )
         assert topics(service.call(prefetch=whole)) == ["antithrombinDose"]
 
-    def test_5_next_link_without_a_server_is_partial(self, service: Service) -> None:
+    def test_5_6_next_link_without_a_server_is_partial(self, service: Service) -> None:
         whole = prefetch_of()
         whole["conditions"]["link"] = [{"relation": "next", "url": "https://x/next"}]
         assert "notAssessed" in topics(service.call(prefetch=whole))
 
     @pytest.mark.parametrize("value", ["<html>", 7, [], True, {}, bundle({"resourceType": "X"})])
-    def test_5_a_broken_value_is_missing_and_never_a_500(
+    def test_5_7_a_broken_value_is_missing_and_never_a_500(
         self, service: Service, value: object
     ) -> None:
         answer = service.call(prefetch=with_state("conditions", value))
         assert answer.status_code == 200
         assert "notAssessed" in topics(answer)
 
-    def test_5_an_unasked_key_is_ignored(self, service: Service) -> None:
+    def test_5_7_an_unasked_key_is_ignored(self, service: Service) -> None:
         answer = service.call(prefetch=prefetch_of() | {"unasked": "text"})
         assert topics(answer) == ["antithrombinDose"]
 
-    def test_5_no_medicines_at_all_is_412(self, service: Service) -> None:
+    def test_5_8_no_medicines_at_all_is_412(self, service: Service) -> None:
         body = request_of() | {"hook": "patient-view", "context": {"patientId": "hr-01"}}
         assert service.post(body).status_code == 412
 
-    def test_5_each_key_is_looked_at_by_itself(self, service: Service) -> None:
+    def test_5_9_each_key_is_looked_at_by_itself(self, service: Service) -> None:
         for key in ("conditions", "allergies", "blood", "coagulation"):
             assert topics(service.call(prefetch=without(key))) != ["antithrombinDose"], key
 
-    def test_5_empty_and_unknown_do_not_read_the_same(self, service: Service) -> None:
+    def test_5_10_empty_and_unknown_do_not_read_the_same(self, service: Service) -> None:
         empty = service.call(prefetch=with_state("coagulation", None)).text
         unknown = service.call(prefetch=without("coagulation")).text
         assert empty != unknown

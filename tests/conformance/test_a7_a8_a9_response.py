@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from markdown_it import MarkdownIt
 
+from cds_service import answering
 from cds_service.feedback import feedback
 from tests.cases import cases
 from tests.service import Service, request_of
@@ -20,7 +22,9 @@ EVERY = pytest.mark.parametrize("name", sorted(cases()))
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The answer to every fixture's call."""
     service = Service(tmp_path_factory.mktemp("answers"))
-    return {name: service.call(name) for name in cases()}
+    found = {name: service.call(name) for name in cases()}
+    service.close()
+    return found
 
 
 @pytest.fixture
@@ -60,6 +64,18 @@ class TestResponse:
         answer = service.call("02-silent-start")
         assert (answer.status_code, answer.json) == (200, {"cards": []})
 
+    def test_7_4_9_6_a_fault_of_ours_is_a_500_that_tells_nothing_of_it(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: Any) -> Any:
+            raise ZeroDivisionError("Ruth Keller")
+
+        monkeypatch.setattr(answering, "advise", broken)
+        answer = service.call()
+        assert (answer.status_code, answer.json["issue"][0]["code"]) == (500, "exception")
+        assert "Keller" not in answer.text
+        assert answer.headers["X-Request-ID"] in answer.text
+
     @EVERY
     def test_7_3_no_system_actions(self, answers: Json, name: str) -> None:
         assert set(answers[name].json) == {"cards"}
@@ -71,15 +87,32 @@ class TestResponse:
 
 @EVERY
 class TestCard:
-    def test_7_summary_is_shorter_than_140(self, cards: list[Json]) -> None:
+    def test_7_5_summary_is_shorter_than_140(self, cards: list[Json]) -> None:
         assert all(0 < len(card["summary"]) < 140 for card in cards)
 
-    def test_7_indicator_is_one_of_three(self, cards: list[Json]) -> None:
+    def test_7_11_detail_is_markdown_without_html(self, cards: list[Json]) -> None:
+        markdown = MarkdownIt("gfm-like", {"html": True})
+        for card in cards:
+            tokens = markdown.parse(card["detail"])
+            kinds = {t.type for token in tokens for t in (token, *(token.children or ()))}
+            assert not kinds & {"html_block", "html_inline"}
+            assert "table_open" in kinds or "|" not in card["detail"].replace("\\|", "")
+
+    def test_7_15_7_26_7_27_7_28_no_links_are_sent(self, cards: list[Json]) -> None:
+        assert all("links" not in card for card in cards)
+
+    def test_7_16_no_extension_is_sent(self, answers: Json, name: str) -> None:
+        assert "extension" not in answers[name].json
+        assert all("extension" not in card for card in answers[name].json["cards"])
+
+    def test_7_6_indicator_is_one_of_three(self, cards: list[Json]) -> None:
         assert {card["indicator"] for card in cards} <= {
             "info", "warning", "critical",
         }  # fmt: skip
 
-    def test_7_source_has_label_absolute_urls_and_a_topic(self, cards: list[Json]) -> None:
+    def test_7_7_7_8_7_9_source_has_label_absolute_urls_and_a_topic(
+        self, cards: list[Json]
+    ) -> None:
         for card in cards:
             source = card["source"]
             assert source["label"]
@@ -87,29 +120,29 @@ class TestCard:
             assert source["topic"]["system"]
             assert re.fullmatch(r"[A-Za-z]{1,100}", source["topic"]["code"])
 
-    def test_7_uuids_are_unique(self, cards: list[Json], suggestions: list[Json]) -> None:
+    def test_7_10_7_18_uuids_are_unique(self, cards: list[Json], suggestions: list[Json]) -> None:
         found = [card["uuid"] for card in cards]
         found += [suggestion["uuid"] for suggestion in suggestions]
         assert len({UUID(uuid) for uuid in found}) == len(found)
 
-    def test_7_selection_behavior_stands_with_suggestions(self, cards: list[Json]) -> None:
+    def test_7_12_7_13_selection_behavior_stands_with_suggestions(self, cards: list[Json]) -> None:
         for card in cards:
             assert ("suggestions" in card) == ("selectionBehavior" in card)
             assert card.get("selectionBehavior", "at-most-one") == "at-most-one"
 
-    def test_7_override_reasons_are_whole_codings(self, cards: list[Json]) -> None:
+    def test_7_14_7_29_override_reasons_are_whole_codings(self, cards: list[Json]) -> None:
         for card in cards:
             for reason in card.get("overrideReasons", ()):
                 assert set(reason) == {"code", "system", "display"}
 
-    def test_7_only_known_fields(self, cards: list[Json]) -> None:
+    def test_7_30_only_known_fields(self, cards: list[Json]) -> None:
         known = {
             "uuid", "summary", "detail", "indicator", "source", "suggestions",
             "selectionBehavior", "overrideReasons", "links", "extension",
         }  # fmt: skip
         assert all(set(card) <= known for card in cards)
 
-    def test_7_suggestions_have_labels_and_at_most_one_is_recommended(
+    def test_7_17_7_19_suggestions_have_labels_and_at_most_one_is_recommended(
         self, cards: list[Json]
     ) -> None:
         for card in cards:
@@ -117,7 +150,7 @@ class TestCard:
             assert all(suggestion["label"] for suggestion in offered)
             assert sum(bool(suggestion.get("isRecommended")) for suggestion in offered) <= 1
 
-    def test_7_actions_are_complete(self, actions: list[Json]) -> None:
+    def test_7_20_7_22_7_23_actions_are_complete(self, actions: list[Json]) -> None:
         for action in actions:
             assert action["description"]
             assert action["type"] in ("create", "update", "delete")
@@ -128,7 +161,7 @@ class TestCard:
                 assert action["resource"]["resourceType"]
                 assert "resourceId" not in action
 
-    def test_7_deletes_and_updates_target_what_is_there(
+    def test_7_24_7_25_deletes_and_updates_target_what_is_there(
         self, actions: list[Json], name: str
     ) -> None:
         request = request_of(name)
@@ -142,7 +175,7 @@ class TestCard:
                 resource = action["resource"]
                 assert f"{resource['resourceType']}/{resource['id']}" in ids
 
-    def test_7_no_field_of_the_ballot_is_used(self, answers: Json, name: str) -> None:
+    def test_7_21_no_field_of_the_ballot_is_used(self, answers: Json, name: str) -> None:
         assert "actionSelectionBehavior" not in answers[name].text
 
 
@@ -157,7 +190,7 @@ def item(card: str, outcome: str = "accepted", **more: Any) -> Json:
 
 
 class TestFeedback:
-    def test_8_an_accepted_suggestion(self, service: Service) -> None:
+    def test_8_1_an_accepted_suggestion(self, service: Service) -> None:
         card = service.call().json["cards"][0]
         chosen = [{"id": card["suggestions"][0]["uuid"]}]
         answer = post(service, item(card["uuid"], acceptedSuggestions=chosen))
@@ -165,31 +198,46 @@ class TestFeedback:
         (row,) = service.rows(feedback)
         assert row.suggestions == [chosen[0]["id"]]
 
-    def test_8_an_override_with_reason_and_comment(self, service: Service) -> None:
+    def test_8_1_an_override_with_reason_and_comment(self, service: Service) -> None:
         card = service.call().json["cards"][0]
         reason = {"reason": card["overrideReasons"][0], "userComment": "Later."}
         assert post(service, item(card["uuid"], "overridden", overrideReason=reason)).json
         (row,) = service.rows(feedback)
         assert (row.reason_code, row.comment) == (card["overrideReasons"][0]["code"], "Later.")
 
-    def test_8_batches_repeats_and_late_items(self, service: Service) -> None:
+    def test_8_2_8_4_batches_repeats_and_late_items(self, service: Service) -> None:
         late = item("c2", outcomeTimestamp="2020-01-01T00:00:00Z")
         assert post(service, item("c1"), late, item("c1")).json == {"received": 3}
         assert post(service, item("c1")).json == {"received": 1}
         assert len(service.rows(feedback)) == 2
 
-    def test_8_unknown_cards_do_not_fail_the_batch(self, service: Service) -> None:
+    def test_8_4_unknown_cards_do_not_fail_the_batch(self, service: Service) -> None:
         assert post(service, item("nobody's")).status_code == 200
 
-    def test_8_an_unknown_service_is_404(self, service: Service) -> None:
+    def test_8_4_9_3_an_unknown_service_is_404(self, service: Service) -> None:
         answer = service.client.post("/cds-services/other/feedback", json={"feedback": []})
         assert answer.status_code == 404
 
-    def test_8_a_bad_item_is_400_and_stores_nothing(self, service: Service) -> None:
+    def test_8_1_9_4_a_bad_item_is_400_and_stores_nothing(self, service: Service) -> None:
         answer = post(service, item("c1"), {"card": "c2"})
         assert answer.status_code == 400
         assert answer.json["issue"][0]["expression"] == ["feedback[1].outcome"]
         assert service.rows(feedback) == []
+
+    def test_8_5_a_card_nobody_answers_is_shown_again_as_it_was(self, service: Service) -> None:
+        first, second = (service.call().json["cards"][0] for _ in range(2))
+        for card in (first, second):
+            assert card.pop("uuid")
+            for suggestion in card["suggestions"]:
+                assert suggestion.pop("uuid")
+        assert first == second
+
+    def test_8_6_an_accepted_order_is_not_taken_as_given(self, service: Service) -> None:
+        card = service.call().json["cards"][0]
+        chosen = [{"id": card["suggestions"][0]["uuid"]}]
+        post(service, item(card["uuid"], acceptedSuggestions=chosen))
+        (again,) = service.call().json["cards"]
+        assert (again["summary"], again["indicator"]) == (card["summary"], card["indicator"])
 
 
 class TestStatuses:
@@ -199,28 +247,35 @@ class TestStatuses:
         good = {"hook": "patient-view", "hookInstance": "i", "context": {"patientId": "p"}}
         return {name: value for name, value in (good | changes).items() if value is not None}
 
-    def test_9_200(self, service: Service) -> None:
+    def test_9_1_200_where_it_went_well(self, service: Service) -> None:
         assert service.client.get("/cds-services").status_code == 200
+        assert service.call().status_code == 200
+        assert post(service, item("c")).status_code == 200
 
-    def test_9_404_for_an_unknown_service(self, service: Service) -> None:
+    def test_9_6_503_where_feedback_cannot_be_stored(self, service: Service) -> None:
+        service.execute("ALTER TABLE feedback RENAME TO gone")
+        answer = post(service, item("c"))
+        assert (answer.status_code, answer.json["issue"][0]["code"]) == (503, "transient")
+
+    def test_9_3_404_for_an_unknown_service(self, service: Service) -> None:
         assert service.client.post("/cds-services/x", json=self.body()).status_code == 404
 
     @pytest.mark.parametrize("field", ["hook", "hookInstance", "context"])
-    def test_9_400_for_a_field_missing_or_of_the_wrong_type(
+    def test_9_4_400_for_a_field_missing_or_of_the_wrong_type(
         self, service: Service, field: str
     ) -> None:
         for value in (None, 7, []):
             answer = service.client.post(self.VIEW, json=self.body(**{field: value}))
             assert answer.status_code == 400
 
-    def test_9_400_for_what_is_not_json(self, service: Service) -> None:
+    def test_9_4_400_for_what_is_not_json(self, service: Service) -> None:
         answer = service.client.post(self.VIEW, data="{", content_type="application/json")
         assert answer.status_code == 400
 
-    def test_9_412_if_required_data_can_be_had_neither_way(self, service: Service) -> None:
+    def test_9_5_412_if_required_data_can_be_had_neither_way(self, service: Service) -> None:
         assert service.client.post(self.VIEW, json=self.body()).status_code == 412
 
-    def test_9_errors_are_operation_outcomes(self, service: Service) -> None:
+    def test_9_7_errors_are_operation_outcomes(self, service: Service) -> None:
         for answer in (
             service.client.post(self.VIEW, json=self.body()),
             service.client.post(self.VIEW, data="{"),

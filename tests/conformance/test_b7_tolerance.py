@@ -41,7 +41,7 @@ def sure(service: Service, request: Json) -> list[str]:
     return topics(answer)
 
 
-def test_7_1_one_odd_resource_costs_only_itself(service: Service) -> None:
+def test_b7_1_one_odd_resource_costs_only_itself(service: Service) -> None:
     whole = prefetch_of()
     odd: list[Any] = [None, 7, {"resource": 7}, {"resource": {"resourceType": "Observation"}}]
     odd += [{"resource": {"resourceType": "Observation", "code": "x", "valueQuantity": []}}]
@@ -49,7 +49,7 @@ def test_7_1_one_odd_resource_costs_only_itself(service: Service) -> None:
     assert "antithrombinDose" in topics(service.call(prefetch=whole))
 
 
-def test_7_2_an_object_where_an_array_is_due(service: Service) -> None:
+def test_b7_2_an_object_where_an_array_is_due(service: Service) -> None:
     request = changed(category={"coding": [{"code": "inpatient"}]})
     del request["context"]["draftOrders"]["type"]
     request["context"]["draftOrders"]["entry"].append({})
@@ -57,7 +57,7 @@ def test_7_2_an_object_where_an_array_is_due(service: Service) -> None:
     assert sure(service, request) == ["antithrombinDose"]
 
 
-def test_7_3_an_order_without_medication_or_intent(service: Service) -> None:
+def test_b7_3_an_order_without_medication_or_intent(service: Service) -> None:
     request = changed(
         medicationCodeableConcept=None, medicationReference={}, intent=None, contained=[]
     )
@@ -79,7 +79,7 @@ CONTAINED = [{"resourceType": "Medication", "id": "m", "code": {"coding": [UFH]}
     ],
     ids=["code", "oid", "several codings", "text", "contained", "display"],
 )
-def test_7_4_medication_in_every_form(service: Service, medication: Json) -> None:
+def test_b7_4_medication_in_every_form(service: Service, medication: Json) -> None:
     bare = {"medicationCodeableConcept": None, "medicationReference": None}
     order = drafted(request_of(CASE))
     gone = {name: None for name in bare if name in order and name not in medication}
@@ -89,7 +89,7 @@ def test_7_4_medication_in_every_form(service: Service, medication: Json) -> Non
 @pytest.mark.parametrize(
     "reference", ["Medication/m9", "https://ehr.example.org/fhir/Medication/m9"]
 )
-def test_7_4_medication_beside_the_orders(service: Service, reference: str) -> None:
+def test_b7_4_medication_beside_the_orders(service: Service, reference: str) -> None:
     order = drafted(request_of(CASE))
     gone = {"medicationCodeableConcept": None} if "medicationCodeableConcept" in order else {}
     request = changed(**(gone | {"medicationReference": {"reference": reference}}))
@@ -111,11 +111,11 @@ def test_7_4_medication_beside_the_orders(service: Service, reference: str) -> N
         "text",
     ],
 )
-def test_7_5_dose_anywhere_or_nowhere(service: Service, dosage: object) -> None:
+def test_b7_5_dose_anywhere_or_nowhere(service: Service, dosage: object) -> None:
     sure(service, changed(dosageInstruction=dosage))
 
 
-def test_7_6_any_instance_no_encounter_any_user(service: Service) -> None:
+def test_b7_6_any_instance_no_encounter_any_user(service: Service) -> None:
     for user in ("Practitioner/1", "PractitionerRole/1", "Patient/1", "RelatedPerson/1", ""):
         request = changed()
         request["hookInstance"] = "5f2c1f3e-1dd2-11b2-8000-080027b246c3"
@@ -124,7 +124,7 @@ def test_7_6_any_instance_no_encounter_any_user(service: Service) -> None:
         assert sure(service, request) == ["antithrombinDose"]
 
 
-def test_7_7_prefetch_in_collections_under_other_names(service: Service) -> None:
+def test_b7_7_prefetch_in_collections_under_other_names(service: Service) -> None:
     whole = prefetch_of()
     renamed: Json = {
         f"-{key}": value | {"type": "collection"}
@@ -137,7 +137,7 @@ def test_7_7_prefetch_in_collections_under_other_names(service: Service) -> None
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_7_8_a_refused_token_is_no_error_of_ours(service: Service, status: int) -> None:
+def test_b7_8_a_refused_token_is_no_error_of_ours(service: Service, status: int) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
         import re
 
@@ -153,13 +153,13 @@ def test_7_8_a_refused_token_is_no_error_of_ours(service: Service, status: int) 
     assert "notAssessed" in topics(answer)
 
 
-def test_7_8_an_incomplete_authorization_is_none(service: Service) -> None:
+def test_b7_8_an_incomplete_authorization_is_none(service: Service) -> None:
     with fhir_server() as base:
         more = {"fhirServer": base, "fhirAuthorization": {"token_type": "Bearer", "scope": "x"}}
         assert sure(service, request_of() | more) == ["antithrombinDose"]
 
 
-def test_7_10_feedback_as_epic_writes_it(service: Service) -> None:
+def test_b7_10_feedback_as_epic_writes_it(service: Service) -> None:
     item = {
         "card": "not-a-uuid",
         "outcome": "overridden",
@@ -170,7 +170,7 @@ def test_7_10_feedback_as_epic_writes_it(service: Service) -> None:
     assert service.client.post(path, json={"feedback": [item, item]}).status_code == 200
 
 
-def test_7_12_the_same_call_has_the_same_answer(service: Service) -> None:
+def test_b7_12_the_same_call_has_the_same_answer(service: Service) -> None:
     def shown() -> list[tuple[str, str]]:
         cards = service.call().json["cards"]
         return [(card["summary"], card["detail"]) for card in cards]
@@ -178,7 +178,7 @@ def test_7_12_the_same_call_has_the_same_answer(service: Service) -> None:
     assert shown() == shown() == shown()
 
 
-def test_7_13_a_server_of_the_callers_choice_is_not_asked(service: Service) -> None:
+def test_b7_13_a_server_of_the_callers_choice_is_not_asked(service: Service) -> None:
     with responses.RequestsMock() as wire:
         for server in (
             "http://169.254.169.254/latest",

@@ -101,7 +101,7 @@ def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
         for o in case.drafted("heparin")
         if is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
     ]
-    rows = [DraftedRate(o, *rate_in_units_per_hour(case, o.dosage, weight)) for o in drafts]
+    rows = [DraftedRate(o, *rate_in_units_per_hour(o.dosage, weight)) for o in drafts]
     return tuple(sorted(rows, key=lambda d: (-(d.rate or 0.0), d.order.source)))
 
 

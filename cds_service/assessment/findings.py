@@ -122,9 +122,4 @@ def _patient_view(m: Measured) -> frozenset[str]:
         return BY_RECORD
     known = m.hit.recorded.yes or m.hit.allergy_names_hit.yes or m.hit.allergy_other.yes
     spoken = BY_RECORD if known and any_heparin_active(m.case, m.infusion) else frozenset()
-    return spoken | {"notAssessed"} | _treatment_by_injection(m)
-
-
-def _treatment_by_injection(m: Measured) -> frozenset[str]:
-    """Adults only also speaks of antithrombin and thrombin inhibitors that stand."""
-    return frozenset({"adultOnly"}) if m.case.active_orders("antithrombin", "dti") else frozenset()
+    return spoken | {"notAssessed", "adultOnly"}  # a child's drug is in play without heparin too

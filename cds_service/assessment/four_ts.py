@@ -60,7 +60,7 @@ def four_ts(case: Case) -> Score:
     thrombosis = _thrombosis(case, first)
     if baseline is None or not after:
         return Score(FULL, FULL, thrombosis)
-    nadir = min(after, key=lambda r: (r.value or 0.0, r.source))
+    nadir = min(after, key=lambda r: (_count(r), r.source))
     fell = _fell(case, baseline, after)
     return Score(
         thrombocytopenia=_thrombocytopenia(case, baseline, nadir),
@@ -77,6 +77,10 @@ def _counts(case: Case, since: datetime | None = None) -> list[Result]:
     return [r for r in found if r.value is not None and not r.comparator]
 
 
+def _count(result: Result) -> float:
+    return result.value or 0.0  # there is one: see `_counts`
+
+
 def _baseline(case: Case, first: datetime) -> Result | None:
     """The highest count in the week before the first heparin, else of its first two days."""
     since = first - case.protocol.span("platelets.baseline_before")
@@ -84,7 +88,7 @@ def _baseline(case: Case, first: datetime) -> Result | None:
     counts = _counts(case, since)
     before = [r for r in counts if r.at and r.at <= first]
     early = [r for r in counts if r.at and first < r.at <= until]
-    return max(before or early, key=lambda r: (r.value or 0.0, r.source), default=None)
+    return max(before or early, key=lambda r: (_count(r), r.source), default=None)
 
 
 def _counts_after(case: Case, first: datetime, baseline: Result | None) -> list[Result]:
@@ -95,7 +99,7 @@ def _counts_after(case: Case, first: datetime, baseline: Result | None) -> list[
 
 
 def _fall(baseline: Result, later: Result) -> float:
-    high, low = baseline.value or 0.0, later.value or 0.0
+    high, low = _count(baseline), _count(later)
     return (high - low) * 100 / high if high else 0.0
 
 
@@ -115,7 +119,7 @@ def _second_fall(case: Case, later: list[Result]) -> Result | None:
         fell = highest is not None and _fall(highest, count) >= case.protocol["hit.fall_some"]
         if fell and count.at is not None and not _after_bypass(case, count.at):
             return count
-        if highest is None or (count.value or 0.0) > (highest.value or 0.0):
+        if highest is None or _count(count) > _count(highest):
             highest = count
     return None
 
@@ -126,13 +130,13 @@ def may_have_fallen(case: Case) -> bool:
     for count in reversed(_counts(case)):  # oldest first
         if highest is not None and _fall(highest, count) >= case.protocol["hit.fall_some"]:
             return True
-        if highest is None or (count.value or 0.0) > (highest.value or 0.0):
+        if highest is None or _count(count) > _count(highest):
             highest = count
     return False
 
 
 def _thrombocytopenia(case: Case, baseline: Result, nadir: Result) -> Range:
-    fall, low = _fall(baseline, nadir), nadir.value or 0.0
+    fall, low = _fall(baseline, nadir), _count(nadir)
     if fall < case.protocol["hit.fall_some"] or low < case.protocol["hit.nadir_low"]:
         return (0, 0)
     large = fall > case.protocol["hit.fall_large"]

@@ -95,7 +95,7 @@ def charted_segments(
     for row in case.given("heparin"):
         if not _is_infusion_row(case, row) or row.start is None:
             continue
-        rate, reason = rate_in_units_per_hour(case, row.dosage, weight)
+        rate, reason = rate_in_units_per_hour(row.dosage, weight)
         if row.halted and rate is None:
             rate, reason = 0.0, None
         if reason is not None:
@@ -173,12 +173,11 @@ def _dti_runs(case: Case) -> bool:
 
 
 def _infusion_orders(case: Case) -> tuple[Order, ...]:
-    orders = [
+    return tuple(
         o
         for o in case.active_orders("heparin")
         if is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
-    ]
-    return tuple(sorted(orders, key=lambda o: (o.authored is None, o.source)))
+    )
 
 
 def _by_order(case: Case, weight: float | None) -> Infusion:
@@ -187,21 +186,21 @@ def _by_order(case: Case, weight: float | None) -> Infusion:
     quiet = Infusion((), (), NO, None, None, by_order=True, bolus_units=bolus_units(case, weight))
     if not case.answered("administrations", "orders"):
         failed = Reason("heparinDose", case.state("administrations").value)
-        return replace(quiet, running=unknown(failed), reasons=(failed,))
+        return replace(quiet, running=unknown(failed))
     if not orders or _dti_runs(case):
         return quiet
-    order = max(orders, key=lambda o: o.authored or datetime.min.replace(tzinfo=case.now.tzinfo))
-    if order.authored is None or order.authored < case.ago("heparin.order_age"):
-        stale = Reason("heparinRunning", "oldOrder")
-        return replace(quiet, running=unknown(stale), reasons=(stale,))
-    rate, reason = rate_in_units_per_hour(case, order.dosage, weight)
-    segment = Segment(order.authored, None, rate, order.source, order.dosage.written)
+    dated = [(o.authored, o.source, o) for o in orders if o.authored is not None]
+    since, _, order = max(dated, default=(None, "", None), key=lambda row: row[:2])
+    if since is None or order is None or since < case.ago("heparin.order_age"):
+        return replace(quiet, running=unknown(Reason("heparinRunning", "oldOrder")))
+    rate, reason = rate_in_units_per_hour(order.dosage, weight)
+    segment = Segment(since, None, rate, order.source, order.dosage.written)
     return Infusion(
         segments=(segment,),
-        changes=(order.authored,),
+        changes=(since,),
         running=YES,
         rate=rate,
-        since=order.authored,
+        since=since,
         by_order=True,
         reasons=(reason,) if reason else (),
         bolus_units=bolus_units(case, weight),
@@ -227,9 +226,7 @@ def _changes(case: Case, segments: tuple[Segment, ...]) -> tuple[datetime, ...]:
 def _steps(case: Case, older: Segment, newer: Segment) -> bool:
     if older.rate is None or newer.rate is None:
         return True
-    if older.rate == 0 or newer.rate == 0:
-        return older.rate != newer.rate
-    return differs(case, older.rate, newer.rate)
+    return older.rate != newer.rate and differs(case, older.rate, newer.rate)
 
 
 def _run_start(case: Case, segments: tuple[Segment, ...]) -> datetime:

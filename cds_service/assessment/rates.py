@@ -19,7 +19,7 @@ from cds_service.chart.facts import (
 
 
 def rate_in_units_per_hour(
-    case: Case, dosage: Dosage, weight: float | None
+    dosage: Dosage, weight: float | None
 ) -> tuple[float | None, Reason | None]:
     """A heparin rate in U/h, or the reason why not; weight in kg."""
     if dosage.problem is not None:

@@ -301,6 +301,13 @@ def test_a_card_of_a_protocol_that_multiplies_shows_the_labels_dose_beside(by, b
     assert ("antithrombin.labelBeside" in card.notes) is (beside is not None)
 
 
+def test_where_its_own_dose_goes_too_far_only_the_labels_is_shown():
+    facts = failing(lab("antithrombin", 40), condition("sepsis"))
+    card = due(judge_chart(*facts, by=protocol("review-as-written")), "antithrombinDose")
+    assert card.values == {"label_dose": round((100 - 40) * 80 / 1.4)}
+    assert [(r.why, r.detail) for r in card.withheld] == [("predictedTooHigh", "158 %")]
+
+
 def test_the_labels_own_protocol_shows_no_second_dose():
     assert "label_dose" not in due(judge_chart(*failing(LOW)), "antithrombinDose").values
 

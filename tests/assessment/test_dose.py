@@ -1,10 +1,15 @@
 """The heparin infusion over time and the daily dose (clinical logic 2, "Heparin dose")."""
 
+from datetime import timedelta
+
 import pytest
 
+from cds_service.assessment.infusion import Segment, longest_total
 from cds_service.chart.facts import Amount, Form, Problem, Route, State, Use
 from tests.builders import (
     MINUTE,
+    NOW,
+    ago,
     answer,
     draft,
     failed,
@@ -318,6 +323,65 @@ def test_boluses_are_added_up_apart_and_decide_nothing():
     assert m.dose.units == pytest.approx(24_000)
 
 
+@spec(
+    "facts",
+    ("under a standing order alone", (order("heparin", rate=1000),)),
+    ("under an order that is too old", (order("heparin", rate=1000, hours_ago=200),)),
+    ("without any infusion", ()),
+)
+def test_boluses_are_added_up_without_a_charted_infusion_too(facts):
+    m = measured(*facts, given("heparin", 2, 60, unit="[IU]/kg"), weight(80))
+    assert m.infusion.bolus_units == pytest.approx(60 * 80)
+
+
+def test_an_order_alone_is_one_open_segment_from_when_it_was_written():
+    found = measured(order("heparin", rate=20, unit="[IU]/kg/h", hours_ago=9), weight(80)).infusion
+    source, written = "MedicationRequest/heparin", "20 [IU]/kg/h"
+    assert found.segments == (Segment(ago(9), None, 1600.0, source, written),)
+    assert (found.changes, found.since, found.rate) == ((ago(9),), ago(9), 1600.0)
+    assert (found.source, found.written) == (source, written)
+
+
+@spec(
+    "others",
+    ("an older one", (order("heparin", rate=1000, hours_ago=20, name="a"),)),
+    ("an undated one", (order("heparin", rate=1000, hours_ago=None, name="z"),)),
+)
+def test_of_several_orders_the_newest_counts(others):
+    new = order("heparin", rate=1600, hours_ago=9, name="m")
+    assert measured(new, *others).infusion.rate == 1600
+    assert measured(*others, new).infusion.rate == 1600
+
+
+def test_of_two_orders_of_one_moment_the_same_counts_in_any_order():
+    a, b = (order("heparin", rate=r, hours_ago=9, name=n) for r, n in ((1000, "a"), (1600, "b")))
+    assert measured(a, b).infusion.rate == measured(b, a).infusion.rate
+
+
+def test_without_heparin_there_is_no_segment_and_no_change():
+    found = measured().infusion
+    assert (found.segments, found.changes, found.rate, found.since) == ((), (), None, None)
+
+
+@spec(
+    "rows, hours, most",
+    ("one rate", ((1000, 10, 4),), 24, 6000),
+    ("the best part of a long run", ((1000, 60, 40), (2000, 40, 30), (500, 30, 0)), 24, 34_000),
+    ("a window that begins within a segment", ((1000, 48, 12), (2000, 12, 0)), 24, 36_000),
+    ("an open segment counts up to now", ((1000, 6, None),), 24, 6000),
+    ("a gap counts as nothing", ((1000, 30, 20), (1000, 10, 0)), 24, 14_000),
+    ("a rate that cannot be read counts as nothing", ((None, 30, 20), (1000, 10, 0)), 24, 10_000),
+    ("a shorter window", ((1000, 10, 0),), 2, 2000),
+    ("nothing", (), 24, 0),
+)
+def test_the_most_units_in_any_window(rows, hours, most):
+    parts = [
+        Segment(ago(since), None if until is None else ago(until), rate, "")
+        for rate, since, until in rows
+    ]
+    assert longest_total(parts, NOW, timedelta(hours=hours)) == pytest.approx(most)
+
+
 def test_a_bolus_by_weight_adds_nothing_while_the_weight_is_unknown():
     m = measured(heparin(1000, 48), given("heparin", 2, 60, unit="[IU]/kg"), given("heparin", 3))
     assert m.infusion.bolus_units == 0
@@ -335,6 +399,7 @@ def test_dose_by_weight_is_the_daily_dose_over_24_hours_and_the_weight():
     ("a tenth down is a change", ((1500, 30), (1350, 10)), (30, 10)),
     ("a little less than a tenth is none", ((1500, 30), (1649, 10)), (30,)),
     ("a hold and its restart are changes", ((1500, 30), (0, 20), (1500, 10)), (30, 20, 10)),
+    ("a hold that is charted twice is one", ((1500, 30), (0, 20), (0, 10)), (30, 20)),
     ("a rate that cannot be read may be a change", ((1500, 30), (None, 10)), (30, 10)),
 )
 def test_changes_of_the_rate(steps, changes):

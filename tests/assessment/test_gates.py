@@ -188,6 +188,7 @@ def test_in_bleeding_the_card_stands_and_says_why_nothing_is_offered(facts, topi
     "facts, speaks",
     ("a thrombin inhibitor stands", (order("argatroban", rate=0.5),), True),
     ("antithrombin stands", (order("antithrombin", dose=1000),), True),
+    ("antithrombin was given an hour ago", (given("antithrombin", 1, 1000),), True),
     ("neither", (order("warfarin", dose=5),), False),
 )
 def test_opening_a_childs_chart_speaks_of_these_drugs_without_heparin(facts, speaks):

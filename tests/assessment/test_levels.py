@@ -37,6 +37,7 @@ def levels(*facts):
         False,
         "anti_xa: unit",
     ),
+    ("neither a number nor a reason", lab("anti_xa", None), False, "anti_xa: unreadable"),
     ("no number", unreadable("anti_xa", problem=Problem.UNREADABLE), False, "anti_xa: unreadable"),
     ("no date", lab("anti_xa", 0.2, None), False, "anti_xa: missing"),
     ("drawn in the future", lab("anti_xa", 0.2, -1), False, "anti_xa: missing"),

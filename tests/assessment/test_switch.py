@@ -196,6 +196,19 @@ def test_heparin_that_no_order_covers_cannot_be_stopped_so_nothing_is_started():
     facts = (charted, weight(72), AGED, lab("anti_xa", 0.18, 3), raised(1800), SEVERE, *WELL)
     card = due(judge_chart(*facts), "anticoagulantSwitch")
     assert not {"argatroban", "bivalirudin"} & set(starts(card))
+    assert why(card.withheld) == {"heparinOrder: missing"}
+
+
+def test_a_switch_that_is_withheld_still_asks_for_what_a_drug_would_need():
+    card = switch(liver(1.0), more=(condition("bleeding", 5),))
+    assert starts(card) == {}
+    assert "switch.none.organsUnknown" in card.notes
+    assert offered_tests(card) == {"creatinine"}
+
+
+def test_antithrombin_that_is_drafted_is_not_offered_again_beside_a_switch():
+    card = switch(*WELL, more=(draft("antithrombin", dose=1000),))
+    assert set(starts(card)) == {"argatroban", "bivalirudin"}
 
 
 def test_a_protocol_may_offer_the_switch_alone():
@@ -213,7 +226,9 @@ def test_a_protocol_may_offer_the_switch_alone():
 )
 def test_a_protocol_may_take_any_dysfunction_for_argatroban(organs, offered):
     by = choosing(organ_choice="any", severe_also_supplement=False)
-    assert starts(switch(*organs, by=by)) == offered
+    card = switch(*organs, by=by)
+    assert starts(card) == offered
+    assert recommended(card) == set(offered)
 
 
 @spec(
@@ -224,6 +239,12 @@ def test_a_protocol_may_take_any_dysfunction_for_argatroban(organs, offered):
 def test_a_protocol_may_supplement_in_sepsis_down_to_its_line(level, topic):
     facts = failing(lab("antithrombin", level), condition("sepsis"))
     assert topic in topics(judge_chart(*facts, by=choosing(sepsis_supplements=True)))
+
+
+def test_where_sepsis_is_supplemented_an_overdose_is_replaced_by_the_computed_dose():
+    facts = failing(lab("antithrombin", 45), condition("sepsis"), draft("antithrombin", dose=7000))
+    card = due(judge_chart(*facts, by=choosing(sepsis_supplements=True)), "antithrombinOverdose")
+    assert starts(card) == {"antithrombin": round((100 - 45) * 80 / 1.4)}
 
 
 @spec(

@@ -189,6 +189,11 @@ def test_antithrombin_that_is_overdue(facts, tests):
     ("a minute more", (given("antithrombin", 4 + MINUTE, 2000),), {"antithrombin"}),
     ("drawn since", (given("antithrombin", 6, 2000), lab("antithrombin", 90, 3)), set()),
     (
+        "drawn with it",
+        (given("antithrombin", 6, 2000), lab("antithrombin", 90, 6)),
+        {"antithrombin"},
+    ),
+    (
         "drawn before it",
         (given("antithrombin", 6, 2000), lab("antithrombin", 90, 7)),
         {"antithrombin"},

@@ -97,7 +97,7 @@ def _supplement(m: Measured, dose: Dose | None, against: tuple[Reason, ...]) -> 
 
 def supplements(m: Measured) -> bool:
     """Whether this protocol gives antithrombin at this level at all."""
-    if m.antithrombin.tier == "severe" and treats_as_severe(m):
+    if treats_as_severe(m):
         return m.case.protocol.allows("severe_also_supplement")
     return m.antithrombin.tier in ("low", "severe")
 

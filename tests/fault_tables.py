@@ -22,6 +22,7 @@ from cds_service.app import create_app
 from cds_service.settings import Settings
 from tests.calls import HOOKS, Json, request
 from tests.cases import answered, cases, searches, tables
+from tests.databases import new_database
 from tests.faulty_server import Behaviour, answering, faulty, hanging
 
 CASE = "01-antithrombin-dose"
@@ -113,17 +114,19 @@ def server(behave: Behaviour | None) -> Iterator[str]:
         yield started.base
 
 
-def service(folder: Path, seconds: float = PATIENCE) -> FlaskClient:
+@contextmanager
+def service(folder: Path, seconds: float = PATIENCE) -> Iterator[FlaskClient]:
     """The service at the present of the fixtures; so long it waits for a FHIR server."""
     given = {
         "CDS_OPEN": "1",
         "CDS_LOG_LEVEL": "error",
-        "CDS_DATABASE_URL": f"sqlite:///{folder}/ledger.sqlite",
+        "CDS_DATABASE_URL": new_database(folder),
         "CDS_FHIR_DEADLINE_SECONDS": str(seconds),
     }
     now = cases()[CASE].now
     app = create_app(Settings.from_environ(given), rulebook=tables(), clock=lambda: now)
-    return app.test_client()
+    yield app.test_client()
+    app.extensions["ledger"].close()
 
 
 def ask(client: FlaskClient, body: Json, base: str) -> Any:
@@ -220,8 +223,11 @@ What a query asks stands in the `prefetch` of `GET /cds-services`; what each fac
 
 def main() -> int:
     """Write the page anew."""
-    with tempfile.TemporaryDirectory() as folder:
-        client, hasty = service(Path(folder)), service(Path(folder), HASTE)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        service(Path(folder)) as client,
+        service(Path(folder), HASTE) as hasty,
+    ):
         text = document(list(whole_server(client, hasty)), list(one_query(client)))
     DOCUMENT.write_text(text, encoding="utf-8")
     sys.stdout.write(f"wrote {DOCUMENT}\n")

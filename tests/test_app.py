@@ -1,34 +1,44 @@
 """How the application is joined, and when it refuses to start."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import structlog
 from click.testing import CliRunner
+from flask.testing import FlaskClient
 
 from cds_service.app import create_app, random_id, utc_now
 from cds_service.cli import main
 from cds_service.errors import StartRefused
 from cds_service.settings import Settings
+from tests.databases import new_database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[str]:
-    yield f"sqlite:///{tmp_path}/ledger.sqlite"
+    yield new_database(tmp_path)
     structlog.reset_defaults()
 
 
+@contextmanager
+def client_of(settings: Settings) -> Iterator[FlaskClient]:
+    app = create_app(settings)
+    yield app.test_client()
+    app.extensions["ledger"].close()
+
+
 def test_it_starts_with_the_shipped_tables(database: str) -> None:
-    client = create_app(Settings(open=True, database_url=database)).test_client()
-    assert client.get("/readyz").status_code == 200
-    assert client.get("/").status_code == 404
+    with client_of(Settings(open=True, database_url=database)) as client:
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/").status_code == 404
 
 
 def test_with_the_demo_there_is_a_page_to_open(database: str) -> None:
-    client = create_app(Settings(open=True, demo=True, database_url=database)).test_client()
-    assert client.get("/").status_code == 200
+    with client_of(Settings(open=True, demo=True, database_url=database)) as client:
+        assert client.get("/").status_code == 200
 
 
 def test_a_missing_clients_file_refuses_the_start(database: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from cds_service.errors import FhirFault, NotAuthenticated
 from cds_service.keys import KeySource
 from cds_service.ledger import Ledger
 from cds_service.seen_tokens import SeenTokens
+from tests.databases import new_database
 from tests.tokens import ISSUER, JKU, claims, ec_key, key_set, public_jwk, rsa_key, sign
 
 Json = dict[str, Any]
@@ -73,7 +74,7 @@ class Door:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    ledger = Ledger(new_database(tmp_path))
     ledger.create()
     yield ledger
     ledger.close()

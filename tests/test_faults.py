@@ -61,8 +61,9 @@ HELPFUL = {"tests", "encounters"}  # nothing changes
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    return service(tmp_path_factory.mktemp("faults"))
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    with service(tmp_path_factory.mktemp("faults")) as client:
+        yield client
 
 
 def topics(response: Any) -> list[str]:
@@ -70,9 +71,10 @@ def topics(response: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """The service with little patience, for servers that never answer."""
-    return service(tmp_path_factory.mktemp("hasty"), HASTE)
+    with service(tmp_path_factory.mktemp("hasty"), HASTE) as client:
+        yield client
 
 
 @pytest.mark.slow

@@ -27,7 +27,9 @@ DOCUMENT = description("")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    yield Service(tmp_path_factory.mktemp("openapi"), log_level="error")
+    service = Service(tmp_path_factory.mktemp("openapi"), log_level="error")
+    yield service
+    service.close()
     structlog.reset_defaults()
 
 

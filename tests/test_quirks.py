@@ -312,8 +312,9 @@ QUIRKS: tuple[Quirk, ...] = (
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    return service(tmp_path_factory.mktemp("quirks"))
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    with service(tmp_path_factory.mktemp("quirks")) as client:
+        yield client
 
 
 def plain_call(name: str) -> Json:

@@ -8,6 +8,7 @@ project's own are invented; nine real ones are read where the real data are.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ REAL = {
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    return service(tmp_path_factory.mktemp("sandbox"))
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    with service(tmp_path_factory.mktemp("sandbox")) as client:
+        yield client
 
 
 def post(client: FlaskClient, body: Json) -> Any:

@@ -20,6 +20,7 @@ from cds_service.errors import HeparinCdsError, RequestRefused
 from cds_service.settings import Settings
 from cds_service.tables import load_concepts
 from cds_service.web import STATUSES
+from tests.databases import new_database
 
 Json = dict[str, Any]
 
@@ -89,8 +90,8 @@ def client(advisor: Advisor, tmp_path: Path) -> Iterator[FlaskClient]:
 
 
 def clients(tmp_path: Path, **changes: Any) -> Iterator[FlaskClient]:
-    database = f"sqlite:///{tmp_path}/ledger.sqlite"
-    settings = Settings(**({"open": True, "database_url": database} | changes))
+    url = changes.pop("database_url", None) or new_database(tmp_path)
+    settings = Settings(**({"open": True, "database_url": url} | changes))
     protocol = SimpleNamespace(name="test", digest="abc")
     rulebook: Any = SimpleNamespace(concepts=load_concepts(), protocol=protocol)
     numbers = iter(range(100))
@@ -98,6 +99,7 @@ def clients(tmp_path: Path, **changes: Any) -> Iterator[FlaskClient]:
         settings, rulebook=rulebook, clock=lambda: NOW, new_id=lambda: f"id-{next(numbers)}"
     )
     yield app.test_client()
+    app.extensions["ledger"].close()
     structlog.reset_defaults()
 
 

@@ -22,6 +22,7 @@ from cds_service.settings import Settings
 from tests import tokens
 from tests.calls import HOOKS, Json, every_answer, request
 from tests.cases import answered, cases, tables
+from tests.databases import new_database
 from tests.wire_rules import faults
 
 NAMES = sorted(cases())
@@ -54,11 +55,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
         "CDS_CLIENTS": str(folder / "clients.toml"),
         "CDS_PUBLIC_URL": PUBLIC,
         "CDS_LEDGER_KEY": "k" * 32,
-        "CDS_DATABASE_URL": f"sqlite:///{folder}/ledger.sqlite",
+        "CDS_DATABASE_URL": new_database(folder),
         "CDS_LOG_LEVEL": "error",
     }
     app = create_app(Settings.from_environ(given), rulebook=tables(), clock=lambda: NOW)
-    return app.test_client()
+    yield app.test_client()
+    app.extensions["ledger"].close()
 
 
 @cache

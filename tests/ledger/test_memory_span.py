@@ -12,6 +12,7 @@ from cds_service.feedback import feedback
 from cds_service.ledger import Ledger
 from cds_service.memory import facts_by_topic, with_memory
 from tests.builders import MINUTE, NOW, cards_of, failing, judge_chart, lab, spec
+from tests.databases import new_database
 
 FOUND = judge_chart(*failing(lab("antithrombin", 55)))
 TOPIC = "antithrombinDose"
@@ -24,7 +25,7 @@ TOPIC = "antithrombinDose"
 )
 def test_an_override_is_remembered_for_a_day(tmp_path: Path, hours: float, indicator: str) -> None:
     found = judge_chart(*failing(lab("antithrombin", 55)))
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = Ledger(new_database(tmp_path))
     ledger.create()
     _override(ledger, hours)
     shown = with_memory(cards_of(found), found, ledger, "p", NOW)

@@ -82,8 +82,10 @@ def store_feedback(
         with ledger.durably() as connection:
             connection.execute(_insert_new(connection.dialect.name), rows)
     except SQLAlchemyError as error:
+        ledger.failed(feedback.name)
         log().error("feedback not stored", error=type(error).__name__)
         raise NotStored("The feedback could not be stored; please send it again.") from error
+    ledger.worked(feedback.name)
 
 
 def _insert_new(dialect: str) -> Insert:

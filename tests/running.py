@@ -41,6 +41,7 @@ class Gunicorn:
     """One instance, in a process group of its own; settings as in the environment.
 
     With `door`, a listening socket, it is started as systemd starts the service of a socket unit.
+    `before` is run by the shell that starts it: `ulimit -f 400`.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Gunicorn:
         database: str,
         workers: int = 2,
         door: socket.socket | None = None,
+        before: str = ":",
         **settings: str,
     ) -> None:
-        self._door = door
+        self._door, self._before = door, before
         self.port: int = door.getsockname()[1] if door else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CDS_", "PROM"))}
@@ -69,12 +71,13 @@ class Gunicorn:
     def start(self) -> None:
         """Start it; `wait` for it before it is asked anything."""
         command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
-        if self._door:
-            listening = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 0</dev/null'
-            command = ["sh", "-c", listening, "sh", *command]
+        listening = (
+            "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 0</dev/null" if self._door else ":"
+        )
+        shell = f'{self._before}; {listening}; exec "$@"'
         with self.log.open("ab") as log:
             self.master = subprocess.Popen(
-                command,
+                ["sh", "-c", shell, "sh", *command],
                 cwd=ROOT,
                 env=self._environ,
                 start_new_session=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from cds_service.ledger import Ledger
 from tests.cases import cases
 from tests.databases import Postgres
 from tests.running import Gunicorn, until
-from tests.service import CASE, Service
+from tests.service import CASE, Service, prefetch_of
+from tests.steady_calls import PATH as VIEW
 
 NOW = cases()[CASE].now
 
@@ -106,6 +108,64 @@ def test_every_acknowledged_item_survives_kill_9_and_none_is_there_twice(
     assert len(sent) >= 100
     assert set(sent) <= set(kept)
     assert len(set(kept)) == len(kept)
+
+
+FEEDBACK = "/cds-services/heparin-order-sign/feedback"
+
+
+@pytest.mark.slow
+def test_at_the_limit_of_a_file_s_size_cards_go_on_and_no_feedback_is_lost(
+    tmp_path: Path,
+) -> None:
+    """The real limit of the operating system, on the service as it is run."""
+    server = Gunicorn(tmp_path, f"sqlite:///{tmp_path}/ledger.sqlite", 1, before="ulimit -f 400")
+    acknowledged: list[str] = []
+    try:
+        server.wait()
+        for number in range(2000):
+            card = f"{number}-" + "x" * 150
+            answer = requests.post(
+                server.url + FEEDBACK, json={"feedback": [item(card)]}, timeout=30
+            )
+            if answer.status_code != 200:
+                break
+            acknowledged.append(card)
+        view = {"hook": "patient-view", "hookInstance": "i", "context": {"patientId": "p"}}
+        view["prefetch"] = prefetch_of()
+        shown = requests.post(server.url + VIEW, json=view, timeout=30)
+    finally:
+        server.kill_all()
+    assert answer.status_code == 503
+    assert answer.json()["issue"][0]["code"] == "transient"
+    assert shown.status_code == 200
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    with ledger.engine.connect() as connection:
+        kept = list(connection.execute(select(feedback.c.card)).scalars())
+    ledger.close()
+    assert len(acknowledged) > 10
+    assert sorted(kept) == sorted(acknowledged)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["locked", "read-only"])
+def test_a_database_that_takes_nothing_refuses_feedback_and_cards_go_on(
+    tmp_path: Path, fault: str
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger(f"sqlite:///{path}").create()
+    other = sqlite3.connect(path, isolation_level=None)
+    url = f"sqlite:///file:{path}?mode=ro&uri=true" if fault == "read-only" else f"sqlite:///{path}"
+    service = Service(tmp_path, database_url=url)
+    if fault == "locked":
+        other.execute("BEGIN IMMEDIATE")
+    refused = service.client.post(FEEDBACK, json={"feedback": [item("c")]})
+    ready = service.client.get("/readyz")
+    shown = service.call()
+    service.close()
+    other.close()
+    assert (refused.status_code, refused.json["issue"][0]["code"]) == (503, "transient")
+    assert ready.status_code == 503, "though it can be read"
+    assert shown.json["cards"]
 
 
 class TestSqlite:

@@ -133,6 +133,16 @@ def test_a_token_sent_to_both_at_once_is_let_in_once(pair: Pair) -> None:
         assert sorted(statuses) == [200, 401, 401, 401]
 
 
+@pytest.mark.parametrize("size", [8_000, 100_000])
+def test_a_token_longer_than_a_header_may_be_is_refused(pair: Pair, size: int) -> None:
+    """By gunicorn, before it is read: the service itself would say 401."""
+    token = sign(claims(datetime.now(UTC), PUBLIC + DISCOVERY, more="x" * size))
+    head = {"Authorization": f"Bearer {token}"}
+    for instance in pair.instances:
+        assert requests.get(instance.url + DISCOVERY, headers=head, timeout=30).status_code == 431
+        assert requests.get(instance.url + "/readyz", timeout=30).status_code == 200
+
+
 def test_cards_of_one_are_answered_at_the_other(pair: Pair) -> None:
     one, two = pair.instances
     shown = pair.post(SELECT, a_call(), at=one).json()["cards"]

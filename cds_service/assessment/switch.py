@@ -27,7 +27,6 @@ class Switch:
     starts: tuple[Start, ...]
     none_because: str = ""  # "organsUnknown", "bothImpaired", "highAptt"
     not_recommended_because: tuple[str, ...] = ()
-    in_text: tuple[Start, ...] = ()  # named with the lowest published starts, not offered
 
 
 def choose_switch(
@@ -51,7 +50,7 @@ def choose_switch(
     if starts is None:
         return Switch((), "organsUnknown")
     if not starts:
-        return Switch((), "bothImpaired", in_text=_lowest(case, organs))
+        return Switch((), "bothImpaired")
     reasons = () if hit else _reasons_against(case, risk, antithrombin)
     if reasons:
         starts = tuple(Start(s.drug, s.rate, s.unit) for s in starts)
@@ -107,13 +106,6 @@ def _bivalirudin_row(case: Case, organs: Organs) -> str:
     # A rising creatinine counts as under the line.
     severe = organs.crcl is None or organs.crcl < line or organs.at_most
     return "switch.bivalirudin_severe" if severe else "switch.bivalirudin_moderate"
-
-
-def _lowest(case: Case, organs: Organs) -> tuple[Start, ...]:
-    return (
-        argatroban(case, hepatic=True, recommended=False),
-        bivalirudin(case, organs, recommended=False),
-    )
 
 
 def _reasons_against(case: Case, risk: Risk, antithrombin: float | None) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def running_fact(m: Measured) -> tuple[Evidence, ...]:
 
 def clot_facts(verdicts: Verdicts) -> tuple[Evidence, ...]:
     """The clots found, if any."""
-    return verdicts["thrombosis_on_heparin"].facts if verdicts["thrombosis_on_heparin"].yes else ()
+    return verdicts["thrombosis_on_heparin"].facts
 
 
 def weight_fact(m: Measured) -> tuple[Evidence, ...]:

@@ -29,8 +29,7 @@ def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Item | None
 
 def drafted_and_running(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]:
     """The running rate beside the drafted one."""
-    drafted = verdicts["drafted_raise"].facts if verdicts["drafted_raise"].yes else ()
-    return (*running_fact(m), *drafted)
+    return (*running_fact(m), *verdicts["drafted_raise"].facts)
 
 
 def delete_raises(m: Measured) -> Choice:

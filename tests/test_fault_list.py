@@ -23,7 +23,18 @@ from cds_service import auth
 from cds_service.clients import Client
 from cds_service.keys import KeySource, key_source
 from tests.calls import Json, request
-from tests.fault_tables import CASE, HASTE, ask, cut_off, healthy, server, service, serving, status
+from tests.fault_tables import (
+    CASE,
+    HASTE,
+    PATIENT,
+    ask,
+    cut_off,
+    healthy,
+    server,
+    service,
+    serving,
+    status,
+)
 from tests.faulty_server import Behaviour, answering, dripping, hanging
 from tests.service import Service
 from tests.tokens import JKU, claims, ec_key, key_set, public_jwk, rsa_key, sign
@@ -231,3 +242,38 @@ def test_while_the_key_host_is_down_nobody_is_let_in_and_known_keys_serve(
         registered.now += timedelta(hours=2)
         late = claims(registered.now, DISCOVERY)
         assert statuses(registered, sign(late, ec_key())) == [200]
+
+
+def of_another(value: Json) -> Json:
+    """The same answer about another patient."""
+    changed: Json = json.loads(re.sub(rf'(?<=["/]){PATIENT}(?=")', "another", json.dumps(value)))
+    return changed
+
+
+OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+WRONG = {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Basic", "id": "b"}}]}
+
+# Sent so for every query: what patient-view and order-sign of heparin answer.
+PREFETCHED: Mapping[str, tuple[Callable[[Json], Any], int, list[str]]] = {
+    "null": (lambda _: None, 200, []),
+    "empty Bundle": (lambda _: BUNDLE, 200, []),
+    "OperationOutcome": (lambda _: OUTCOME, 412, ["notAssessed"]),
+    "string": (lambda _: "<html>", 412, ["notAssessed"]),
+    "number": (lambda _: 7, 412, ["notAssessed"]),
+    "wrong resource": (lambda _: WRONG, 412, ["notAssessed"]),
+    "another patient's data": (of_another, 412, ["notAssessed"]),
+}
+
+
+@pytest.mark.parametrize("fault", PREFETCHED)
+def test_a_fault_of_prefetch(fault: str, patient: FlaskClient) -> None:
+    change, status_of_view, cards_of_sign = PREFETCHED[fault]
+    prefetch = {key: change(value) for key, value in healthy().items()}
+    viewed, signed = (
+        patient.post(
+            f"/cds-services/heparin-{hook}", json=request(CASE, hook) | {"prefetch": prefetch}
+        )
+        for hook in ("patient-view", "order-sign")
+    )
+    assert viewed.status_code == status_of_view
+    assert (signed.status_code, topics(signed)) == (200, cards_of_sign)

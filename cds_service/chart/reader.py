@@ -24,7 +24,7 @@ from cds_service.chart.medications import Medications, Pharmacy
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
-from cds_service.chart.record import Readings, Record, bare_id, gather
+from cds_service.chart.record import Readings, Record, bare_id, gather, is_of_others
 from cds_service.chart.units import Units
 from cds_service.chart.vocabulary import Vocabulary
 
@@ -84,7 +84,7 @@ def read_chart(
     skipped = {*record.skipped, *drafted.skipped, *(one for group in left_out for one in group)}
     return Chart(
         person=_person(record, asked),
-        states={key: _state(answers, key) for key in concepts.queries},
+        states={key: _state(answers, key, asked) for key in concepts.queries},
         results=results,
         administrations=by_their_orders(administrations, orders),
         orders=orders,
@@ -113,8 +113,13 @@ def read_drafted(
     )
 
 
-def _state(answers: Mapping[str, Queried], key: str) -> State:
-    return answers[key].state if key in answers else State.NOT_SUPPLIED
+def _state(answers: Mapping[str, Queried], key: str, asked: Asked) -> State:
+    """An answer about other patients only tells nothing of this one: it is no "nothing found"."""
+    answer = answers.get(key)
+    if answer is None:
+        return State.NOT_SUPPLIED
+    mixed_up = answer.state.answered and is_of_others(answer.resources, bare_id(asked.patient_id))
+    return State.FAILED if mixed_up else answer.state
 
 
 def _person(record: Record, asked: Asked) -> Person:

@@ -30,7 +30,8 @@ _SUBJECTS = {
     "ServiceRequest": "subject",
     "Encounter": "subject",
 }
-_OURS = frozenset({"Patient", "Medication", *_SUBJECTS})
+_OWNED = frozenset({"Patient", *_SUBJECTS})
+_OURS = _OWNED | {"Medication"}
 
 T = TypeVar("T")
 # What each resource came to, by its identity: for whoever reads one patient time and again,
@@ -103,6 +104,18 @@ def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = (
         kept[kind] = tuple(ours)
     medications = _medications((*known, *kept.get("Medication", ())))
     return Record(kept, medications, tuple(skipped))
+
+
+def is_of_others(resources: Iterable[object], patient_id: str) -> bool:
+    """Whether an answer holds other patients' resources and none of this one's."""
+    found = False
+    for one in resources:
+        kind = text(member(one, "resourceType"))
+        if isinstance(one, dict) and kind in _OWNED:
+            if not _is_others(kind, one, patient_id):
+                return False
+            found = True
+    return found
 
 
 def _medications(nodes: Iterable[object]) -> Mapping[str, Resource]:

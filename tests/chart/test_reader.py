@@ -96,6 +96,36 @@ def test_each_query_has_a_state() -> None:
     assert states["orders"] is State.NOT_SUPPLIED
 
 
+def lab(subject: Json) -> Json:
+    return observation("777-3", 150, "K/uL") | {"subject": subject}
+
+
+OTHER: Json = {"reference": "Patient/p2"}
+DRUG: Json = {"resourceType": "Medication", "id": "m"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "resources", "read_as"),
+    [
+        (State.SUPPLIED, (lab(OTHER),), State.FAILED),
+        (State.SUPPLIED, (DRUG, lab(OTHER), lab(OTHER)), State.FAILED),
+        (State.SUPPLIED, (lab(OTHER), lab(PATIENT)), State.SUPPLIED),
+        (State.SUPPLIED, (lab({}),), State.SUPPLIED),
+        (State.SUPPLIED, (DRUG,), State.SUPPLIED),
+        (State.EMPTY, (), State.EMPTY),
+        (State.PARTIAL, (lab(OTHER),), State.PARTIAL),
+        (State.NOT_SUPPLIED, (), State.NOT_SUPPLIED),
+    ],
+)
+def test_an_answer_about_others_only_is_none(
+    sent: State, resources: tuple[Json, ...], read_as: State
+) -> None:
+    """It does not say that nothing is on record of this patient."""
+    answer = Queried(sent, resources)
+    chart = read_chart(Asked("patient-view", "p1"), {"blood": answer}, shipped())
+    assert chart.states["blood"] is read_as
+
+
 @pytest.mark.parametrize("node", [None, 7, "text", [], {}, {"id": "x"}, {"resourceType": 3}])
 def test_what_is_no_resource_is_named(node: object) -> None:
     assert read(node).skipped == (Skipped("", "malformed"),)

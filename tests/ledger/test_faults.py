@@ -42,8 +42,8 @@ def count(ledger: Ledger) -> int:
 
 
 @pytest.fixture
-def gunicorn(tmp_path: Path) -> Iterator[Gunicorn]:
-    server = Gunicorn(tmp_path, f"sqlite:///{tmp_path}/ledger.sqlite")
+def gunicorn(tmp_path: Path, database: str) -> Iterator[Gunicorn]:
+    server = Gunicorn(tmp_path, database)
     try:
         server.wait()
         yield server
@@ -78,7 +78,7 @@ class Sender(threading.Thread):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers in /proc")
 def test_every_acknowledged_item_survives_kill_9_and_none_is_there_twice(
-    gunicorn: Gunicorn, tmp_path: Path
+    gunicorn: Gunicorn, database: str
 ) -> None:
     senders = [Sender(gunicorn.url, f"s{number}") for number in range(4)]
     for sender in senders:
@@ -100,7 +100,7 @@ def test_every_acknowledged_item_survives_kill_9_and_none_is_there_twice(
     for sender in senders:
         sender.join()
     sent = [card for sender in senders for card in sender.acknowledged]
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    ledger = Ledger(database)
     with ledger.engine.connect() as connection:
         kept = list(connection.execute(select(feedback.c.card)).scalars())
     ledger.close()

@@ -44,6 +44,7 @@ from cds_service.chart.facts import (
     Use,
 )
 from cds_service.rulebook import PROTOCOLS, load_protocol, rulebook
+from tests import told
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 QUERIES = (
@@ -428,7 +429,9 @@ def judge_chart(
 ) -> Findings:
     """All findings on a chart of these facts, by the default protocol unless another is given."""
     chart = patient(*facts, admitted=admitted)
-    return assess(Asked(hook, "pat"), chart, by or protocol(), NOW)
+    found = assess(Asked(hook, "pat"), chart, by or protocol(), NOW)
+    told.check(found, _tables().wording)
+    return found
 
 
 def measured(*facts: Fact | Iterable[Fact], **how: Any) -> Measured:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cds_service.assessment.answers import (
     NO,
@@ -69,7 +69,7 @@ def _weight(result: Result, how: str) -> Weight:
         return Weight(unknown(unread("weight", result)))
     if result.comparator:
         return Weight(unknown(Reason("weight", "comparator", result.written)))
-    found = evidence(result, "kg", how)
+    found = replace(evidence(result, "kg", how), fact="weight")  # a stated one has no other name
     return Weight(yes(found), result.value, found)
 
 

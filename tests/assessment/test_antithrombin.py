@@ -16,6 +16,7 @@ from cds_service.chart.facts import Form, Problem
 from tests.builders import (
     MINUTE,
     answer,
+    cards_of,
     case,
     choosing,
     condition,
@@ -306,6 +307,12 @@ def test_where_its_own_dose_goes_too_far_only_the_labels_is_shown():
     card = due(judge_chart(*facts, by=protocol("review-as-written")), "antithrombinDose")
     assert card.values == {"label_dose": round((100 - 40) * 80 / 1.4)}
     assert [(r.why, r.detail) for r in card.withheld] == [("predictedTooHigh", "158 %")]
+
+
+def test_a_dose_by_a_weight_that_was_only_stated_says_so_on_its_card():
+    found = judge_chart(*failing(LOW, lab("weight_stated", 75), kg=None))
+    (told,) = (card for card in cards_of(found) if card.topic == "antithrombinDose")
+    assert "| Weight | 75 kg, stated, not measured |" in told.detail
 
 
 def test_the_labels_own_protocol_shows_no_second_dose():

@@ -1,0 +1,77 @@
+"""What every finding must allow, whatever the chart: that a clinician can be told of it.
+
+Each reason names a fact and has words, each fact has a value, a known unit and a source, each
+note, label and limit stands in the tables. `judge_chart` looks at every chart that a test judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from cds_service.assessment.answers import Evidence, Reason, Verdict
+from cds_service.assessment.case import Case
+from cds_service.assessment.findings import TOPICS, Findings
+from cds_service.assessment.items import Indicator, Item, OrderTest, StartDrug
+from cds_service.cards.wording import Wording
+
+PLAIN_UNITS = {"", "%", "s", "kg", "g/dL", "mg/dL", "mL/min", "U/h", "mg/kg/h"}
+WITHOUT_VALUE = {"", "1"}  # such a fact is told by its name alone
+
+
+def check(found: Findings, wording: Wording) -> None:
+    """Every answer, fact, reason and item of these findings can be told."""
+    for one in _parts((found.verdicts, found.measured, found.items)):
+        if isinstance(one, Verdict):
+            assert one.unknown == bool(one.reasons), one
+        elif isinstance(one, Reason):
+            assert one.fact in wording.facts, one
+            assert one.why in wording.reasons, one
+            assert isinstance(one.detail, str), one
+        elif isinstance(one, Evidence):
+            _fact(one, wording)
+        elif isinstance(one, Item):
+            _item(one, found.measured.case, wording)
+
+
+def _parts(value: object) -> Iterator[object]:
+    """Everything that was worked out, however deep; the chart and the case apart."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple):
+        for one in value:
+            yield from _parts(one)
+    elif is_dataclass(value) and "assessment" in type(value).__module__:
+        if not isinstance(value, Case):
+            yield value
+            yield from _parts(tuple(getattr(value, f.name) for f in fields(value)))
+
+
+def _fact(fact: Evidence, wording: Wording) -> None:
+    assert fact.fact in wording.facts, fact
+    assert fact.how in {"", *wording.how}, fact
+    assert fact.unit in {*PLAIN_UNITS, *wording.units}, fact
+    assert isinstance(fact.value, float | int), fact
+    assert fact.comparator in {"", "<", ">", "<=", ">="}, fact
+    assert "/" in fact.source, fact
+
+
+def _item(item: Item, case: Case, wording: Wording) -> None:
+    assert item.topic in TOPICS, item
+    assert isinstance(item.indicator, Indicator), item
+    summaries = {item.topic, f"{item.topic}.{item.summary}".rstrip(".")}
+    assert summaries & set(wording.summaries), item
+    assert set(item.notes) <= set(wording.notes), item
+    assert {choice.label for choice in item.choices} <= set(wording.labels), item
+    assert {type(choice.recommended) for choice in item.choices} <= {bool}, item
+    assert set(item.limits) <= set(case.protocol.rows), item
+    assert {*item.tests, *item.pending} <= set(wording.tests), item
+    assert None not in item.values.values(), item
+    for action in (action for choice in item.choices for action in choice.actions):
+        if isinstance(action, StartDrug):
+            assert action.drug in wording.drugs, item
+            assert action.unit in {*PLAIN_UNITS, *wording.units}, item
+        elif isinstance(action, OrderTest):
+            assert action.concept in wording.tests, item
+        else:
+            assert action.order.source, item

@@ -3,7 +3,7 @@
 mutmut calls each function through a wrapper that asks at every call which mutant is on trial. In
 the process of one mutant the answer never changes, so every name is bound, once, to the function
 its wrapper would choose; a table that holds a wrapper keeps it, which does the same. Tests of the
-mutant's own module come first, then the recorded answers; no report is written but the exit code.
+mutant's own module and the recorded answers come first; nothing is reported but the exit code.
 """
 
 from __future__ import annotations
@@ -24,11 +24,32 @@ def _mutant() -> str:
     return name if "__mutmut_" in name else ""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Most likely first; sorting keeps mutmut's order, the fastest first, within each kind."""
-    own = f"test_{_mutant().rpartition('.')[0].rpartition('.')[2]}.py"
+WANTED: dict[str, int] = {}  # the tests that mutmut asks for, and their place: the fastest first
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect by files, the likely ones first: a thousand single names take pytest far longer."""
     if _mutant():
-        items.sort(key=lambda item: (item.path.name != own, item.path.name != "test_fixtures.py"))
+        WANTED.update({name: place for place, name in enumerate(config.args)})
+        config.args = [file for file in _files() if _likely(file)] or _files()
+
+
+def _files() -> list[str]:
+    return list(dict.fromkeys(name.partition("::")[0] for name in WANTED))
+
+
+def _likely(file: str) -> bool:
+    """The tests of the mutant's own module, and the recorded answers."""
+    module = _mutant().rpartition(".")[0].rpartition(".")[2].rstrip("s")
+    name = file.rpartition("/")[2]
+    return module in name or name == "test_fixtures.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only what was asked for, in its order."""
+    if _mutant():
+        asked = (item for item in items if item.nodeid in WANTED)
+        items[:] = sorted(asked, key=lambda item: WANTED[item.nodeid])
 
 
 def pytest_collection_finish() -> None:
@@ -60,11 +81,18 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Run the tests without reports; None leaves it to pytest."""
     if not _mutant():
         return None
-    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-        if not _passes(item, following):
-            session.testsfailed = 1
-            break
+    rest = [file for file in _files() if file not in session.config.args]
+    if _all_pass(session) and rest:
+        session.perform_collect(rest)
+        _all_pass(session)
     return True
+
+
+def _all_pass(session: pytest.Session) -> bool:
+    following = [*session.items[1:], None]
+    passed = all(map(_passes, session.items, following))
+    session.testsfailed = int(not passed)
+    return passed
 
 
 def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:

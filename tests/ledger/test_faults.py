@@ -21,8 +21,9 @@ from cds_service.ledger import Ledger
 from tests.cases import cases
 from tests.databases import Postgres
 from tests.running import Gunicorn, until
-from tests.service import CASE, Service, prefetch_of
+from tests.service import CASE, Service
 from tests.steady_calls import PATH as VIEW
+from tests.steady_calls import body as a_view
 
 NOW = cases()[CASE].now
 
@@ -130,14 +131,13 @@ def test_at_the_limit_of_a_file_s_size_cards_go_on_and_no_feedback_is_lost(
             if answer.status_code != 200:
                 break
             acknowledged.append(card)
-        view = {"hook": "patient-view", "hookInstance": "i", "context": {"patientId": "p"}}
-        view["prefetch"] = prefetch_of()
-        shown = requests.post(server.url + VIEW, json=view, timeout=30)
+        headers = {"Content-Type": "application/json"}
+        shown = requests.post(server.url + VIEW, data=a_view(), headers=headers, timeout=30)
     finally:
         server.kill_all()
     assert answer.status_code == 503
     assert answer.json()["issue"][0]["code"] == "transient"
-    assert shown.status_code == 200
+    assert (shown.status_code, len(shown.json()["cards"])) == (200, 1)
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
     with ledger.engine.connect() as connection:
         kept = list(connection.execute(select(feedback.c.card)).scalars())

@@ -93,7 +93,9 @@ def sound(request: Any, units_by_code: Mapping[str, Mapping[str, float]]) -> lis
     found = []
     for part in _resources(json.loads(text)):
         try:
-            codes = {c["code"] for c in part["code"]["coding"] if "loinc" in c["system"]}
+            concepts = part["code"] if isinstance(part["code"], list) else [part["code"]]
+            codings = [c for concept in concepts for c in concept["coding"]]
+            codes = {c["code"] for c in codings if "loinc" in c["system"]}
             quantity = part["valueQuantity"]
             value, given = quantity["value"], (quantity.get("code"), quantity.get("unit"))
             units = [one for one in given if isinstance(one, str)]

@@ -374,6 +374,24 @@ def test_delete_names_the_draft_by_its_long_id(client: FlaskClient) -> None:
     assert len(deleted[0]) > 190
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "http://ehr/MedicationRequest/a", "a b", 7])
+def test_a_draft_that_cannot_be_named_is_warned_of_and_not_deleted(
+    client: FlaskClient, name: object
+) -> None:
+    call = plain_call("11-overdose-draft")
+    expected = said(client, call)
+    for draft in drafts(call):
+        draft["id"] = name
+    answer = client.post("/cds-services/heparin-order-sign", json=call).json
+    assert [card["summary"] for card in answer["cards"]] == [one[2] for one in expected]
+    assert not any(
+        action["type"] == "delete"
+        for card in answer["cards"]
+        for suggestion in card.get("suggestions", ())
+        for action in suggestion["actions"]
+    )
+
+
 def test_heparin_told_by_its_display_alone_is_heparin(client: FlaskClient) -> None:
     call = plain_call("01-antithrombin-dose")
     expected = said(client, call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cds_service.assessment.findings import Findings
@@ -49,10 +50,14 @@ def suggestions(
     )
 
 
+# An id as clients send them, Epic's of 200 characters too; without a slash, or it names another.
+_NAMED = re.compile(r"[A-Za-z]+/[^/\s]+")
+
+
 def _can_be_written(choice: Choice) -> bool:
-    """Whether every order to stop or delete has an id: all actions are taken together or none."""
+    """Whether every order to stop or delete can be named: all actions are taken or none."""
     aims = [a.order.source for a in choice.actions if isinstance(a, StopOrder | DeleteDraft)]
-    return all(aim.partition("/")[2] for aim in aims)
+    return all(_NAMED.fullmatch(aim) for aim in aims)
 
 
 def _test_choice(tests: tuple[str, ...]) -> list[Choice]:

@@ -6,9 +6,10 @@ note, label and limit stands in the tables. `judge_chart` looks at every chart t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
+from typing import Any
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict
 from cds_service.assessment.case import Case
@@ -43,13 +44,13 @@ def _parts(value: object) -> Iterator[object]:
             waiting.extend(one)
         elif isinstance(one, dict):
             waiting.extend(one.values())
-        elif parts := _names(type(one)):
+        elif parts := _names(one.__class__):
             yield one
             waiting.extend(getattr(one, name) for name in parts)
 
 
 @cache
-def _names(kind: Hashable) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     """The fields of what the assessment works out; none of anything else."""
     if not is_dataclass(kind) or kind is Case or "assessment" not in kind.__module__:
         return ()

@@ -446,6 +446,7 @@ def test_pseudo_resistance_after_a_rise(hours, speaks):
         assert found.indicator.value == "info"
         assert deleted(found) == set()
         assert offered_tests(found) == {"fibrinogen", "factor_viii"}
+        assert found.notes == ("pseudo.rule",)
 
 
 def test_pseudo_resistance_asks_for_the_acute_phase_unless_on_record():

@@ -5,6 +5,7 @@ from dataclasses import replace
 from cds_service.chart.facts import Problem, State
 from tests.builders import (
     MINUTE,
+    cards_of,
     condition,
     draft,
     due,
@@ -60,6 +61,17 @@ ON = lab("anti_xa", 0.5, 3)
 def test_dose_ceiling(facts, indicator):
     found = item(judge_chart(*facts, ON, raised(OVER)), "heparinDoseCeiling")
     assert (found.indicator.value if found else None) == indicator
+
+
+@spec(
+    "facts, told",
+    ("with a weight", (weight(105),), "Heparin 2,100 U/h (20.0 U/kg/h), over 50,000 U/day"),
+    ("without", (), "Heparin 2,100 U/h, over 50,000 U/day, weight not known"),
+)
+def test_the_ceiling_is_told_by_weight_where_that_is_known(facts, told):
+    cards = cards_of(judge_chart(*running(OVER), *facts, ON, raised(OVER)))
+    (summary,) = (card.summary for card in cards if card.topic == "heparinDoseCeiling")
+    assert summary.startswith(told)
 
 
 @spec(

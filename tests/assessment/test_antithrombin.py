@@ -299,6 +299,7 @@ def test_a_card_of_a_protocol_that_multiplies_shows_the_labels_dose_beside(by, b
     found = judge_chart(*failing(LOW), by=protocol("review-as-written", **by))
     card = due(found, "antithrombinDose")
     assert (card.values["dose"], card.values.get("label_dose")) == (5040, beside)
+    assert "antithrombin.formulaMultiplied" in card.notes
     assert ("antithrombin.labelBeside" in card.notes) is (beside is not None)
 
 
@@ -316,7 +317,9 @@ def test_a_dose_by_a_weight_that_was_only_stated_says_so_on_its_card():
 
 
 def test_the_labels_own_protocol_shows_no_second_dose():
-    assert "label_dose" not in due(judge_chart(*failing(LOW)), "antithrombinDose").values
+    card = due(judge_chart(*failing(LOW)), "antithrombinDose")
+    assert "label_dose" not in card.values
+    assert "antithrombin.formula" in card.notes
 
 
 def test_a_protocol_that_multiplies_shows_what_the_label_says_beside():

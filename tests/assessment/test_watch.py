@@ -229,6 +229,12 @@ ALL = {"antithrombin", "aptt", "platelets"}
     ("a first order in a patient at risk", (raised(1200), RISK), ALL),
     ("no risk", (raised(1200),), set()),
     ("heparin runs", (*running(1000), raised(1200), RISK), set()),
+    ("heparin runs without an order", (heparin(1000, 40), raised(1200), RISK), set()),
+    (
+        "an order stands while a thrombin inhibitor runs",
+        (order("heparin", rate=1000), order("argatroban", rate=0.5), raised(1200), RISK),
+        set(),
+    ),
     ("heparin ran until three hours ago", (heparin(1000, 40, 3), raised(1200), RISK), ALL),
     (
         "an order stands, nothing charted yet",

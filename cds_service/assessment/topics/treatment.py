@@ -105,7 +105,7 @@ def supplements(m: Measured) -> bool:
 def dose_choice(dose: Dose, *, recommended: bool) -> Choice:
     """The antithrombin order, equal in text and order."""
     start = StartDrug("antithrombin", dose.units, "[IU]")
-    values = {"dose": float(dose.units), "predicted": dose.predicted}
+    values = {"dose": float(dose.units)}
     return Choice("antithrombin.give", (start,), recommended, values)
 
 

@@ -47,9 +47,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or cores)
 threads = 8
 
 # A worker silent for `timeout` is killed; one told to stop has `graceful_timeout` for its calls.
-# Clinicians wait for no card that long: the service's own deadlines are far shorter.
+# Clinicians wait for no card that long; the longest deadline that can be set is 30 s.
 timeout = 30
-graceful_timeout = 15
+graceful_timeout = 35
 
 # Longer than the usual 60 s of a proxy, which must be the one to close an idle connection.
 keepalive = 75

@@ -94,15 +94,24 @@ class Audit:
                 connection.execute(_NEW_CALL, row)
                 if answered.cards:
                     connection.execute(_NEW_CARDS, _card_rows(row["id"], answered))
-                if self._purged is None or now - self._purged > _PURGE_EVERY:
-                    connection.execute(delete(calls).where(calls.c.at < _utc(now - self.keep)))
-                    self._purged = now
         except SQLAlchemyError as error:
             self.ledger.failed(calls.name)
             self.lost()
             log().error("audit row not stored", error=type(error).__name__)
         else:
             self.ledger.worked(calls.name)
+            self._purge(now)
+
+    def _purge(self, now: datetime) -> None:
+        """By itself: two instances may purge at once, and neither may lose a new row by it."""
+        if self._purged is not None and now - self._purged <= _PURGE_EVERY:
+            return
+        self._purged = now
+        try:
+            with self.ledger.engine.begin() as connection:
+                connection.execute(delete(calls).where(calls.c.at < _utc(now - self.keep)))
+        except SQLAlchemyError as error:  # the next one will
+            log().error("old audit rows not purged", error=type(error).__name__)
 
     def patient(self, patient_id: str) -> str:
         """The keyed hash a patient's calls are found by."""

@@ -51,9 +51,6 @@ class SeenTokens:
     def _is_new_to_all(self, token_id: str, expires: datetime, now: datetime) -> bool:
         try:
             with self._ledger.engine.begin() as connection:
-                if self._purged is None or now - self._purged > _PURGE_EVERY:
-                    connection.execute(delete(seen_tokens).where(seen_tokens.c.expires < now))
-                    self._purged = now
                 connection.execute(_NEW, {"id": token_id, "expires": expires})
         except IntegrityError:
             return False
@@ -62,7 +59,19 @@ class SeenTokens:
             log().error("token id not stored", error=type(error).__name__)
             return True
         self._ledger.worked(seen_tokens.name)
+        self._purge(now)
         return True
+
+    def _purge(self, now: datetime) -> None:
+        """By itself: two instances may purge at once, and neither may forget a token by it."""
+        if self._purged is not None and now - self._purged <= _PURGE_EVERY:
+            return
+        self._purged = now
+        try:
+            with self._ledger.engine.begin() as connection:
+                connection.execute(delete(seen_tokens).where(seen_tokens.c.expires < now))
+        except SQLAlchemyError as error:  # the next one will
+            log().error("expired token ids not purged", error=type(error).__name__)
 
 
 def _utc(time: datetime) -> datetime:

@@ -95,9 +95,11 @@ def test_a_card_is_read_in_ten_seconds(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Flask, str]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, str]]:
     """The service, and the demo's FHIR endpoint, really listening; both at one present."""
-    settings = Settings.from_environ({"CDS_OPEN": "1", "CDS_LOG_LEVEL": "ERROR"})
+    database = f"sqlite:///{tmp_path_factory.mktemp('served')}/ledger.sqlite"
+    environ = {"CDS_OPEN": "1", "CDS_LOG_LEVEL": "ERROR", "CDS_DATABASE_URL": database}
+    settings = Settings.from_environ(environ)
     numbers = count()
     app = create_app(settings, clock=lambda: PRESENT, new_id=lambda: f"uuid-{next(numbers)}")
     ehr = Flask("ehr")

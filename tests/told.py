@@ -25,6 +25,8 @@ def check(found: Findings, wording: Wording) -> None:
     for one in _parts((found.verdicts, found.measured, found.items)):
         if isinstance(one, Verdict):
             assert one.unknown == bool(one.reasons), one
+            assert all(isinstance(fact, Evidence) for fact in one.facts), one
+            assert all(isinstance(reason, Reason) for reason in one.reasons), one
         elif isinstance(one, Reason):
             assert one.fact in wording.facts, one
             assert one.why in wording.reasons, one

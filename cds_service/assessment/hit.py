@@ -21,8 +21,6 @@ class Hit:
     score: Score
     by_score: Verdict  # 4Ts minimum reached, and not reopened
     reopened: bool  # a negative antibody test reopened a gate closed by the score alone
-    antibody_pending: bool
-    functional_pending: bool
     current_sign: bool
     antibody_positive: bool = False
 
@@ -44,8 +42,6 @@ def read_hit(case: Case) -> Hit:
         score=score,
         by_score=yes(*facts) if reaches and not reopened else _out_of_reach(case, reaches=reaches),
         reopened=reopened,
-        antibody_pending=pending(case, "hit_antibody"),
-        functional_pending=pending(case, "hit_functional"),
         current_sign=_current_sign(case, recorded, positive, reaches=reaches and not reopened),
         antibody_positive=any(is_positive(case, r) for r in case.results("hit_antibody")),
     )

@@ -96,6 +96,12 @@ def test_a_fall_within_a_day_counts_by_the_heparin_before(earlier, points):
     assert score(began, *before, *counts).timing == points
 
 
+def test_an_order_that_ended_counts_for_its_own_day_and_no_longer():
+    before = order("enoxaparin", dose=40, hours_ago=40 * DAY, status="completed")
+    counts = (lab("platelets", 200, 5 * DAY + 6), lab("platelets", 90, 4))
+    assert score(before, given("heparin", 5, 5000), *counts).timing == (1, 2)
+
+
 def test_timing_is_the_day_of_the_first_count_that_fell():
     counts = (lab("platelets", 130, 6 * DAY), lab("platelets", 60, DAY))
     found = score(
@@ -540,6 +546,16 @@ def test_possible(facts, summary):
     assert card.summary == summary
     assert card.indicator.value == "warning"
     assert card.choices == ()
+
+
+def test_possible_names_the_gate_that_is_in_doubt():
+    card = due(judge_chart(*ON, *FELL_LATE, failed("allergies")), "hitPossible")
+    assert why(card.open) == {"allergies: failed"}
+
+
+def test_a_test_that_is_pending_is_named():
+    card = due(judge_chart(*ON, *FELL_LATE, ordered_test("hit_antibody")), "hitPossible")
+    assert (card.tests, card.pending) == ((), ("hit_antibody",))
 
 
 @spec(

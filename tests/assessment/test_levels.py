@@ -284,6 +284,11 @@ def test_a_low_anti_xa_of_another_drug_is_still_masked():
     ("the newest before the start is the baseline", (lab("aptt", 80, 90), lab("aptt", 35, 60)), ""),
     ("an unreadable baseline", (unreadable("aptt", 60),), ""),
     (
+        "a baseline drawn just after heparin was ordered",
+        (order("heparin", rate=1600, hours_ago=70), lab("aptt", 45, 64 + MINUTE)),
+        "",
+    ),
+    (
         "warfarin and INR just above 1.5",
         (order("warfarin", dose=5), lab("inr", 1.51)),
         "aptt: warfarin",

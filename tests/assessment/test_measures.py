@@ -218,6 +218,17 @@ def test_hepatic_impairment(facts, hepatic):
     assert measured(*facts).organs.hepatic.answer.value == hepatic
 
 
+def test_a_liver_that_is_unknown_says_why():
+    found = measured(lab("bilirubin", 1.0), failed("conditions")).organs.hepatic
+    assert why(found.reasons) == {"conditions: failed"}
+    assert why(measured().organs.hepatic.reasons) == {"bilirubin: missing"}
+
+
+def test_an_acute_phase_that_pregnancy_may_explain_says_so():
+    found = judge_chart(lab("fibrinogen", 600), failed("conditions"))
+    assert why(found.verdicts["acute_phase"].reasons) == {"conditions: failed"}
+
+
 @spec(
     "facts, acute",
     ("fibrinogen at 450", (lab("fibrinogen", 450), lab("factor_viii", 100)), "no"),

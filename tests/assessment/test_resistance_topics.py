@@ -139,6 +139,7 @@ def test_a_clot_alone_is_no_card(facts, speaks):
 
 def test_thrombosis_is_critical_and_asks_for_antithrombin_first():
     card = due(judge_chart(*failing(CLOT)), "thrombosisOnHeparin")
+    assert why(card.open) == {"antithrombin: missing"}
     assert card.indicator.value == "critical"
     assert offered_tests(card) == {"antithrombin", "aptt"}
 

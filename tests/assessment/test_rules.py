@@ -290,6 +290,11 @@ BEGUN = running(1600, 60)
     "facts, thrombosis",
     ("onset 24 h after the start", (*BEGUN, condition("vte", onset=36)), "yes"),
     ("onset a minute earlier", (*BEGUN, condition("vte", onset=36 + MINUTE)), "no"),
+    (
+        "on heparin that was only ordered",
+        (order("heparin", rate=1600, hours_ago=60), condition("vte", onset=10)),
+        "yes",
+    ),
     ("arterial", (*BEGUN, condition("arterial_thrombosis", onset=10)), "yes"),
     ("in the circuit", (*BEGUN, condition("circuit_thrombosis", onset=10)), "yes"),
     ("another condition", (*BEGUN, condition("sepsis", onset=10)), "no"),

@@ -7,6 +7,7 @@ from tests.builders import (
     deleted,
     draft,
     due,
+    failed,
     failing,
     judge_chart,
     lab,
@@ -110,6 +111,7 @@ def test_a_start_at_the_labels_own_rate_has_its_own_words(start, note):
 
 @spec(
     "organs, tests, note",
+    ("dialysis or not is unknown", (liver(1.0), failed("procedures")), set(), "organsUnknown"),
     ("kidneys unknown", (liver(1.0),), {"creatinine"}, "organsUnknown"),
     ("liver unknown", (kidney(80),), {"bilirubin"}, "organsUnknown"),
     ("both unknown", (), {"creatinine", "bilirubin"}, "organsUnknown"),

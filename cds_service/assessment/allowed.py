@@ -63,11 +63,9 @@ def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
 def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Reason, ...]]:
     """The antithrombin dose of section 7, or the reasons against one."""
     reasons = dose_withheld(m, verdicts)
-    if reasons:
-        return None, reasons
-    dose = compute_dose(m.case, m.antithrombin, m.weight)
+    dose = None if reasons else compute_dose(m.case, m.antithrombin, m.weight)
     if dose is None:
-        return None, (Reason("antithrombinDose", "missing"),)
+        return None, reasons
     against = forbidden(m.case, dose, m.weight)
     return (dose, ()) if against is None else (dose, (against,))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cds_service.assessment.allowed import dose_withheld
 from cds_service.assessment.antithrombin import (
     Dose,
     compute_dose,
@@ -35,6 +36,7 @@ from tests.builders import (
     procedure,
     protocol,
     recommended,
+    running,
     spec,
     starts,
     topics,
@@ -378,6 +380,25 @@ def test_the_measured_recovery_replaces_the_labels_in_the_dose_not_in_the_predic
     assert dose.measured_recovery
     assert dose.units == round(20 * 80 / 1.2)
     assert dose.predicted == pytest.approx(80 + dose.units * 1.4 / 80)
+
+
+SECOND = (lab("antithrombin", 40, 12), given("antithrombin", 10, 2000), lab("antithrombin", 65, 8))
+
+
+def test_the_card_says_that_the_recovery_was_measured():
+    notes = due(judge_chart(*failing(*SECOND)), "antithrombinDose").notes
+    assert "antithrombin.measuredRecovery" in notes
+
+
+def test_a_protocol_that_multiplies_does_not_multiply_by_a_measured_recovery():
+    m = measured(*SECOND, weight(80), by=protocol("review-as-written"))
+    dose = compute_dose(m.case, m.antithrombin, m.weight)
+    assert (dose.units, dose.measured_recovery) == (round(35 * 80 * 1.4), False)
+
+
+def test_above_target_there_is_no_dose():
+    found = judge_chart(*running(), weight(80), lab("anti_xa", 0.8), LOW)
+    assert why(dose_withheld(found.measured, found.verdicts)) == {"level: aboveTarget"}
 
 
 @spec(

@@ -111,6 +111,11 @@ def test_timing_is_the_day_of_the_first_count_that_fell():
     assert found.fell == counts[0].at
 
 
+def test_the_first_count_that_fell_by_30_per_cent_sets_the_day():
+    counts = (lab("platelets", 140, 3 * DAY), lab("platelets", 90, DAY))
+    assert score(BEGUN, BEFORE, *counts).fell == counts[0].at
+
+
 def test_without_a_fall_timing_has_no_points():
     assert score(BEGUN, BEFORE, lab("platelets", 190, DAY)).timing == (0, 0)
 
@@ -408,6 +413,7 @@ def test_suspected_orders_the_test_that_is_missing(facts, tests):
     ("under age", (person(15),), "age: underAge"),
     ("bleeding", (condition("bleeding", 5),), "bleeding: active"),
     ("the blood counts failed", (failed("blood"),), "platelets: failed"),
+    ("the orders failed", (failed("orders"),), "orders: failed"),
     (
         "another anticoagulant stands",
         (order("apixaban", dose=5, per_day=2),),
@@ -448,6 +454,12 @@ def _organs(facts):
     ("kidneys unknown", (unreadable("creatinine", 1),), {"hit_antibody", "creatinine"}),
     ("liver unknown", (unreadable("bilirubin", 1),), {"hit_antibody", "bilirubin"}),
     ("an aPTT over 100 s", (lab("aptt", 101),), {"hit_antibody", "aptt"}),
+    ("an aPTT that cannot be read", (unreadable("aptt"),), {"hit_antibody", "aptt"}),
+    (
+        "kidneys and liver unknown",
+        (unreadable("creatinine", 1), unreadable("bilirubin", 1)),
+        {"hit_antibody", "creatinine", "bilirubin"},
+    ),
 )
 def test_suspected_asks_for_what_a_drug_needs(facts, tests):
     card = suspected(*running(), weight(80), raised(1800), HIT, *_organs(facts))

@@ -216,6 +216,49 @@ def test_what_the_resistance_card_says(facts, note):
 
 
 @spec(
+    "facts, notes",
+    ("failing, antithrombin unknown", failing(), set()),
+    ("failing, normal", failing(lab("antithrombin", 90)), {"resistance.notAntithrombin"}),
+    ("failing, low-normal", failing(lab("antithrombin", 75)), {"resistance.notAntithrombin"}),
+    ("raised, low", (*HEAVY, ON, lab("antithrombin", 60)), {"resistance.noDose"}),
+    ("raised, severe", (*HEAVY, ON, lab("antithrombin", 40)), {"resistance.noDose"}),
+    ("raised, unknown", (*HEAVY, ON), set()),
+    (
+        "raised, a dose and no answer to it yet",
+        (*HEAVY, ON, given("antithrombin", 50, 2000), lab("antithrombin", 90)),
+        {"resistance.notAntithrombin"},
+    ),
+)
+def test_the_resistance_card_says_no_more_of_antithrombin_than_is_so(facts, notes):
+    card = due(judge_chart(*facts, raised(1700, name="again")), "heparinResistance")
+    assert {note for note in card.notes if note.startswith("resistance.")} == notes
+
+
+def test_a_low_normal_antithrombin_is_explained_as_a_normal_one_is():
+    card = due(judge_chart(*failing(lab("antithrombin", 75))), "heparinResistance")
+    assert offered_tests(card) == {"fibrinogen", "factor_viii"}
+
+
+@spec(
+    "facts, cited",
+    ("by anti-Xa", failing(), ("levels.anti_xa_low", "heparin.high_daily_dose")),
+    (
+        "by aPTT",
+        (*running(), lab("aptt", 50), weight(80), raised(1800)),
+        ("levels.aptt_low", "heparin.high_daily_dose"),
+    ),
+    ("on target", (*HEAVY, ON, raised(1800)), ("heparin.high_daily_dose",)),
+)
+def test_a_card_cites_the_lines_that_this_patient_crossed(facts, cited):
+    assert due(judge_chart(*facts), "heparinResistance").limits == cited
+
+
+def test_a_level_that_is_too_old_is_not_shown():
+    card = due(judge_chart(*failing(lab("aptt", 55, 13))), "heparinResistance")
+    assert {fact.fact for fact in card.facts} == {"dailyDose", "anti_xa", "weight"}
+
+
+@spec(
     "facts, summary",
     ("failing, unknown", failing(), "failing.unknown"),
     ("failing, known", failing(lab("antithrombin", 90)), "failing.known"),

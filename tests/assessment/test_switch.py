@@ -193,6 +193,15 @@ def test_another_anticoagulant_that_stands_withholds_the_switch():
     assert "anticoagulant: otherStands" in why(card.withheld)
 
 
+@spec(
+    "other",
+    ("a home medicine", order("dabigatran", dose=150, per_day=2, home=True)),
+    ("a prophylactic dose", order("fondaparinux", dose=2.5, per_day=1)),
+)
+def test_what_is_no_treatment_here_does_not_withhold_the_switch(other):
+    assert {"argatroban", "bivalirudin"} <= set(starts(switch(*WELL, more=(other,))))
+
+
 def test_heparin_that_no_order_covers_cannot_be_stopped_so_nothing_is_started():
     charted = running()[0]
     facts = (charted, weight(72), AGED, lab("anti_xa", 0.18, 3), raised(1800), SEVERE, *WELL)

@@ -228,6 +228,7 @@ def test_a_dose_that_is_unknown_says_why(facts, reason):
         "unknown",
     ),
     ("a rate of zero", (heparin(1600, 48, 3), heparin(0, 3)), "no"),
+    ("a rate of zero by weight, weight unknown", (heparin(0, 3, unit="[IU]/kg/h"),), "no"),
     ("a recorded stop", (heparin(1600, 48), heparin(None, 1, halted=True)), "no"),
     (
         "a stop that ends its own segment",
@@ -429,6 +430,12 @@ def test_the_run_goes_on_over_a_bag_change(gap, since):
     ("at therapy", raised(200), [200.0]),
     ("a flush", raised(1800, use=Use.NO_THERAPY), []),
     ("a bolus", draft("heparin", dose=5000), []),
+    ("a dose into a vein, once or not", draft("heparin", dose=5000, form=Form.UNKNOWN), []),
+    (
+        "units without a route or a rate",
+        draft("heparin", form=Form.UNKNOWN, route=Route.UNKNOWN),
+        [],
+    ),
     ("a draft that stops an order", raised(1800, status="stopped"), []),
     ("another drug", draft("enoxaparin", dose=80), []),
 )

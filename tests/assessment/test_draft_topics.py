@@ -151,6 +151,7 @@ def test_antithrombin_unchecked(facts, reason):
     assert reason in why(card.open)
     level = "antithrombin" in reason
     assert offered_tests(card) == ({"antithrombin"} if level else set())
+    assert card.values == {"drafted": "2500 [IU]"}
 
 
 @spec(
@@ -189,6 +190,21 @@ def test_warfarin_in_hit(facts, speaks):
     if found:
         assert found.indicator.value == "critical"
         assert deleted(found) == {"MedicationRequest/draft-warfarin"}
+
+
+@spec(
+    "facts, summary, shown, doubt",
+    ("low", (lab("platelets", 90),), "low", {"platelets", "hit"}, set()),
+    ("not on record", (), "unknown", {"hit"}, {"platelets: missing"}),
+    ("too old", (lab("platelets", 90, 49),), "unknown", {"hit"}, {"platelets: stale"}),
+    ("the counts failed", (failed("blood"),), "unknown", {"hit"}, {"platelets: failed"}),
+)
+def test_warfarin_in_hit_shows_the_platelets_only_where_they_are_known(
+    facts, summary, shown, doubt
+):
+    card = due(judge_chart(WARFARIN, HIT, *facts), "warfarinInHit")
+    assert (card.summary, {fact.fact for fact in card.facts}) == (summary, shown)
+    assert why(card.open) == doubt
 
 
 # --- two anticoagulants --------------------------------------------------------------------------
@@ -346,6 +362,20 @@ def test_both_orders_of_a_pair_are_shown_with_source_and_time():
     )
 
 
+@spec(
+    "facts, note",
+    ("one drafted", (UFH, draft("apixaban", dose=5, per_day=2)), "combination.drafted"),
+    (
+        "both stand",
+        (UFH, APIXABAN, draft("heparin", dose=20, use=Use.NO_THERAPY)),
+        "combination.standing",
+    ),
+)
+def test_a_pair_is_told_as_drafted_or_standing(facts, note):
+    card = due(judge_chart(*facts), "anticoagulantCombination")
+    assert card.notes == ("combination.rule", note)
+
+
 def test_the_choice_to_keep_the_draft_says_so():
     card = due(judge_chart(UFH, draft("argatroban", rate=0.5)), "anticoagulantCombination")
     assert [choice.label for choice in card.choices] == ["heparin.stop"]
@@ -393,7 +423,8 @@ def test_the_antiplatelet_is_deleted_never_the_heparin():
     card = due(judge_chart(order("clopidogrel"), raised(1600)), "antiplateletWithHeparin")
     assert deleted(card) == set()
     facts = (raised(1600), CLOPIDOGREL, procedure("coronary_stent", 99))
-    assert deleted(due(judge_chart(*facts), "antiplateletWithHeparin")) == set()
+    coronary = due(judge_chart(*facts), "antiplateletWithHeparin")
+    assert (deleted(coronary), coronary.notes) == (set(), ("antiplatelet.coronary",))
 
 
 # --- raises --------------------------------------------------------------------------------------
@@ -446,7 +477,7 @@ def test_pseudo_resistance_after_a_rise(hours, speaks):
         assert found.indicator.value == "info"
         assert deleted(found) == set()
         assert offered_tests(found) == {"fibrinogen", "factor_viii"}
-        assert found.notes == ("pseudo.rule",)
+        assert (found.notes, found.choices) == (("pseudo.rule",), ())
 
 
 def test_pseudo_resistance_asks_for_the_acute_phase_unless_on_record():

@@ -255,6 +255,7 @@ ALL = {"antithrombin", "aptt", "platelets"}
     ("all on record", (raised(1200), RISK, *(lab(t, 70, 5) for t in ALL)), set()),
     ("pending", (raised(1200), RISK, ordered_test("antithrombin")), ALL - {"antithrombin"}),
     ("the query failed", (raised(1200), RISK, failed("coagulation")), set()),
+    ("the counts failed", (raised(1200), RISK, failed("blood")), set()),
     ("a bolus is no infusion", (draft("heparin", dose=5000), RISK), set()),
     (
         "heparin runs, ECMO began 24 h ago",

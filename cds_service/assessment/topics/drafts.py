@@ -265,8 +265,6 @@ def _heparin_orders(m: Measured) -> tuple[Order, ...]:
 
 def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """A P2Y12 inhibitor with a heparin infusion, one of them just drafted [R69, R70]."""
-    if m.case.asked.hook == "patient-view":
-        return None
     drafted = m.case.drafted("p2y12")
     standing = m.case.active_orders("p2y12")
     running = m.infusion.running.yes or bool(_heparin_orders(m))

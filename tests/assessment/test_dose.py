@@ -316,11 +316,12 @@ def test_boluses_are_added_up_apart_and_decide_nothing():
         heparin(1000, 48),
         given("heparin", 23, 5000),
         given("heparin", 2, 60, unit="[IU]/kg"),
+        given("heparin", 24, 100),
         given("heparin", 24 + MINUTE, 9999),
         given("heparin", 4, 5000, route=Route.SUBCUTANEOUS),
         weight(80),
     )
-    assert m.infusion.bolus_units == pytest.approx(5000 + 60 * 80)
+    assert m.infusion.bolus_units == pytest.approx(5000 + 60 * 80 + 100)
     assert m.dose.units == pytest.approx(24_000)
 
 

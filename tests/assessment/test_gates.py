@@ -7,6 +7,7 @@ import pytest
 from cds_service.chart.facts import Route, State, Use
 from tests.builders import (
     MINUTE,
+    ago,
     condition,
     draft,
     due,
@@ -152,16 +153,25 @@ def test_under_age_hit_and_allergy_on_record_still_speak(facts, topic):
 
 
 @spec(
-    "count",
-    ("4Ts at least 4", 90),
-    ("4Ts of three", 130),
+    "count, grown",
+    ("4Ts at least 4", 90, "hitSuspected"),
+    ("4Ts of three", 130, "hitPossible"),
 )
-def test_under_age_no_score_is_computed(count):
+def test_under_age_no_score_is_computed(count, grown):
     day = 24
     counts = (lab("platelets", 200, 10 * day), lab("platelets", count, 2 * day))
-    begun = order("heparin", rate=900, hours_ago=9 * day, status="completed")
-    found = judge_chart(CHILD, begun, *running(900), *counts, draft("heparin", rate=900))
-    assert topics(found) == {"adultOnly"}
+    facts = (*running(900, 9 * day), *counts, draft("heparin", rate=900))
+    assert topics(judge_chart(CHILD, *facts)) == {"adultOnly"}
+    assert grown in topics(judge_chart(*facts))
+
+
+def test_a_fall_of_haemoglobin_is_shown_from_its_highest_to_its_last():
+    values = ((10, 20), (11, 10), (9, 5), (8, 1))
+    verdict = measured(*(lab("hemoglobin", n, h) for n, h in values)).gates.bleeding
+    assert [(fact.value, fact.unit, fact.at) for fact in verdict.facts] == [
+        (11, "g/dL", ago(10)),
+        (8, "g/dL", ago(1)),
+    ]
 
 
 def test_under_age_no_threshold_speaks():

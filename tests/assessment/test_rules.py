@@ -236,6 +236,11 @@ RISING = (*steps(1100, 1250, 1440), weight(80))  # at 36, 24 and 12 hours; two r
     ("the rate now cannot be read", (*steps(1100, 1250, 1440, None), weight(80)), "unknown"),
     ("one rise only", (*steps(1250, 1250, 1440), weight(80)), "no"),
     ("under the floor of the dose", (*steps(800, 950, 1100), weight(80)), "no"),
+    (
+        "under the floor by weight",
+        (*steps(1100, 1250, 1440), weight(97), *(lab("aptt", 50, h) for h in (25, 13, 1))),
+        "no",
+    ),
     ("nothing runs", (), "no"),
     ("running or not is unknown", (heparin(1440, 73),), "unknown"),
 )

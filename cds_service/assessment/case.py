@@ -5,9 +5,10 @@ Holds the small questions that every rule asks of a chart. Decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown
 from cds_service.assessment.protocol import Protocol
@@ -42,18 +43,12 @@ class Case:
     def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
         """Dated results up to now, newest first; those drawn before `since` are not looked at."""
         found = self.chart.of(concept)  # newest first, undated last
-        first = 0
-        while first < len(found) and found[first].at and not self.known_by_now(found[first].at):
-            first += 1
+        first = _place(found, lambda at: at is None or self.known_by_now(at))
         if since is None:
-            last = len(found)
-            while last > first and found[last - 1].at is None:
-                last -= 1
-        else:
-            last = first
-            while last < len(found) and _is_since(since, found[last].at):
-                last += 1
-        return found[first:last]
+            undated = takewhile(lambda r: r.at is None, reversed(found))
+            return found[first : len(found) - sum(1 for _ in undated)]
+        known = found[first:]
+        return known[: _place(known, lambda at: at is None or at < since)]
 
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""
@@ -81,8 +76,9 @@ class Case:
         )
 
 
-def _is_since(since: datetime, at: datetime | None) -> bool:
-    return at is not None and at >= since
+def _place(found: Sequence[Result], there: Callable[[datetime | None], bool]) -> int:
+    """The place of the first result with such a time; behind the last if none has one."""
+    return next((place for place, r in enumerate(found) if there(r.at)), len(found))
 
 
 NOT_ORDERS = frozenset({"proposal", "plan", "option"})

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    delete,
     insert,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,7 +31,7 @@ from cds_service.advice import Advice
 from cds_service.assessment.protocol import Protocol
 from cds_service.clients import Caller
 from cds_service.hooks import HookCall
-from cds_service.ledger import Ledger, metadata
+from cds_service.ledger import Ledger, Purge, metadata
 from cds_service.logs import log
 
 calls = Table(
@@ -77,7 +76,10 @@ class Audit:
     key: bytes
     keep: timedelta
     lost: Callable[[], None] = lambda: None
-    _purged: datetime | None = None
+    _purge: Purge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._purge = Purge(self.ledger, calls, _PURGE_EVERY)
 
     def record(
         self,
@@ -100,18 +102,7 @@ class Audit:
             log().error("audit row not stored", error=type(error).__name__)
         else:
             self.ledger.worked(calls.name)
-            self._purge(now)
-
-    def _purge(self, now: datetime) -> None:
-        """By itself: two instances may purge at once, and neither may lose a new row by it."""
-        if self._purged is not None and now - self._purged <= _PURGE_EVERY:
-            return
-        self._purged = now
-        try:
-            with self.ledger.engine.begin() as connection:
-                connection.execute(delete(calls).where(calls.c.at < _utc(now - self.keep)))
-        except SQLAlchemyError as error:  # the next one will
-            log().error("old audit rows not purged", error=type(error).__name__)
+            self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
 
     def patient(self, patient_id: str) -> str:
         """The keyed hash a patient's calls are found by."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Integer,
@@ -28,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cds_service.errors import NotStored
+from cds_service.logs import log
 
 metadata = MetaData()
 
@@ -92,6 +95,30 @@ class Ledger:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+class Purge:
+    """Deletes the old rows of a table now and then, in transactions of their own.
+
+    Several instances may purge at once, and none may lose a new row by it.
+    """
+
+    def __init__(self, ledger: Ledger, table: Table, every: timedelta) -> None:
+        self._ledger = ledger
+        self._table = table
+        self._every = every
+        self._last: datetime | None = None
+
+    def when_due(self, now: datetime, is_old: ColumnElement[bool]) -> None:
+        """Delete what is old, unless that was done a short while ago."""
+        if self._last is not None and now - self._last <= self._every:
+            return
+        self._last = now
+        try:
+            with self._ledger.engine.begin() as connection:
+                connection.execute(delete(self._table).where(is_old))
+        except SQLAlchemyError as error:  # the next one will
+            log().error("not purged", table=self._table.name, error=type(error).__name__)
 
 
 def stored(text: object, longest: int) -> str:

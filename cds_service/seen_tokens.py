@@ -11,10 +11,10 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from cachetools import TTLCache
-from sqlalchemy import Column, DateTime, String, Table, delete, insert
+from sqlalchemy import Column, DateTime, String, Table, insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from cds_service.ledger import Ledger, metadata
+from cds_service.ledger import Ledger, Purge, metadata
 from cds_service.logs import log
 
 seen_tokens = Table(
@@ -37,7 +37,7 @@ class SeenTokens:
         self._ledger = ledger
         self._own: TTLCache[str, bool] = TTLCache(_REMEMBERED, _REMEMBERED_SECONDS)
         self._lock = threading.Lock()
-        self._purged: datetime | None = None
+        self._purge = Purge(ledger, seen_tokens, _PURGE_EVERY)
 
     def is_new(self, client: str, jti: str, expires: datetime, now: datetime) -> bool:
         """Record the use of a token; whether it was the first."""
@@ -59,19 +59,8 @@ class SeenTokens:
             log().error("token id not stored", error=type(error).__name__)
             return True
         self._ledger.worked(seen_tokens.name)
-        self._purge(now)
+        self._purge.when_due(now, seen_tokens.c.expires < now)
         return True
-
-    def _purge(self, now: datetime) -> None:
-        """By itself: two instances may purge at once, and neither may forget a token by it."""
-        if self._purged is not None and now - self._purged <= _PURGE_EVERY:
-            return
-        self._purged = now
-        try:
-            with self._ledger.engine.begin() as connection:
-                connection.execute(delete(seen_tokens).where(seen_tokens.c.expires < now))
-        except SQLAlchemyError as error:  # the next one will
-            log().error("expired token ids not purged", error=type(error).__name__)
 
 
 def _utc(time: datetime) -> datetime:

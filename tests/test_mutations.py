@@ -22,6 +22,7 @@ import structlog
 from cds_service import answering
 from cds_service.description import description
 from tests.cases import cases
+from tests.fhir_rules import nodes
 from tests.service import Service, prefetch_of, request_of
 
 COUNT = int(os.environ.get("CDS_MUTATIONS", "1500"))
@@ -89,9 +90,8 @@ DRAWN = re.compile(r"\| Weight \| ([\d.]+) kg")
 def sound(request: Any, units_by_code: Mapping[str, Mapping[str, float]]) -> list[float]:
     """Values of whole Observations, read here by a few strict lines of the test's own."""
     prefetch = request.get("prefetch") if isinstance(request, dict) else None
-    text = json.dumps(prefetch)
     found = []
-    for part in _resources(json.loads(text)):
+    for part in (one for one in nodes(prefetch) if one.get("resourceType") == "Observation"):
         try:
             concepts = part["code"] if isinstance(part["code"], list) else [part["code"]]
             codings = [c for concept in concepts for c in concept["coding"]]
@@ -106,17 +106,6 @@ def sound(request: Any, units_by_code: Mapping[str, Mapping[str, float]]) -> lis
         except (KeyError, TypeError):
             continue
     return found
-
-
-def _resources(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        if node.get("resourceType") == "Observation":
-            yield node
-        for value in node.values():
-            yield from _resources(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _resources(value)
 
 
 def unfounded(request: Any, answer: Any) -> str:

@@ -86,7 +86,7 @@ class _Said:
     def by(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
         """Whether a concept or a text says it."""
         nodes = [one for concept in concepts for one in each(concept)]
-        said = [*written(nodes), *texts] if nodes else list(texts)
+        said = (*written(nodes), *texts)
         if not said:
             return False  # most dosages say nothing of it
         if self._codes.keys(self._vocabulary.pairs(codings(nodes))):

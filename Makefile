@@ -27,7 +27,7 @@ setup: $(READY) ## install the locked environment, runtime and tests, into .venv
 $(READY): requirements-test.lock pyproject.toml
 	@$(call new_venv,$(VENV))
 	@echo "Installing the locked packages into $(VENV) (about a minute the first time) ..."
-	@$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes -r requirements-test.lock
+	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --require-hashes -r requirements-test.lock
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "Ready: $(VENV)"
@@ -75,7 +75,7 @@ mutate: $(MUTATE_READY) ## change the code of the assessment at every place: som
 $(MUTATE_READY): requirements-mutate.txt
 	@$(call new_venv,.venv-mutate)
 	@echo "Installing the mutation tester into .venv-mutate ..."
-	@.venv-mutate/bin/python -m pip install $(PIP_QUIET) --require-hashes -r $<
+	@.venv-mutate/bin/python -m pip install $(PIP_QUIET) --no-deps --require-hashes -r $<
 	@touch $@
 
 golden: setup ## rewrite what the fixtures record and the pages in docs; review the diff
@@ -96,7 +96,7 @@ fhir-server: $(FHIR_READY) ## install the FHIR server that the tests speak with,
 $(FHIR_READY): requirements-fhir-server.txt
 	@$(call new_venv,.venv-fhir)
 	@echo "Installing the test FHIR server into .venv-fhir ..."
-	@.venv-fhir/bin/python -m pip install $(PIP_QUIET) --require-hashes -r $<
+	@.venv-fhir/bin/python -m pip install $(PIP_QUIET) --no-deps --require-hashes -r $<
 	@touch $@
 
 CHROMIUM_FOUND := { command -v chromium || command -v chromium-browser || command -v google-chrome; }

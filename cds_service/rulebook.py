@@ -139,8 +139,8 @@ def _choice_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
 
 RISING = (
     ("antithrombin.severe", "antithrombin.low", "antithrombin.normal"),
-    ("levels.anti_xa_low", "levels.anti_xa_high"),
-    ("levels.aptt_low", "levels.aptt_high"),
+    ("levels.anti_xa_low", "levels.anti_xa_high", "levels.anti_xa_far"),
+    ("levels.aptt_low", "levels.aptt_high", "levels.aptt_far"),
     ("levels.aptt_ratio_low", "levels.aptt_ratio_high"),
     ("heparin.high_daily_dose", "heparin.very_high_daily_dose", "heparin.ceiling_daily_dose"),
     ("heparin.standard_rate", "heparin.high_rate"),

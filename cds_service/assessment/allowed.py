@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.answers import YES, Reason, Verdict
+from cds_service.assessment.answers import YES, Reason, Verdict, Verdicts
 from cds_service.assessment.antithrombin import Dose, compute_dose, forbidden
 from cds_service.assessment.case import ANY_HEPARIN, Case
 from cds_service.assessment.exposure import active_heparins, is_treatment
@@ -11,7 +11,6 @@ from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrd
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.record import procedures_unread
-from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Switch
 from cds_service.chart.facts import Order
 

@@ -5,7 +5,7 @@ Unknown never becomes no (clinical logic 1). No thresholds here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -61,6 +61,8 @@ class Verdict:
     def unknown(self) -> bool:
         return self.answer is Answer.UNKNOWN
 
+
+Verdicts = Mapping[str, Verdict]  # what each rule answered, by its name
 
 NO = Verdict(Answer.NO)
 YES = Verdict(Answer.YES)

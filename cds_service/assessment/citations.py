@@ -130,7 +130,7 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "very_high": ("requirement_raised",),
     "drafted_raise": ("ceiling",),
     "below_target": ("failing",),
-    "above_target": ("failing",),
+    "above_target": ("failing", "far_above"),
     "on_target": ("responded",),
     "escalating": ("failing",),
     "plateau": ("failing",),
@@ -138,7 +138,8 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "pseudo_resistance": ("failing",),
     "thrombosis_on_heparin": ("failing",),
     "requirement_raised": ("resistance_suspected",),
-    "failing": ("resistance_suspected", "refractory"),
+    "failing": ("resistance_suspected", "refractory", "confirmed"),
+    "resistance_suspected": ("loud",),
 }
 
 # Parts that are no rule: module.function of the assessment, what it does, and its claims.

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cds_service.assessment.allowed import already_ordered, wanted
+from cds_service.assessment.answers import Verdicts
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import any_heparin_active
 from cds_service.assessment.items import Item
 from cds_service.assessment.measured import Measured, measure
 from cds_service.assessment.protocol import Protocol
-from cds_service.assessment.rules import Verdicts, judge
+from cds_service.assessment.rules import judge
 from cds_service.assessment.scope import Scope, scope_of
 from cds_service.assessment.topics import drafts, hit, limits, resistance, target, treatment, watch
 from cds_service.chart.facts import Asked, Chart

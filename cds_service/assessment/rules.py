@@ -12,24 +12,31 @@ from dataclasses import dataclass
 from cds_service.assessment.answers import (
     NO,
     YES,
-    Evidence,
     Reason,
     Verdict,
+    Verdicts,
     all_of,
     any_of,
     negate,
-    said,
     unknown,
-    yes,
 )
 from cds_service.assessment.case import Case
-from cds_service.assessment.dose import HOURS_A_DAY, DraftedRate, per_kg_h
+from cds_service.assessment.dose_rules import (
+    ceiling,
+    drafted_raise,
+    high,
+    very_high,
+)
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import acute_phase
 from cds_service.assessment.response import refractory, responded
-from cds_service.assessment.trends import escalating, plateau, thrombosis_on_heparin
-
-Verdicts = Mapping[str, Verdict]
+from cds_service.assessment.trends import (
+    escalating,
+    is_far_above,
+    plateau,
+    raised_since,
+    thrombosis_on_heparin,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,110 +47,6 @@ class Rule:
     review: tuple[str, ...]
     limits: tuple[str, ...] = ()
     of_effect: bool = True  # protamine makes every finding about heparin's effect too early
-
-
-def high(m: Measured, _: Verdicts) -> Verdict:
-    """More than 35,000 U/day and high for the weight, or high by weight alone [R8]."""
-    by_weight, weighed = m.dose.per_kg_h, m.case.protocol.allows("weight_condition")
-    high_rate = m.case.protocol["heparin.high_rate"]
-    strong = weighed and by_weight is not None and by_weight >= high_rate
-    return _dose_over(m, "heparin.high_daily_dose", strong=strong)
-
-
-def very_high(m: Measured, _: Verdicts) -> Verdict:
-    """More than 40,000 U/day, and high for the weight [R111]."""
-    return _dose_over(m, "heparin.very_high_daily_dose", strong=False)
-
-
-def _dose_over(m: Measured, line: str, *, strong: bool) -> Verdict:
-    if not m.dose.known.yes:
-        return m.dose.known if m.infusion.running.answer is not NO.answer else NO
-    over = (m.dose.units > m.case.protocol[line] and _heavy_for_weight(m)) or strong
-    if not over:
-        return said(False, *m.dose.known.facts)
-    if not _running_for(m, "heparin.high_running_for"):
-        return unknown(Reason("heparinDose", "tooShort"))
-    return said(True, *m.dose.known.facts)
-
-
-def _heavy_for_weight(m: Measured) -> bool:
-    """A big patient's standard rate is no high dose; without weight the units decide."""
-    if m.dose.per_kg_h is None or not m.case.protocol.allows("weight_condition"):
-        return True
-    return m.dose.per_kg_h > m.case.protocol["heparin.standard_rate"]
-
-
-def _running_for(m: Measured, span: str) -> bool:
-    return m.infusion.since is not None and m.infusion.since <= m.case.ago(span)
-
-
-def drafted_raise(m: Measured, _: Verdicts) -> Verdict:
-    """A drafted rate at least a twentieth above the running one."""
-    if not m.drafted or m.infusion.running.no:
-        return NO
-    if m.infusion.rate is None:
-        return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
-    raised = [d for d in m.drafted if d.rate is not None and is_raise(m, d)]
-    if raised:
-        return yes(*(_drafted_fact(d) for d in raised))
-    unread = tuple(d.reason for d in m.drafted if d.reason is not None)
-    return unknown(*unread) if unread else NO
-
-
-def is_raise(m: Measured, draft: DraftedRate) -> bool:
-    """Whether a draft's rate lies above the running one by the protocol's step."""
-    if m.infusion.rate is None or draft.rate is None:
-        return False
-    step = 1 + m.case.protocol["heparin.drafted_raise"] / 100
-    return m.infusion.rate > 0 and draft.rate >= m.infusion.rate * step
-
-
-def _drafted_fact(draft: DraftedRate) -> Evidence:
-    return Evidence("draftedRate", draft.rate or 0.0, "U/h", None, draft.order.source, "drafted")
-
-
-def ceiling(m: Measured, so_far: Verdicts) -> Verdict:
-    """Past 50,000 U/day: running, by a drafted raise, or by a steep first order [R123]."""
-    return any_of(_ceiling_running(m), _ceiling_raise(m, so_far), _ceiling_first(m))
-
-
-def _ceiling_running(m: Measured) -> Verdict:
-    if m.infusion.running.no:
-        return NO
-    if m.infusion.rate is None:
-        return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
-    since, source = m.infusion.last_change, m.infusion.source
-    fact = Evidence("rate", m.infusion.rate, "U/h", since, source, "running")
-    return said(_past_ceiling(m, m.infusion.rate), fact)
-
-
-def _past_ceiling(m: Measured, rate: float) -> bool:
-    return rate * HOURS_A_DAY > m.case.protocol["heparin.ceiling_daily_dose"]
-
-
-def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:
-    if not so_far["drafted_raise"].yes:
-        return so_far["drafted_raise"]
-    over = [f for f in so_far["drafted_raise"].facts if _past_ceiling(m, f.value)]
-    return yes(*over) if over else NO
-
-
-def _ceiling_first(m: Measured) -> Verdict:
-    """A first order is past the ceiling only when it is steep for the weight too."""
-    if not m.infusion.running.no or not m.drafted:
-        return NO
-    over = [d for d in m.drafted if d.rate and _past_ceiling(m, d.rate) and _steep(m, d.rate)]
-    if over:
-        return yes(*(_drafted_fact(d) for d in over))
-    unread = tuple(d.reason for d in m.drafted if d.reason is not None)
-    return unknown(*unread) if unread else NO
-
-
-def _steep(m: Measured, rate: float) -> bool:
-    by_weight = per_kg_h(rate, m.weight.kg)
-    if by_weight is None or not m.case.protocol.allows("weight_condition"):
-        return True
-    return by_weight >= m.case.protocol["heparin.first_order_rate"]
 
 
 def below_target(m: Measured, _: Verdicts) -> Verdict:
@@ -211,6 +114,31 @@ def failing(m: Measured, so_far: Verdicts) -> Verdict:
     )
 
 
+def confirmed(_: Measured, so_far: Verdicts) -> Verdict:
+    """Whether the evidence opens an antithrombin dose or another anticoagulant."""
+    return so_far["failing"]
+
+
+def far_above(m: Measured, so_far: Verdicts) -> Verdict:
+    """Above target by so much that one level is enough to speak [R28]."""
+    return all_of(so_far["above_target"], is_far_above(m.case, m.levels))
+
+
+def effect_lost(_: Measured, __: Verdicts) -> Verdict:
+    """A level that fell at an unchanged rate: sample, line, pump or bag before resistance."""
+    return NO
+
+
+def raised_since_level(m: Measured, _: Verdicts) -> Verdict:
+    """Whether the rate rose after the newest level was drawn, by at least `rate_change`."""
+    return raised_since(m.case, m.infusion, m.levels)
+
+
+def loud(_: Measured, so_far: Verdicts) -> Verdict:
+    """Whether an unconfirmed finding is a warning; otherwise its card only informs."""
+    return so_far["resistance_suspected"]
+
+
 def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
     """Requirement raised or failing [R2, R8]."""
     return any_of(so_far["requirement_raised"], so_far["failing"])
@@ -244,6 +172,9 @@ RULES: Mapping[str, Rule] = {
     "above_target": Rule(
         above_target, ("R28",), ("levels.anti_xa_high", "levels.aptt_high"), of_effect=False
     ),
+    "far_above": Rule(
+        far_above, ("R28",), ("levels.anti_xa_far", "levels.aptt_far"), of_effect=False
+    ),
     "on_target": Rule(on_target, ("R28",), ("levels.anti_xa_low", "levels.anti_xa_high")),
     "escalating": Rule(
         is_escalating, ("R23",), ("heparin.escalation_rises", "heparin.escalation_daily_dose")
@@ -261,6 +192,7 @@ RULES: Mapping[str, Rule] = {
         ("thrombosis.after_start", "thrombosis.within"),
         of_effect=False,
     ),
+    "effect_lost": Rule(effect_lost, ()),
     "requirement_raised": Rule(requirement_raised, ("R111",), ("heparin.very_high_daily_dose",)),
     "failing": Rule(failing, ("R2", "R8", "R23", "R24", "R25", "R26")),
     "resistance_suspected": Rule(resistance_suspected, ("R2", "R8")),
@@ -272,6 +204,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "responded": Rule(responded, ("R93",), ("antithrombin_dose.response_fall",)),
     "refractory": Rule(refractory, ("R94",), ("antithrombin.normal",)),
+    "confirmed": Rule(confirmed, ("R2", "R8")),
+    "raised_since_level": Rule(raised_since_level, (), ("heparin.rate_change",), of_effect=False),
+    "loud": Rule(loud, ("R2",), of_effect=False),
 }
 
 

@@ -424,3 +424,26 @@ def test_every_finding_of_a_failing_infusion_names_its_facts():
 def test_a_heparin_order_in_a_unit_of_mass_is_no_dose():
     found = judge_chart(order("heparin", rate=5, unit="mg/h"), *organs_well())
     assert answer(found, "high") == "unknown"
+
+
+@spec(
+    "facts, far",
+    ("anti-Xa at 1.0", (lab("anti_xa", 1.0),), "no"),
+    ("anti-Xa just above 1.0", (lab("anti_xa", 1.001),), "yes"),
+    ("aPTT at 120 s, alone", (lab("aptt", 120),), "no"),
+    ("aPTT just above 120 s, alone", (lab("aptt", 120.1),), "yes"),
+    ("no level", (), "unknown"),
+)
+def test_far_above_by_one_level(facts, far):
+    assert answer(findings(*running(1200), *facts), "far_above") == far
+
+
+@spec(
+    "rows, risen",
+    ("raised by a tenth since", (heparin(1600, 40, 1), heparin(1760, 1)), "yes"),
+    ("raised by less", (heparin(1600, 40, 1), heparin(1759, 1)), "no"),
+    ("raised before the draw", (heparin(1600, 40, 3), heparin(1760, 3)), "no"),
+    ("lowered since", (heparin(1600, 40, 1), heparin(1200, 1)), "no"),
+)
+def test_a_raise_since_the_last_level(rows, risen):
+    assert answer(findings(*rows, lab("anti_xa", 0.2, 2)), "raised_since_level") == risen

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cds_service.assessment.answers import Verdicts
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.rules import Verdicts
 
 
 def contributors(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:

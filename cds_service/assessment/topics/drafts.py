@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.assessment.allowed import allowed_dose
-from cds_service.assessment.answers import Evidence
+from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.antithrombin import (
     Dose,
     drafted_units,
@@ -22,7 +22,6 @@ from cds_service.assessment.items import (
 from cds_service.assessment.levels import newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
-from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.topics.treatment import supplements
 from cds_service.chart.facts import Order
 

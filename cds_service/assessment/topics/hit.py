@@ -12,12 +12,11 @@ from cds_service.assessment.allowed import (
     tests_for_switch,
     wanted,
 )
-from cds_service.assessment.answers import Evidence, Reason
+from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN
 from cds_service.assessment.exposure import any_heparin_active, is_treatment
 from cds_service.assessment.items import Choice, Indicator, Item, StartDrug
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Switch, choose_switch
 from cds_service.assessment.topics.treatment import start_note
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from cds_service.assessment.allowed import heparin_in_play
-from cds_service.assessment.answers import Evidence, Reason
+from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN, DAY
 from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.rules import Verdicts
 from cds_service.chart.facts import Problem
 
 Due = dict[str, Item]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from cds_service.assessment.allowed import (
     start_withheld,
 )
+from cds_service.assessment.answers import Verdicts
 from cds_service.assessment.dose import per_kg_h
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.levels import Level
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
-from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.topics.advice import contributors, population_notes
 from cds_service.assessment.topics.situation import (
     clot_facts,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.answers import Evidence
+from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.rules import Verdicts
 
 GROUNDS = {
     "high": "heparin.high_daily_dose",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.answers import Evidence
+from cds_service.assessment.answers import Evidence, Verdicts
+from cds_service.assessment.dose_rules import is_raise
 from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
-from cds_service.assessment.rules import Verdicts, is_raise
 from cds_service.assessment.topics.situation import levels_shown, running_fact, situation
 from cds_service.assessment.trends import rises
 

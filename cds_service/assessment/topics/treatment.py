@@ -10,13 +10,12 @@ from cds_service.assessment.allowed import (
     stops,
     tests_for_switch,
 )
-from cds_service.assessment.answers import Reason
+from cds_service.assessment.answers import Reason, Verdicts
 from cds_service.assessment.antithrombin import Dose, label_dose
 from cds_service.assessment.case import Case
 from cds_service.assessment.items import Choice, Indicator, Item, StartDrug
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.record import procedures_unread
-from cds_service.assessment.rules import Verdicts
 from cds_service.assessment.switch import Start, Switch, choose_switch
 from cds_service.assessment.topics.advice import population_notes
 from cds_service.assessment.topics.situation import (

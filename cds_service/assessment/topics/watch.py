@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cds_service.assessment.allowed import heparin_in_play, wanted
-from cds_service.assessment.answers import Evidence
+from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.items import Indicator, Item
@@ -15,7 +15,6 @@ from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.record import began_on_circuit
-from cds_service.assessment.rules import Verdicts
 
 Due = dict[str, Item]
 LEVELS = ("anti_xa", "aptt", "aptt_ratio")

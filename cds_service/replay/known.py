@@ -9,7 +9,7 @@ is left out, and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cds_service.chart.facts import Resource
@@ -18,9 +18,15 @@ from cds_service.chart.json_reading import each, member, reference, text
 from cds_service.chart.observations import drawn
 
 _DAY_ONLY = len("2026-01-01")
-_ENDED = frozenset({"completed", "stopped", "active"})
+_OVER = ("completed", "stopped")
 
-Ends = Mapping[str, datetime]  # encounter id -> its end
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What ended when, as the rest of the export tells it."""
+
+    encounters: Mapping[str, datetime] = field(default_factory=dict)  # encounter id -> its end
+    orders: Mapping[str, datetime] = field(default_factory=dict)  # order id -> last given under it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +39,40 @@ class Version:
 
 def versions(resource: Resource, ends: Ends) -> tuple[Version, ...]:
     """Every state of a resource, in time order; none if nobody can tell when it was known."""
-    read = _READERS.get(text(member(resource, "resourceType")), _always)
-    found = tuple(read(resource))
+    kind = text(member(resource, "resourceType"))
+    if kind == "MedicationRequest":
+        found = tuple(_order(resource, ends))
+    else:
+        found = tuple(_READERS.get(kind, _always)(resource))
     if found:
         return found
-    discharged = ends.get(reference(member(resource, "encounter")).id)
+    discharged = ends.encounters.get(reference(member(resource, "encounter")).id)
     return (Version(discharged, resource),) if discharged else ()
 
 
-def encounter_ends(resources: Iterable[Resource]) -> Ends:
-    """When each encounter ended, as far as it has."""
-    stays = (r for r in resources if text(member(r, "resourceType")) == "Encounter")
+def ends_of(resources: Iterable[Resource]) -> Ends:
+    """When each encounter ended, as far as it has, and when something was last given by order."""
+    everything = tuple(resources)
+    stays = (r for r in everything if text(member(r, "resourceType")) == "Encounter")
     dated = ((text(member(r, "id")), read_period(member(r, "period")).end) for r in stays)
-    return {stay: end for stay, end in dated if end is not None}
+    return Ends(
+        encounters={stay: end for stay, end in dated if end is not None},
+        orders=_last_given(everything),
+    )
+
+
+def _last_given(resources: Iterable[Resource]) -> Mapping[str, datetime]:
+    """Order id -> the end of the last administration that names it."""
+    last: dict[str, datetime] = {}
+    for resource in resources:
+        if text(member(resource, "resourceType")) != "MedicationAdministration":
+            continue
+        order = reference(member(resource, "request")).id
+        period = _when(resource, "effectiveDateTime", "effectivePeriod")
+        at = period.end or period.start
+        if order and at is not None:
+            last[order] = max(at, last.get(order, at))
+    return last
 
 
 def _always(resource: Resource) -> Iterable[Version]:
@@ -79,18 +106,22 @@ def _encounter(resource: Resource) -> Iterable[Version]:
     yield from _stretch(resource, period, "period", "in-progress")
 
 
-def _order(resource: Resource) -> Iterable[Version]:
-    """Active until the end it states; without one its status is taken as exported."""
-    since = _told(resource, "authoredOn")
+def _order(resource: Resource, ends: Ends) -> Iterable[Version]:
+    """Active until the end it states, else until something was last given by it.
+
+    Without either, its status is taken as exported: nobody can tell when it changed.
+    """
+    since, status = _told(resource, "authoredOn"), text(member(resource, "status"))
     if since is None:
         return
     end = max(_order_ends(resource), default=None)
-    if end is None or end <= since or text(member(resource, "status")) not in _ENDED:
+    if end is None and status in _OVER:  # an active order without an end is running still
+        end = ends.orders.get(text(member(resource, "id")))
+    if end is None or end <= since or status not in (*_OVER, "active"):
         yield Version(since, resource)
         return
-    over = text(member(resource, "status"))
     yield Version(since, {**resource, "status": "active"})
-    yield Version(end, {**resource, "status": "completed" if over == "active" else over})
+    yield Version(end, {**resource, "status": "completed" if status == "active" else status})
 
 
 def _order_ends(resource: Resource) -> Iterable[datetime]:
@@ -158,7 +189,6 @@ def _told(resource: Resource, key: str) -> datetime | None:
 _READERS: Mapping[str, Callable[[Resource], Iterable[Version]]] = {
     "Observation": _observation,
     "MedicationAdministration": _administration,
-    "MedicationRequest": _order,
     "Condition": _finding,
     "AllergyIntolerance": _finding,
     "Procedure": _procedure,

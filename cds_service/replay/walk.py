@@ -19,7 +19,7 @@ from cds_service.chart.json_reading import codings, member, source, text
 from cds_service.chart.reader import read_chart
 from cds_service.chart.record import Readings
 from cds_service.plan import Search
-from cds_service.replay.known import Version, encounter_ends, versions
+from cds_service.replay.known import Version, ends_of, versions
 
 HOUR = timedelta(hours=1)
 HOOK = "patient-view"
@@ -64,7 +64,7 @@ def read_past(
     everything = tuple(resources)
     chart = read_chart(asked, _answers(everything, archive), rules.concepts)
     read = _sources(chart)
-    ends = encounter_ends(everything)
+    ends = ends_of(everything)
     read_ones = [r for r in everything if _matters(r, read)]
     told = [versions(resource, ends) for resource in read_ones]
     flat = [version for each in told for version in each]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.replay.known import encounter_ends, versions
+from cds_service.replay.known import Ends, ends_of, versions
 from tests.replay.hospital import START, at, infusion, lab, of
 
 Json = dict[str, Any]
@@ -15,8 +15,8 @@ def hours(when: datetime | None) -> float | None:
     return None if when is None else (when - START) / timedelta(hours=1)
 
 
-def since(resource: Json, ends: dict[str, datetime] | None = None) -> list[float | None]:
-    return [hours(version.since) for version in versions(resource, ends or {})]
+def since(resource: Json, ends: Ends | None = None) -> list[float | None]:
+    return [hours(version.since) for version in versions(resource, ends or Ends())]
 
 
 def order(status: str, **more: Any) -> Json:
@@ -43,7 +43,7 @@ def test_a_result_without_issue_is_known_when_drawn() -> None:
 
 
 def test_a_running_infusion_has_no_end_until_it_ended() -> None:
-    running, ended = versions(infusion("p", 2, 8, 1500), {})
+    running, ended = versions(infusion("p", 2, 8, 1500), Ends())
 
     assert (hours(running.since), hours(ended.since)) == (2, 8)
     assert running.resource["status"] == "in-progress"
@@ -55,7 +55,7 @@ def test_the_total_of_a_running_infusion_is_not_known() -> None:
     charted = infusion("p", 2, 8, 1500)
     charted["dosage"]["dose"] = {"value": 9000, "unit": "units"}
 
-    running, ended = versions(charted, {})
+    running, ended = versions(charted, Ends())
 
     assert "dose" not in running.resource["dosage"]
     assert ended.resource["dosage"]["dose"]["value"] == 9000
@@ -70,22 +70,45 @@ def test_a_dose_over_time_without_a_rate_is_known_at_its_end() -> None:
 
 @pytest.mark.parametrize("status", ["completed", "stopped", "active"])
 def test_an_order_is_active_until_the_end_it_states(status: str) -> None:
-    standing, over = versions(order(status, **UNTIL_9), {})
+    standing, over = versions(order(status, **UNTIL_9), Ends())
 
     assert (hours(standing.since), hours(over.since)) == (1, 9)
     assert standing.resource["status"] == "active"
     assert over.resource["status"] == ("completed" if status == "active" else status)
 
 
-def test_an_order_without_an_end_is_taken_as_exported() -> None:
-    (version,) = versions(order("completed"), {})
+@pytest.mark.parametrize("status", ["completed", "stopped"])
+def test_an_order_that_states_no_end_is_active_until_it_was_last_given(status: str) -> None:
+    by_it = {"request": {"reference": "MedicationRequest/o"}}
+    given = [infusion("p", 2, 5, 1500) | by_it, infusion("p", 5, 8, 1600) | by_it]
+
+    standing, over = versions(order(status, id="o"), ends_of([*given, infusion("p", 2, 20, 900)]))
+
+    assert (hours(standing.since), hours(over.since)) == (1, 8)
+    assert (standing.resource["status"], over.resource["status"]) == ("active", status)
+
+
+def test_the_end_an_order_states_counts_before_what_was_given() -> None:
+    given = infusion("p", 2, 12, 1500) | {"request": {"reference": "MedicationRequest/o"}}
+
+    assert since(order("completed", id="o", **UNTIL_9), ends_of([given])) == [1, 9]
+
+
+def test_an_active_order_without_an_end_stands_on() -> None:
+    given = infusion("p", 2, 12, 1500) | {"request": {"reference": "MedicationRequest/o"}}
+
+    assert since(order("active", id="o"), ends_of([given])) == [1]
+
+
+def test_an_order_without_an_end_that_was_never_given_is_taken_as_exported() -> None:
+    (version,) = versions(order("completed"), Ends())
 
     assert version.resource["status"] == "completed"
 
 
 @pytest.mark.parametrize("status", ["entered-in-error", "draft", "cancelled"])
 def test_an_order_that_never_stood_does_not_stand(status: str) -> None:
-    (version,) = versions(order(status, **UNTIL_9), {})
+    (version,) = versions(order(status, **UNTIL_9), Ends())
 
     assert version.resource["status"] == status
 
@@ -98,7 +121,7 @@ def test_a_resolved_problem_was_active_before() -> None:
         "abatementDateTime": at(5),
     }
 
-    active, resolved = versions(problem, {})
+    active, resolved = versions(problem, Ends())
 
     assert active.resource["clinicalStatus"] == {"coding": [{"code": "active"}]}
     assert "abatementDateTime" not in active.resource
@@ -109,14 +132,14 @@ def test_a_diagnosis_without_a_date_is_known_at_discharge() -> None:
     stay = {"resourceType": "Encounter", "id": "e", "period": {"start": at(0), "end": at(90)}}
     problem = {"resourceType": "Condition", "encounter": {"reference": "Encounter/e"}}
 
-    assert since(problem, dict(encounter_ends([stay]))) == [90]
+    assert since(problem, ends_of([stay])) == [90]
 
 
 def test_what_nobody_can_date_is_left_out() -> None:
-    assert versions({"resourceType": "AllergyIntolerance"}, {}) == ()
-    assert versions({"resourceType": "MedicationRequest", "status": "active"}, {}) == ()
-    assert versions({"resourceType": "Condition"}, {}) == ()
-    assert versions({"resourceType": "ServiceRequest"}, {}) == ()
+    assert versions({"resourceType": "AllergyIntolerance"}, Ends()) == ()
+    assert versions({"resourceType": "MedicationRequest", "status": "active"}, Ends()) == ()
+    assert versions({"resourceType": "Condition"}, Ends()) == ()
+    assert versions({"resourceType": "ServiceRequest"}, Ends()) == ()
 
 
 def test_a_day_is_known_when_it_is_over() -> None:
@@ -132,7 +155,7 @@ def test_a_stay_is_open_until_it_ended() -> None:
         "period": {"start": at(0), "end": at(9)},
     }
 
-    running, ended = versions(stay, {})
+    running, ended = versions(stay, Ends())
 
     assert running.resource["status"] == "in-progress"
     assert ended.resource["status"] == "finished"

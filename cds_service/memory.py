@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.findings import Findings
+from cds_service.assessment.registry import TOPICS
 from cds_service.audit import calls, cards
 from cds_service.cards.card import Card
 from cds_service.feedback import feedback
@@ -29,8 +30,7 @@ WORSE_IF_LOWER = frozenset(
 )
 WORSE_IF_HIGHER = frozenset({"dailyDose", "rate", "draftedRate", "factor_viii", "creatinine"})
 
-# Cards about too much: there a level gets worse the other way, kept under a name of its own.
-TOO_HIGH = frozenset({"aboveTargetRaise", "antithrombinOverdose"})
+# On cards about too much a level gets worse the other way: it is kept under a name of its own.
 HIGH = "high."
 
 # Built once: it is in every call that warns. A hospital's overrides of a day are few, the calls
@@ -71,7 +71,7 @@ def with_memory(
 
 def facts_by_topic(findings: Findings) -> dict[str, dict[str, float]]:
     """The comparable facts of each item, the worst value of each."""
-    return {i.topic: _comparable(i.facts, upward=i.topic in TOO_HIGH) for i in findings.items}
+    return {i.topic: _comparable(i.facts, upward=TOPICS[i.topic].too_much) for i in findings.items}
 
 
 def is_worse(then: Mapping[str, float], now: Mapping[str, float]) -> bool:
@@ -112,5 +112,7 @@ def _answered(
 def _softened(
     card: Card, answered: list[tuple[str, Mapping[str, float]]], present: Mapping[str, float]
 ) -> Card:
+    if card.indicator != "warning" or not TOPICS[card.topic].softens:
+        return card
     known = any(topic == card.topic and not is_worse(then, present) for topic, then in answered)
-    return replace(card, indicator="info") if known and card.indicator == "warning" else card
+    return replace(card, indicator="info") if known else card

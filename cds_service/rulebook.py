@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cds_service.advice import Rulebook
 from cds_service.assessment.protocol import Bound, Bounds, Protocol, ProtocolFile, Row
+from cds_service.assessment.registry import TOPICS
 from cds_service.cards.wording import Wording
 from cds_service.errors import StartRefused
 from cds_service.logs import log
@@ -131,10 +132,10 @@ def _choice_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
         elif not any(file.options[option] == a for a in allowed):
             yield f"options.{option}: must be one of {', '.join(map(str, allowed))}"
     yield from (f"options.{o}: unknown option" for o in file.options if o not in bounds.options)
-    for topic in bounds.topics:
+    for topic in TOPICS:
         if file.topics.get(topic) not in ("on", "silent", "off"):
             yield f"topics.{topic}: must be on, silent or off"
-    yield from (f"topics.{t}: unknown topic" for t in file.topics if t not in bounds.topics)
+    yield from (f"topics.{t}: unknown topic" for t in file.topics if t not in TOPICS)
 
 
 RISING = (

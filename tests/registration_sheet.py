@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cds_service.assessment.findings import TOPICS
+from cds_service.assessment.registry import TOPICS
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.queries import query_urls
 from cds_service.hooks import discovery

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.assessment.findings import TOPICS
-from cds_service.assessment.protocol import Bounds
+from cds_service.assessment.registry import TOPICS
 from cds_service.chart.facts import Problem, State
-from cds_service.rulebook import BOUNDS
-from cds_service.tables import read_table
 from tests.cases import tables
 
 PACKAGE = Path(__file__).parent.parent / "cds_service"
@@ -126,10 +123,28 @@ def test_a_module_and_its_functions_stay_short(module: Path) -> None:
 
 
 def test_every_topic_stands_in_every_table() -> None:
-    rules, bounds = tables(), read_table(BOUNDS, Bounds)
+    rules = tables()
     worded = {key.split(".")[0] for key in rules.wording.summaries}
 
-    assert set(bounds.topics) == set(TOPICS) == set(rules.protocol.topics) == worded
+    assert set(TOPICS) == set(rules.protocol.topics) == worded
+
+
+def test_only_the_registry_lists_cards_by_name() -> None:
+    """A set or table of topic names elsewhere would have to be kept in step with the registry."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name == "registry.py":
+            continue
+        lists = [
+            node.lineno
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Set | ast.Tuple | ast.List | ast.Dict)
+            and sum(isinstance(n, ast.Constant) and n.value in TOPICS for n in _parts(node)) > 1
+        ]
+        assert lists == [], path
+
+
+def _parts(node: ast.Set | ast.Tuple | ast.List | ast.Dict) -> list[ast.expr | None]:
+    return node.keys if isinstance(node, ast.Dict) else list(node.elts)
 
 
 def test_every_state_and_problem_has_words() -> None:

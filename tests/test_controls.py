@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from cds_service.advice import advise
-from cds_service.assessment.findings import TOPICS
 from cds_service.assessment.items import Item, StartDrug, StopOrder
+from cds_service.assessment.registry import TOPICS
 from cds_service.chart.facts import State
 from cds_service.rulebook import PROTOCOLS as FILES
 from cds_service.rulebook import WORDING, load_protocol

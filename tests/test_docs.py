@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from cds_service.assessment.findings import TOPICS
+from cds_service.assessment.registry import TOPICS
 from cds_service.chart.queries import query_urls
 from cds_service.cli import main as commands
 from cds_service.clients import load_clients

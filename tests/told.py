@@ -13,8 +13,9 @@ from typing import Any
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict
 from cds_service.assessment.case import Case
-from cds_service.assessment.findings import TOPICS, Findings
+from cds_service.assessment.findings import Findings
 from cds_service.assessment.items import Indicator, Item, OrderTest, StartDrug
+from cds_service.assessment.registry import TOPICS
 from cds_service.cards.wording import Wording
 
 PLAIN_UNITS = {"", "%", "s", "kg", "g/dL", "mg/dL", "mL/min", "U/h", "mg/kg/h"}

@@ -1,128 +1,13 @@
-"""What rests on which claim of the review: topics, options and the parts that are no rule.
+"""What rests on which claim of the review: options and the parts that are no rule.
 
-Data for `heparin-cds explain`, beside the code it speaks of; rules carry their own claims in
-RULES, protocol rows in their sources. Nothing here decides anything; tests hold it to the code.
+Data for `heparin-cds explain`, beside the code it speaks of; cards carry their own claims in
+TOPICS, rules in RULES, protocol rows in their sources. Nothing here decides anything; tests
+hold it to the code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """One topic: its claims, the rules that open it, its own limits, and its words by prefix."""
-
-    review: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-ADVICE = ("contributor.", "population.")
-
-CITED: Mapping[str, Cited] = {
-    "hitSuspected": Cited(
-        ("R100", "R101", "R102", "R122"),
-        (),
-        ("hit.suspected_score",),
-        ("hit.", "start.", "switch.none."),
-    ),
-    "hitPossible": Cited(("R34", "R42", "R100"), (), ("hit.possible_score",), ("hit.",)),
-    "antithrombinOverdose": Cited(
-        ("R44", "R95", "R98"),
-        ("failing",),
-        (
-            "antithrombin_dose.highest_predicted",
-            "antithrombin_dose.label_recovery",
-            "antithrombin_dose.highest_per_kg",
-            "antithrombin_dose.overdose_critical",
-        ),
-        ("overdose.",),
-    ),
-    "antithrombinUnchecked": Cited(
-        ("R33",), (), ("antithrombin_dose.label_recovery", "antithrombin.current"), ("unchecked.",)
-    ),
-    "warfarinInHit": Cited(("R103",), (), ("platelets.warfarin_line",), ("warfarin.",)),
-    "anticoagulantCombination": Cited(
-        ("R68", "R70", "R96"), (), ("prophylaxis.enoxaparin_daily",), ("combination.",)
-    ),
-    "antiplateletWithHeparin": Cited(
-        ("R69", "R70", "R96"), (), ("risk.stent_within",), ("antiplatelet.",)
-    ),
-    "aboveTargetRaise": Cited(("R28",), ("above_target", "drafted_raise"), (), ("above.",)),
-    "anticoagulantSwitch": Cited(
-        ("R6", "R43", "R60", "R61", "R62", "R81", "R88", "R119"),
-        ("failing", "thrombosis_on_heparin"),
-        ("antithrombin.severe", "switch.sepsis_line"),
-        ("start.", "switch.", "antithrombin.also", "antithrombin.labelBeside", *ADVICE),
-    ),
-    "heparinDoseCeiling": Cited(
-        ("R10", "R11", "R123", "R128"),
-        ("ceiling", "acute_phase"),
-        ("heparin.ceiling_critical_rate",),
-        ("ceiling.", "delivery.", *ADVICE),
-    ),
-    "antithrombinDose": Cited(
-        ("R6", "R10", "R11", "R44", "R45", "R47", "R49", "R50", "R60", "R64", "R67", "R79",
-         "R117", "R118", "R119"),
-        ("failing", "above_target", "thrombosis_on_heparin"),
-        ("antithrombin.low", "antithrombin_dose.recovery", "antithrombin_dose.target",
-         "antithrombin_dose.highest_predicted", "antithrombin_dose.highest_per_kg",
-         "antithrombin_dose.smallest"),
-        ("antithrombin.", "hit.reopened", *ADVICE),
-    ),
-    "thrombosisOnHeparin": Cited(
-        ("R25", "R94"),
-        ("thrombosis_on_heparin", "high", "below_target", "responded", "refractory"),
-        (),
-        ("delivery.", "resistance.", "antithrombin.antigenLow", "hit.reopened", *ADVICE),
-    ),
-    "heparinResistance": Cited(
-        ("R2", "R8", "R12", "R34", "R39", "R40", "R41", "R93", "R94", "R111", "R124", "R128"),
-        ("resistance_suspected", "failing", "on_target", "above_target", "responded",
-         "refractory", "acute_phase"),
-        (),
-        ("delivery.", "resistance.", "antithrombin.antigenLow", *ADVICE),
-    ),
-    "assayDiscordance": Cited(
-        ("R5", "R26", "R27", "R29", "R121"), ("masked",), (), ("discordance.",)
-    ),
-    "pseudoResistance": Cited(
-        ("R27", "R112", "R121"),
-        ("pseudo_resistance", "drafted_raise", "acute_phase"),
-        ("risk.rise_within",),
-        ("pseudo.", "contributor.acutePhase"),
-    ),
-    "andexanetExposure": Cited((), (), ("risk.andexanet_within",), ("andexanet.",)),
-    "baselineTests": Cited(
-        ("R30", "R33", "R34", "R78", "R85", "R104", "R116"),
-        (),
-        ("monitoring.baseline_within",),
-        ("baseline.", "contributor.risk"),
-    ),
-    "monitoringDue": Cited(
-        ("R33", "R80", "R87", "R89", "R90", "R116"),
-        ("resistance_suspected",),
-        (
-            "monitoring.early_phase",
-            "monitoring.early_level",
-            "monitoring.later_level",
-            "monitoring.circuit_level",
-            "monitoring.early_antithrombin",
-            "monitoring.later_antithrombin",
-            "monitoring.early_platelets",
-            "monitoring.later_platelets",
-            "monitoring.sepsis_daily",
-            "monitoring.overdue_factor",
-            "antithrombin_dose.recheck_to",
-        ),
-        ("monitoring.",),
-    ),
-    "notAssessed": Cited((), (), (), ("notAssessed.",)),
-    "adultOnly": Cited((), (), ("patient.adult_age",), ("adult.",)),
-}  # fmt: skip
 
 # Which rules another rule looks at; a rule's words are those of the cards at the end of the way.
 FEEDS: Mapping[str, tuple[str, ...]] = {

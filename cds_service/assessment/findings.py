@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,51 +12,11 @@ from cds_service.assessment.exposure import any_heparin_active
 from cds_service.assessment.items import Item
 from cds_service.assessment.measured import Measured, measure
 from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.rules import judge
 from cds_service.assessment.scope import Scope, scope_of
-from cds_service.assessment.topics import drafts, hit, limits, resistance, target, treatment, watch
+from cds_service.assessment.topics.topic import View
 from cds_service.chart.facts import Asked, Chart
-
-Topic = Callable[[Measured, Verdicts, dict[str, Item]], Item | None]
-
-TOPICS: Mapping[str, Topic] = {
-    "hitSuspected": hit.hit_suspected,
-    "hitPossible": hit.hit_possible,
-    "antithrombinOverdose": drafts.antithrombin_overdose,
-    "antithrombinUnchecked": drafts.antithrombin_unchecked,
-    "warfarinInHit": drafts.warfarin_in_hit,
-    "anticoagulantCombination": drafts.combination,
-    "antiplateletWithHeparin": drafts.antiplatelet,
-    "aboveTargetRaise": target.above_target_raise,
-    "anticoagulantSwitch": treatment.anticoagulant_switch,
-    "heparinDoseCeiling": resistance.dose_ceiling,
-    "antithrombinDose": treatment.antithrombin_dose,
-    "thrombosisOnHeparin": resistance.thrombosis,
-    "heparinResistance": resistance.resistance,
-    "assayDiscordance": resistance.discordance,
-    "pseudoResistance": target.pseudo_resistance,
-    "andexanetExposure": watch.andexanet,
-    "baselineTests": watch.baseline,
-    "monitoringDue": watch.monitoring,
-    "notAssessed": limits.not_assessed,
-    "adultOnly": limits.adult_only,
-}
-
-IN_HIT = frozenset(
-    {
-        "hitSuspected",
-        "warfarinInHit",
-        "antithrombinOverdose",
-        "anticoagulantCombination",
-        "notAssessed",
-        "adultOnly",
-    }
-)
-# HIT and allergy on record still speak of a child; the gate counts no score there.
-IN_CHILDREN = frozenset(
-    {"hitSuspected", "hitPossible", "warfarinInHit", "notAssessed", "adultOnly"}
-)
-BY_RECORD = frozenset({"hitSuspected", "hitPossible", "notAssessed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +39,11 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
     open_topics = _past_gates(measured)
     allowed = scope.topics & open_topics & _switched_on(protocol)
     due: dict[str, Item] = {}
-    for topic, ask in TOPICS.items():
-        item = ask(measured, verdicts, due) if topic in open_topics else None
+    for name, topic in TOPICS.items():
+        told = topic.told_by & due.keys()
+        item = topic.ask(measured, verdicts, due) if name in open_topics and not told else None
         if item is not None:
-            due[topic] = _without_pending(case, item)
+            due[name] = replace(_without_pending(case, item), topic=name)
     return Findings(
         measured=measured,
         verdicts=verdicts,
@@ -105,22 +65,23 @@ def _switched_on(protocol: Protocol) -> frozenset[str]:
 
 def _past_gates(m: Measured) -> frozenset[str]:
     """The topics that the gates leave open, in their order."""
-    allowed = frozenset(TOPICS)
+    rows = list(TOPICS.values())
     if m.case.asked.hook == "patient-view":
-        allowed &= _patient_view(m)
+        situations = _situations(m)
+        rows = [row for row in rows if row.on_view & situations]
     if m.gates.under_age.yes:
-        allowed &= IN_CHILDREN
+        rows = [row for row in rows if row.in_children]
     if m.gates.hit.yes:
-        allowed &= IN_HIT
-    return allowed
+        rows = [row for row in rows if row.in_hit]
+    return frozenset(row.name for row in rows)
 
 
-def _patient_view(m: Measured) -> frozenset[str]:
-    """Opening a chart speaks while treatment heparin runs, or HIT meets any heparin."""
+def _situations(m: Measured) -> frozenset[View]:
+    """What holds of this patient when a chart is opened."""
     if m.infusion.running.yes:
-        return frozenset(TOPICS)
+        return frozenset({View.ANYTIME, View.RUNS})
     if m.infusion.running.unknown:
-        return BY_RECORD
+        return frozenset({View.ANYTIME, View.MAY_RUN})
     known = m.hit.recorded.yes or m.hit.allergy_names_hit.yes or m.hit.allergy_other.yes
-    spoken = BY_RECORD if known and any_heparin_active(m.case, m.infusion) else frozenset()
-    return spoken | {"notAssessed", "adultOnly"}  # a child's drug is in play without heparin too
+    meets = known and any_heparin_active(m.case, m.infusion)
+    return frozenset({View.ANYTIME, View.MEETS_HIT} if meets else {View.ANYTIME})

@@ -71,7 +71,6 @@ class Choice:
 class Item:
     """One piece of advice. All text fields are keys of the wording table."""
 
-    topic: str
     indicator: Indicator
     summary: str = ""  # variant of the topic's summary
     facts: tuple[Evidence, ...] = ()
@@ -84,3 +83,4 @@ class Item:
     open: tuple[Reason, ...] = ()  # what could not be told
     limits: tuple[str, ...] = ()  # protocol rows cited
     rules: tuple[str, ...] = ()
+    topic: str = ""  # the name of its row in the registry, set from there

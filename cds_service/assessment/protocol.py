@@ -62,7 +62,6 @@ class Bounds:
     ranges: Mapping[str, Mapping[str, Bound]]
     fixed: Mapping[str, Mapping[str, Row]]
     options: Mapping[str, tuple[str | bool, ...]]
-    topics: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

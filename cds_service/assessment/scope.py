@@ -9,67 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds_service.assessment.rates import is_infusion
+from cds_service.assessment.registry import TOPICS
+from cds_service.assessment.topics.topic import Opener
 from cds_service.chart.facts import Asked, Order
 
-ALWAYS = frozenset({"notAssessed", "adultOnly"})
-ABOUT_DRAFTS = frozenset(
-    {
-        "antithrombinUnchecked",
-        "warfarinInHit",
-        "antiplateletWithHeparin",
-        "aboveTargetRaise",
-        "baselineTests",
-    }
-)
-INFUSION = frozenset(
-    {
-        "hitSuspected",
-        "hitPossible",
-        "antithrombinOverdose",
-        "antithrombinUnchecked",
-        "warfarinInHit",
-        "anticoagulantCombination",
-        "antiplateletWithHeparin",
-        "aboveTargetRaise",
-        "anticoagulantSwitch",
-        "heparinDoseCeiling",
-        "antithrombinDose",
-        "thrombosisOnHeparin",
-        "heparinResistance",
-        "assayDiscordance",
-        "pseudoResistance",
-        "andexanetExposure",
-        "baselineTests",
-        "monitoringDue",
-    }
-)
-OTHER_HEPARIN = frozenset({"hitSuspected", "hitPossible", "anticoagulantCombination"})
-ANTITHROMBIN = frozenset(
-    {
-        "antithrombinOverdose",
-        "antithrombinUnchecked",
-        "hitSuspected",
-        "hitPossible",
-        "anticoagulantSwitch",
-        "heparinDoseCeiling",
-        "antithrombinDose",
-        "thrombosisOnHeparin",
-        "heparinResistance",
-        "assayDiscordance",
-    }
-)
-COMBINATION = frozenset({"anticoagulantCombination"})
-
 BY_FAMILY = {
-    "lmwh": OTHER_HEPARIN,
-    "antithrombin": ANTITHROMBIN,
-    "dti": COMBINATION,
-    "fondaparinux": COMBINATION,
-    "danaparoid": COMBINATION,
-    "oralXa": COMBINATION,
-    "oralThrombin": COMBINATION,
-    "vka": frozenset({"warfarinInHit"}),
-    "p2y12": frozenset({"antiplateletWithHeparin"}),
+    "lmwh": Opener.OTHER_HEPARIN,
+    "antithrombin": Opener.ANTITHROMBIN,
+    "dti": Opener.OTHER_ANTICOAGULANT,
+    "fondaparinux": Opener.OTHER_ANTICOAGULANT,
+    "danaparoid": Opener.OTHER_ANTICOAGULANT,
+    "oralXa": Opener.OTHER_ANTICOAGULANT,
+    "oralThrombin": Opener.OTHER_ANTICOAGULANT,
+    "vka": Opener.WARFARIN,
+    "p2y12": Opener.P2Y12,
 }
 
 
@@ -87,18 +40,17 @@ class Scope:
 def scope_of(asked: Asked, drafts: Iterable[Order]) -> Scope:
     """The topics that this call opens; nothing when no draft concerns us."""
     if asked.hook == "patient-view":
-        return Scope((INFUSION | ALWAYS) - ABOUT_DRAFTS)
-    opened = [opened_by(draft) for draft in drafts if _counts(asked, draft)]
-    topics = frozenset().union(*opened) if opened else frozenset()
-    return Scope(topics | ALWAYS if topics else topics)
+        return Scope(frozenset(name for name, row in TOPICS.items() if row.on_view))
+    kinds = {opener_of(draft) for draft in drafts if _counts(asked, draft)}
+    return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))
 
 
 def _counts(asked: Asked, draft: Order) -> bool:
     return not draft.stops and (asked.hook != "order-select" or draft.selected)
 
 
-def opened_by(draft: Order) -> frozenset[str]:
-    """The table of clinical logic 4, row by row; other drugs open nothing."""
+def opener_of(draft: Order) -> Opener | None:
+    """What kind of draft this is; other drugs open nothing."""
     if draft.drug.family == "heparin":
-        return INFUSION if is_infusion(draft) else OTHER_HEPARIN
-    return BY_FAMILY.get(draft.drug.family, frozenset())
+        return Opener.INFUSION if is_infusion(draft) else Opener.OTHER_HEPARIN
+    return BY_FAMILY.get(draft.drug.family)

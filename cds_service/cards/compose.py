@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cds_service.assessment.answers import Evidence, Reason
-from cds_service.assessment.findings import TOPICS, Findings
+from cds_service.assessment.findings import Findings
 from cds_service.assessment.items import Indicator, Item
+from cds_service.assessment.registry import TOPICS
 from cds_service.cards import figures
 from cds_service.cards.card import Card, Style
 from cds_service.cards.orders import For
@@ -15,8 +16,6 @@ from cds_service.cards.wording import LONGEST_SUMMARY, Wording, escaped
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Chart
 
-NEVER_DROPPED = "notAssessed"
-SAYS_ONLY_TESTS = "monitoringDue"  # silent when more urgent cards offer all its tests
 NAMED_SKIPS = 3  # by name; the rest by number
 
 
@@ -34,7 +33,7 @@ def compose(
     for item in kept:
         tests = tuple(t for t in item.tests if t not in offered)
         offered.update(tests)
-        if item.topic == SAYS_ONLY_TESTS and not tests:
+        if TOPICS[item.topic].only_tests and not tests:
             continue
         cards.append(_card(writer, findings, item, tests))
     return _with_rest(findings, wording, cards, dropped)
@@ -42,16 +41,16 @@ def compose(
 
 def ordered(items: list[Item]) -> list[Item]:
     """Critical, then warning, then info; within that the order of the table."""
-    topics = list(TOPICS)
-    return sorted(items, key=lambda i: (i.indicator.rank, topics.index(i.topic)))
+    places = {name: (not row.leads, place) for place, (name, row) in enumerate(TOPICS.items())}
+    return sorted(items, key=lambda i: (i.indicator.rank, *places[i.topic]))
 
 
 def cut(items: list[Item], most: int) -> tuple[list[Item], list[Item]]:
     """The first few and the rest; what could not be assessed is never among the rest."""
     if len(items) <= most:
         return items, []
-    told = [i for i in items if i.topic == NEVER_DROPPED]
-    others = [i for i in items if i.topic != NEVER_DROPPED]
+    told = [i for i in items if TOPICS[i.topic].never_dropped]
+    others = [i for i in items if not TOPICS[i.topic].never_dropped]
     room = most - len(told)
     return ordered([*others[:room], *told]), others[room:]
 

@@ -15,6 +15,7 @@ from cds_service.assessment.items import (
     StartDrug,
     StopOrder,
 )
+from cds_service.assessment.registry import TOPICS
 from cds_service.cards import figures
 from cds_service.cards.card import CardAction, Style, Suggestion
 from cds_service.cards.orders import For, infusion_order, single_dose, stopped, test_order
@@ -67,7 +68,7 @@ def _test_choice(tests: tuple[str, ...]) -> list[Choice]:
 def _one_by_one(writer: Writer, item: Item, choices: list[Choice]) -> tuple[Suggestion, ...]:
     """One action a suggestion: never a start; stops and deletes only in HIT; else tests."""
     kinds: tuple[type, ...] = (OrderTest,)
-    if item.topic == "hitSuspected":
+    if TOPICS[item.topic].acts_alone:
         kinds = (StopOrder, DeleteDraft)
     actions = [a for choice in choices for a in choice.actions if isinstance(a, kinds)]
     written = [action(writer, a) for a in _unique(actions)]

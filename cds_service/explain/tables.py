@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cds_service.advice import Rulebook
-from cds_service.assessment.citations import AS_WRITTEN, CITED, FEEDS, PARTS, Cited
-from cds_service.assessment.findings import TOPICS
+from cds_service.assessment.citations import AS_WRITTEN, FEEDS, PARTS
 from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.rules import RULES
+from cds_service.assessment.topics.topic import Cited
 from cds_service.cards.wording import Wording
 from cds_service.explain.review import Claim, cited_in
 
@@ -99,10 +100,10 @@ def _rule(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
 
 
 def _topic(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
-    cited = CITED[name]
+    cited = TOPICS[name].cites
     return Subject(
         name=name,
-        question=_question(TOPICS[name]),
+        question=_question(TOPICS[name].ask),
         claims=tuple(_account(review[number], rules.protocol) for number in cited.review),
         limits=limits_of(rules.protocol, cited.limits),
         related=cited.rules,
@@ -116,7 +117,7 @@ def topics_of(rule: str) -> tuple[str, ...]:
     for name in FEEDS:  # in the order of the rules: what feeds comes before what is fed
         if name in reached:
             reached.update(FEEDS[name])
-    return tuple(topic for topic, cited in CITED.items() if reached & set(cited.rules))
+    return tuple(name for name, topic in TOPICS.items() if reached & set(topic.cites.rules))
 
 
 def words_of(topic: str, cited: Cited, wording: Wording) -> tuple[str, ...]:
@@ -181,7 +182,7 @@ def users(protocol: Protocol) -> dict[str, tuple[str, ...]]:
 
 def _citations(protocol: Protocol) -> Iterable[tuple[str, tuple[str, ...]]]:
     yield from ((f"rule {name}", rule.review) for name, rule in RULES.items())
-    yield from ((f"card {topic}", cited.review) for topic, cited in CITED.items())
+    yield from ((f"card {name}", topic.cites.review) for name, topic in TOPICS.items())
     yield from ((title, numbers) for title, numbers in PARTS.values())
     yield from ((f"row {key}", cited_in(row.source)) for key, row in protocol.rows.items())
 

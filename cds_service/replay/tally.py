@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from cds_service.advice import Advice, Rulebook
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import DAY, HOUR, Case
-from cds_service.assessment.findings import TOPICS
 from cds_service.assessment.infusion import Segment, charted_segments, longest_total
 from cds_service.assessment.items import Indicator
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.rates import boluses
+from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.scope import scope_of
 from cds_service.cards.card import Card
 from cds_service.chart.facts import Asked, Chart, Result

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.assessment.findings import TOPICS
+from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.scope import scope_of
 from cds_service.chart.facts import Asked, Form, Route, Use
 from tests.builders import (

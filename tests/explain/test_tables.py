@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from cds_service.assessment.answers import Verdict
-from cds_service.assessment.citations import CITED, FEEDS
-from cds_service.assessment.findings import TOPICS
+from cds_service.assessment.citations import FEEDS
+from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.rules import RULES
 from cds_service.explain.review import load_review
 from cds_service.explain.tables import Explanation, dose_rows, explain, topics_of
@@ -61,7 +61,7 @@ def test_a_card_carries_only_words_and_limits_it_is_said_to_carry(
     fixture: str, protocol: str
 ) -> None:
     for item in advice_for(fixture, protocol).findings.items:
-        cited = CITED[item.topic]
+        cited = TOPICS[item.topic].cites
         strange = [note for note in item.notes if not note.startswith(cited.notes)]
         assert strange == [], item.topic
         fed = {r for r in RULES if item.topic in topics_of(r)}
@@ -70,7 +70,7 @@ def test_a_card_carries_only_words_and_limits_it_is_said_to_carry(
 
 
 def test_every_note_of_the_wording_is_told_of_some_card() -> None:
-    prefixes = tuple(prefix for one in CITED.values() for prefix in one.notes)
+    prefixes = tuple(prefix for row in TOPICS.values() for prefix in row.cites.notes)
     assert [key for key in tables().wording.notes if not key.startswith(prefixes)] == []
 
 

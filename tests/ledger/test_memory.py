@@ -1,7 +1,9 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cds_service.assessment.registry import TOPICS
 from cds_service.memory import facts_by_topic, is_worse
 from tests.cases import advice_for
 from tests.service import Service, prefetch_of
@@ -37,6 +39,15 @@ def test_an_overridden_warning_comes_back_as_information(service: Service, reaso
 @pytest.mark.parametrize("reason", ["willOrderLater", "doneElsewhere", "notCredible", ""])
 def test_other_reasons_change_nothing(service: Service, reason: str) -> None:
     override(service, reason=reason)
+    assert indicators(service) == ["warning"]
+
+
+def test_a_card_whose_row_says_so_stays_loud(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    override(service)
+    topic = service.call(CASE).json["cards"][0]["source"]["topic"]["code"]
+    monkeypatch.setitem(TOPICS, topic, replace(TOPICS[topic], softens=False))
     assert indicators(service) == ["warning"]
 
 

@@ -88,7 +88,6 @@ def _overdose(
     if replacement is not None:
         notes.append("overdose.replacement")
     return Item(
-        topic="antithrombinOverdose",
         indicator=_overdose_indicator(m, per_kg, predicted),
         summary=_overdose_summary(m, predicted),
         facts=_dose_facts(m),
@@ -141,7 +140,6 @@ def _level_too_high(m: Measured) -> Item | None:
     if level.last_dose is None or level.level is None or level.level <= critical:
         return None
     return Item(
-        topic="antithrombinOverdose",
         indicator=Indicator.CRITICAL,
         summary="measured",
         facts=_dose_facts(m),
@@ -158,7 +156,6 @@ def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Item | 
         return None
     tests = ("antithrombin",) if m.antithrombin.known.unknown else ()
     return Item(
-        topic="antithrombinUnchecked",
         indicator=Indicator.WARNING,
         facts=_dose_facts(m),
         values={"drafted": drafts[0].dosage.written},
@@ -178,7 +175,6 @@ def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     fact = (platelets.evidence,) if platelets.current.yes and platelets.evidence else ()
     return Item(
-        topic="warfarinInHit",
         indicator=Indicator.CRITICAL,
         summary="low" if fact else "unknown",
         facts=(*fact, *m.gates.hit.facts),
@@ -198,7 +194,6 @@ def combination(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     first, second = pair
     return Item(
-        topic="anticoagulantCombination",
         indicator=Indicator.CRITICAL,
         facts=(order_fact(first), order_fact(second)),
         values={"first": first.drug.key, "second": second.drug.key},
@@ -272,7 +267,6 @@ def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     coronary = m.risk.coronary
     offer = drafted and not coronary
     return Item(
-        topic="antiplateletWithHeparin",
         indicator=Indicator.INFO if coronary else Indicator.WARNING,
         facts=tuple(order_fact(o) for o in (*drafted, *standing, *_heparin_orders(m))),
         values={"drug": (drafted or standing)[0].drug.key},

@@ -42,7 +42,6 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not choices and common:
         choices = (Choice("hit.stop", common),)
     return Item(
-        topic="hitSuspected",
         indicator=Indicator.CRITICAL,
         summary=_why(m),
         facts=(*m.gates.hit.facts, *_running_fact(m)),
@@ -123,7 +122,6 @@ def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     tests = () if m.hit.reopened else ("hit_antibody",)
     facts = tuple(e for e in (score.baseline, score.nadir) if e) if counted else ()
     return Item(
-        topic="hitPossible",
         indicator=Indicator.WARNING,
         summary="score" if counted else "allergy",
         facts=(*facts, *m.hit.allergy_other.facts),

@@ -28,7 +28,6 @@ def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not reasons or not _in_play(m):
         return None
     return Item(
-        topic="notAssessed",
         indicator=Indicator.INFO,
         facts=tuple(e for e in (m.dose.evidence, m.antithrombin.evidence) if e),
         notes=("notAssessed.rule",),
@@ -103,7 +102,6 @@ def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     facts: tuple[Evidence, ...] = m.gates.under_age.facts
     return Item(
-        topic="adultOnly",
         indicator=Indicator.INFO,
         facts=facts,
         notes=("adult.rule",),

@@ -35,7 +35,6 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     steep = by_weight is None or by_weight >= m.case.protocol["heparin.ceiling_critical_rate"]
     tests = ["antithrombin"] + ([] if m.levels.anti_xa.current.yes else ["anti_xa"])
     return Item(
-        topic="heparinDoseCeiling",
         indicator=Indicator.CRITICAL if steep else Indicator.WARNING,
         summary="" if by_weight is not None else "noWeight",
         facts=(*running_fact(m), *verdicts["ceiling"].facts, *levels_shown(m)),
@@ -54,7 +53,6 @@ def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not (clot and strong) or m.antithrombin.tier in ("low", "severe"):
         return None
     return Item(
-        topic="thrombosisOnHeparin",
         indicator=Indicator.CRITICAL,
         facts=(*clot_facts(verdicts), *situation(m)),
         notes=(*_resistance_notes(m, verdicts), *reopened_note(m)),
@@ -67,13 +65,11 @@ def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
 
 def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Resistance suspected, and no card above tells it [R8, R39, R40, R111]."""
-    told = {"anticoagulantSwitch", "antithrombinDose", "thrombosisOnHeparin"} & due.keys()
     ceiling_tells = "heparinDoseCeiling" in due and m.antithrombin.known.unknown
-    if not verdicts["resistance_suspected"].yes or told or ceiling_tells:
+    if not verdicts["resistance_suspected"].yes or ceiling_tells:
         return None
     on_target = verdicts["on_target"].yes
     return Item(
-        topic="heparinResistance",
         indicator=Indicator.INFO if on_target else Indicator.WARNING,
         summary=_resistance_summary(m, verdicts),
         facts=(*situation(m), *weight_fact(m)),
@@ -139,19 +135,12 @@ def _levels_without_value(m: Measured) -> list[str]:
 
 def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """An adequate aPTT over a low anti-Xa: this pattern bleeds [R26, R29]."""
-    telling = {
-        "anticoagulantSwitch",
-        "antithrombinDose",
-        "thrombosisOnHeparin",
-        "heparinResistance",
-    }
     stands_in = "heparinDoseCeiling" in due and verdicts["resistance_suspected"].yes
-    if not verdicts["masked"].yes or telling & due.keys() or stands_in:
+    if not verdicts["masked"].yes or stands_in:
         return None
     tests = ["antithrombin"] if m.antithrombin.known.unknown else []
     tests += [c for c in ("inr", "fibrinogen") if not on_record(m.case, c, "acute_phase.current")]
     return Item(
-        topic="assayDiscordance",
         indicator=Indicator.WARNING,
         facts=situation(m),
         notes=("discordance.rule", "discordance.causes"),

@@ -18,7 +18,6 @@ def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Item | None
     if not (verdicts["above_target"].yes and verdicts["drafted_raise"].yes):
         return None
     return Item(
-        topic="aboveTargetRaise",
         indicator=Indicator.WARNING,
         facts=(*levels_shown(m), *drafted_and_running(m, verdicts)),
         notes=("above.rule",),
@@ -51,7 +50,6 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     ]
     notes = ["pseudo.rule"] + (["contributor.acutePhase"] if verdicts["acute_phase"].yes else [])
     return Item(
-        topic="pseudoResistance",
         indicator=Indicator.WARNING if drafted else Indicator.INFO,
         facts=(*situation(m), *drafted_and_running(m, verdicts)[1:]),
         notes=tuple(notes),

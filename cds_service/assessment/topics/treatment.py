@@ -46,7 +46,6 @@ def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | No
     dose, dose_against = allowed_dose(m, verdicts) if supplements(m) else (None, ())
     supplement = _supplement(m, dose, dose_against)
     return Item(
-        topic="anticoagulantSwitch",
         indicator=Indicator.CRITICAL,
         facts=(*situation(m), *clot_facts(verdicts)),
         values=_dose_values(m, dose, dose_against) | {"crcl": m.organs.crcl or 0.0},
@@ -174,7 +173,6 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     dose, against = allowed_dose(m, verdicts)
     offered = dose if dose is not None and not against else None
     return Item(
-        topic="antithrombinDose",
         indicator=Indicator.WARNING,
         summary="" if offered else "withheld",
         facts=(*situation(m), *weight_fact(m), *clot_facts(verdicts)),

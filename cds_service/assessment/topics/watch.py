@@ -37,7 +37,6 @@ def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     fact = Evidence("andexanet", 0.0, "", given.start, given.source, "given")
     return Item(
-        topic="andexanetExposure",
         indicator=Indicator.WARNING,
         facts=(fact,),
         notes=("andexanet.rule",),
@@ -56,7 +55,6 @@ def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not wanted(m.case, *tests):
         return None
     return Item(
-        topic="baselineTests",
         indicator=Indicator.INFO,
         notes=("baseline.rule", "baseline.both", "contributor.risk"),
         tests=tests,
@@ -85,7 +83,6 @@ def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     first = overdue[0]
     return Item(
-        topic="monitoringDue",
         indicator=Indicator.INFO,
         facts=_last_results(m.case, overdue),
         values={"hours": m.case.protocol[first.span]},

@@ -1,0 +1,147 @@
+"""A card is one row of the registry: all that is decided about it by name follows from the row."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cds_service.assessment.findings import Findings, assess
+from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item, OrderTest
+from cds_service.assessment.registry import TOPICS
+from cds_service.assessment.topics.topic import Opener, Topic, View
+from cds_service.cards.card import Card, Style
+from cds_service.cards.compose import compose, cut
+from cds_service.chart.facts import Asked
+from tests.builders import (
+    NOW,
+    condition,
+    draft,
+    heparin,
+    order,
+    patient,
+    person,
+    protocol,
+    raised,
+    running,
+    spec,
+    weight,
+)
+from tests.cases import tables
+
+NEW = "moonPhase"
+ITEM = Item(Indicator.INFO)
+PLAIN = Topic(NEW, lambda m, verdicts, due: ITEM, frozenset(Opener), frozenset(View))
+HIT = (condition("hit"), *running())
+TABLES = tables()  # read before a row is added: a protocol must have a line for every row
+
+
+@pytest.fixture
+def add(monkeypatch):
+    """Put a row into the registry for one test."""
+
+    def put(**changes: Any) -> None:
+        monkeypatch.setitem(TOPICS, NEW, replace(PLAIN, **changes))
+
+    return put
+
+
+def found(*facts: Any, hook: str = "patient-view") -> Findings:
+    return assess(Asked(hook, "pat"), patient(*facts), protocol(), NOW)
+
+
+def said(*facts: Any, hook: str = "patient-view") -> bool:
+    return NEW in {item.topic for item in found(*facts, hook=hook).items}
+
+
+def shown(findings: Findings, style: Style | None = None) -> dict[str, Card]:
+    wording = TABLES.wording
+    worded = {**wording.summaries, NEW: "The moon is {weight:.0f} full"}
+    rewritten = replace(wording, summaries=worded)
+    cards = compose(findings, TABLES.concepts, rewritten, style or Style())
+    return {card.topic: card for card in cards}
+
+
+def test_a_new_row_is_answered_with_its_own_words(add):
+    add()
+    assert shown(found(weight(80)))[NEW].summary == "The moon is 80 full"
+
+
+@spec(
+    "opener, drafted",
+    ("an infusion", Opener.INFUSION, raised(1600)),
+    ("LMWH", Opener.OTHER_HEPARIN, draft("enoxaparin", dose=80)),
+    ("antithrombin", Opener.ANTITHROMBIN, draft("antithrombin", dose=2000)),
+    ("an oral Xa inhibitor", Opener.OTHER_ANTICOAGULANT, draft("apixaban", dose=5)),
+    ("warfarin", Opener.WARFARIN, draft("warfarin", dose=5)),
+    ("clopidogrel", Opener.P2Y12, draft("clopidogrel", dose=75)),
+)
+def test_a_draft_opens_the_cards_whose_rows_name_its_kind(add, opener, drafted):
+    add(opened_by=frozenset({opener}))
+    assert said(drafted, hook="order-sign")
+    add(opened_by=frozenset(Opener) - {opener})
+    assert not said(drafted, hook="order-sign")
+
+
+@spec(
+    "view, facts",
+    ("heparin runs", View.RUNS, running()),
+    ("nobody knows whether it runs", View.MAY_RUN, (heparin(1200, 80),)),
+    ("HIT meets LMWH", View.MEETS_HIT, (condition("hit"), order("enoxaparin", dose=40))),
+    ("anything", View.ANYTIME, ()),
+)
+def test_opening_a_chart_speaks_in_the_situations_of_the_row(add, view, facts):
+    add(on_view=frozenset({view}), in_hit=True)
+    assert said(*facts)
+    add(on_view=frozenset(View) - {view, View.ANYTIME}, in_hit=True)
+    assert not said(*facts)
+
+
+@spec(
+    "part, facts",
+    ("HIT", "in_hit", HIT),
+    ("a child", "in_children", (person(9), *running())),
+)
+def test_a_gate_lets_through_only_the_rows_that_say_so(add, part, facts):
+    add(**{part: True})
+    assert said(*facts)
+    add(**{part: False})
+    assert not said(*facts)
+
+
+def test_a_row_is_silent_where_a_card_that_tells_it_is_due(add):
+    add(told_by=frozenset({"hitSuspected"}), in_hit=True)
+    assert not said(*HIT)
+    assert said(*running())
+
+
+def test_a_leading_row_comes_first_within_its_urgency(add):
+    critical = Item(Indicator.CRITICAL)
+    add(ask=lambda m, verdicts, due: critical, in_hit=True)
+    assert next(iter(shown(found(*HIT)))) == "hitSuspected"
+    add(ask=lambda m, verdicts, due: critical, in_hit=True, leads=True)
+    assert next(iter(shown(found(*HIT)))) == NEW
+
+
+def test_a_row_that_is_never_dropped_keeps_its_place(add):
+    add(never_dropped=True)
+    many = [replace(ITEM, indicator=Indicator.CRITICAL, topic="hitSuspected")] * 3
+    kept, _ = cut([*many, replace(ITEM, topic=NEW)], 3)
+    assert kept[-1].topic == NEW
+    add()
+    kept, dropped = cut([*many, replace(ITEM, topic=NEW)], 3)
+    assert [one.topic for one in dropped] == [NEW]
+
+
+@pytest.mark.parametrize("only_tests", [True, False])
+def test_a_row_of_tests_alone_is_silent_where_all_of_them_are_offered(add, only_tests):
+    add(only_tests=only_tests)
+    assert (NEW in shown(found(weight(80)))) is not only_tests
+
+
+@pytest.mark.parametrize("acts_alone", [True, False])
+def test_stops_stand_alone_only_where_the_row_says_so(add, acts_alone):
+    """For clients that take one action a suggestion."""
+    choice = Choice("draft.delete", (OrderTest("aptt"), DeleteDraft(raised(1600))))
+    add(ask=lambda m, verdicts, due: replace(ITEM, choices=(choice,)), acts_alone=acts_alone)
+    suggestions = shown(found(), Style(single_action=True))[NEW].suggestions
+    assert [s.actions[0].type for s in suggestions] == ["delete" if acts_alone else "create"]

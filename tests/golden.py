@@ -14,6 +14,7 @@ from typing import Any
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict
 from cds_service.assessment.case import Case
+from cds_service.chart.instants import Stretch
 from tests.cases import FIXTURES, advice_for, cases, wire
 
 # As the record has them, not worked out; a level's evidence tells its result.
@@ -67,6 +68,8 @@ def _fact(fact: Evidence | Reason) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, Stretch):
+        return value.written
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, float):

@@ -13,6 +13,8 @@ from itertools import takewhile
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown
 from cds_service.assessment.protocol import Protocol
 from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
+from cds_service.chart.instants import Stretch, recorded
+from cds_service.chart.results import may_be_newer
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -50,6 +52,17 @@ class Case:
         known = found[first:]
         return known[: _place(known, lambda at: at is None or at < since)]
 
+    def newest(self, concept: str) -> tuple[Result | None, Reason | None]:
+        """The newest dated result that is not ahead; and why another may be newer still."""
+        found = self.chart.of(concept)
+        first = _place(found, lambda at: at is None or self.known_by_now(at))
+        dated = first < len(found) and found[first].at is not None
+        newest = found[first] if dated else None
+        if first:
+            return newest, Reason(concept, "ahead", _at(found[0]))
+        other = may_be_newer(found, newest)
+        return newest, None if other is None else _why_newer(concept, other)
+
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""
         rows = [
@@ -79,6 +92,16 @@ class Case:
 def _place(found: Sequence[Result], there: Callable[[datetime | None], bool]) -> int:
     """The place of the first result with such a time; behind the last if none has one."""
     return next((place for place, r in enumerate(found) if there(r.at)), len(found))
+
+
+def _at(result: Result) -> str:
+    return "" if result.at is None else recorded(result.at)
+
+
+def _why_newer(concept: str, other: Result) -> Reason:
+    if isinstance(other.at, Stretch):
+        return Reason(concept, other.at.why, other.at.written)
+    return Reason(concept, "undated", other.written)
 
 
 NOT_ORDERS = frozenset({"proposal", "plan", "option"})

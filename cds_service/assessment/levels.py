@@ -24,6 +24,7 @@ from cds_service.assessment.attribution import foreign_to_heparin
 from cds_service.assessment.case import Case, absent, evidence, unread
 from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.infusion import Infusion
+from cds_service.assessment.times import apart, at_or_after
 from cds_service.chart.facts import Result
 
 UNITS = {"aptt": "s", "aptt_ratio": "1", "anti_xa": "[IU]/mL"}
@@ -119,17 +120,17 @@ def read_levels(case: Case, infusion: Infusion, *, slow_clearance: bool) -> Leve
 
 def newest(case: Case, concept: str, query: str, window: str, unit: str) -> Level:
     """The newest result as a level; steady and usable are for the caller to say."""
-    results = case.results(concept)
-    if not results:
-        verdict = absent(case, concept, query)
+    first, doubt = case.newest(concept)
+    if first is None:
+        verdict = absent(case, concept, query) if doubt is None else unknown(doubt)
         return Level(concept, None, verdict, verdict, verdict)
-    first = results[0]
-    if first.value is None:
+    if doubt is not None:
+        verdict = unknown(doubt)
+    elif first.value is None:
         verdict = unknown(unread(concept, first))
-    elif first.at is None or first.at < case.ago(window):
-        verdict = unknown(Reason(concept, "stale"))
     else:
-        verdict = YES
+        fresh = at_or_after(first.at, case.ago(window), concept)
+        verdict = unknown(Reason(concept, "stale")) if fresh.no else fresh
     return Level(concept, first, verdict, verdict, YES, evidence(first, unit))
 
 
@@ -155,9 +156,8 @@ def _steady(case: Case, level: Level, infusion: Infusion, span: str) -> Verdict:
     changed = infusion.last_change
     if not infusion.running.yes or changed is None:
         return unknown(Reason(level.concept, "notRunning"))
-    if level.result.at - changed < case.protocol.span(span):
-        return unknown(Reason(level.concept, "tooEarly"))
-    return YES
+    waited = apart(level.result.at, changed, case.protocol.span(span), level.concept)
+    return unknown(Reason(level.concept, "tooEarly")) if waited.no else waited
 
 
 def _aptt_disturbed(case: Case) -> Reason | None:

@@ -12,6 +12,7 @@ from cds_service.assessment.measured import Measured
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.switch import Start, argatroban, bivalirudin
 from cds_service.cards.wording import Wording, escaped, plain
+from cds_service.chart.instants import Stretch
 
 Figures = dict[str, object]
 
@@ -58,6 +59,11 @@ def time(wording: Wording, at: datetime | None, now: datetime) -> str:
     """When, and how long ago."""
     if at is None:
         return wording.layout["no_time"]
+    if isinstance(at, Stretch):
+        why = wording.reasons[at.why]
+        if now - at.latest > LONG_AGO:
+            return escaped(at.written)
+        return wording.layout["time_open"].format(written=escaped(at.written), why=why)
     age = max(now - at, timedelta())
     if age < HOUR:
         ago = wording.layout["ago_minutes"].format(minutes=age / timedelta(minutes=1))

@@ -13,7 +13,7 @@ from functools import partial
 from cds_service.chart.dosages import Dosing
 from cds_service.chart.facts import Administration, Dosage, Form, Order, Resource, Route, Skipped
 from cds_service.chart.giving import Giving
-from cds_service.chart.instants import Period, read_instant, read_period
+from cds_service.chart.instants import NOWHERE, Period, Placing, read_instant, read_period
 from cds_service.chart.json_reading import each, member, reference, source, text
 from cds_service.chart.medications import Medicine, Pharmacy
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
@@ -31,6 +31,7 @@ class Reading:
     pharmacy: Pharmacy
     dosing: Dosing
     giving: Giving
+    placing: Placing = NOWHERE  # of times without zone
 
     def measured_in(self, medicine: Medicine) -> str:
         """The kind of unit a drug's doses must be in."""
@@ -67,7 +68,7 @@ def _administration(resource: Resource, medicine: Medicine, reading: Reading) ->
     dosages = each(member(resource, "dosage"))[:1]
     methods = [member(dosage, "method") for dosage in dosages]
     status = text(member(resource, "status"))
-    point, period = _when(resource)
+    point, period = _when(resource, reading.placing)
     stretch = period if _is_long(period, reading) else Period()
     dosage = reading.dosing.of_administration(
         dosages, reading.measured_in(medicine), medicine.concentration, stretch
@@ -81,6 +82,7 @@ def _administration(resource: Resource, medicine: Medicine, reading: Reading) ->
         given=not _is_not_given(resource, status, methods, reading),
         start=period.start,
         end=period.end,
+        unread_end=period.unread_end,
         point=point,
         halted=status in _HALTED or no_rate_left or reading.giving.is_halt(methods),
         form=_form(dosage, route, point, telling, reading),
@@ -106,12 +108,13 @@ def _on_route(one: Administration, ordered: Route | None) -> Administration:
     return replace(one, route=ordered, form=Form.SINGLE if single else one.form)
 
 
-def _when(resource: Resource) -> tuple[bool, Period]:
-    """Whether it is a point in time, and its period."""
+def _when(resource: Resource, placing: Placing) -> tuple[bool, Period]:
+    """Whether it is a point in time, and its period; one that ends where it starts is a point."""
     at = member(resource, "effectiveDateTime")
     if at is not None:
-        return True, Period(read_instant(at))
-    return False, read_period(member(resource, "effectivePeriod"))
+        return True, Period(read_instant(at, placing))
+    period = read_period(member(resource, "effectivePeriod"), placing)
+    return (True, Period(period.start)) if period.is_point else (False, period)
 
 
 def _is_long(period: Period, reading: Reading) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cds_service.chart.facts import Condition, Resource, Skipped
-from cds_service.chart.instants import read_instant
+from cds_service.chart.instants import Placing, read_instant
 from cds_service.chart.json_reading import LONGEST_TEXT, codings, each, label, member, source, text
 from cds_service.chart.record import MALFORMED, STATUS, Record
 from cds_service.chart.vocabulary import Matcher, Vocabulary, written
@@ -62,12 +62,14 @@ def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tupl
 
 
 def _read(record: Record, kind: str, matcher: Matcher, vocabulary: Vocabulary) -> Found:
-    found, skipped = record.read(kind, lambda resource: _read_one(resource, matcher, vocabulary))
+    found, skipped = record.read(
+        kind, lambda resource: _read_one(resource, matcher, vocabulary, record.placing)
+    )
     return tuple(sorted(found, key=_newest_first)), skipped
 
 
 def _read_one(
-    resource: Resource, matcher: Matcher, vocabulary: Vocabulary
+    resource: Resource, matcher: Matcher, vocabulary: Vocabulary, placing: Placing
 ) -> list[Condition | Skipped]:
     named = _named(resource)
     keys = concepts_in(named, matcher, vocabulary)
@@ -77,7 +79,7 @@ def _read_one(
         return []
     if _codes(resource, "verificationStatus") & _REFUTED:
         return [Skipped(source(resource), STATUS, keys[0])]
-    one = _condition(resource, named)
+    one = _condition(resource, named, placing)
     return [replace(one, concept=key) for key in keys]
 
 
@@ -88,22 +90,19 @@ def _named(resource: object) -> tuple[object, ...]:
     return (*each(member(resource, "code")), *substances)
 
 
-def _condition(resource: Resource, named: tuple[object, ...]) -> Condition:
-    abated = read_instant(member(resource, "abatementDateTime")) or read_instant(
-        member(resource, "abatementPeriod", "start")
-    )
+def _condition(resource: Resource, named: tuple[object, ...], placing: Placing) -> Condition:
+    def told(*path: str) -> datetime | None:
+        return read_instant(member(resource, *path), placing)
+
     return Condition(
         concept="",
         source=source(resource),
         active=_activity(resource),
-        onset=_first(
-            read_instant(member(resource, "onsetDateTime")),
-            read_instant(member(resource, "onsetPeriod", "start")),
-        ),
-        recorded=read_instant(member(resource, "recordedDate")),
+        onset=told("onsetDateTime") or told("onsetPeriod", "start"),
+        recorded=told("recordedDate"),
         label=_label(resource, named),
         code=next((coding.code for coding in codings(named) if coding.code), ""),
-        abated=abated,
+        abated=told("abatementDateTime") or told("abatementPeriod", "start"),
     )
 
 
@@ -129,10 +128,6 @@ def _label(resource: Resource, named: tuple[object, ...]) -> str:
         parts += [label(member(reaction, "manifestation")), text(member(reaction, "description"))]
     parts += [text(member(note, "text")) for note in each(member(resource, "note"))]
     return "; ".join(dict.fromkeys(part for part in parts if part))[: 2 * LONGEST_TEXT]
-
-
-def _first(*times: datetime | None) -> datetime | None:
-    return next((time for time in times if time), None)
 
 
 def _newest_first(one: Condition) -> tuple[object, ...]:

@@ -1,14 +1,15 @@
 """What the chart says, as plain values: the contract between reading and judging.
 
-Times are aware datetimes. Values stand in the concept's canonical unit (`concepts.toml`).
-Nothing here decides anything medical, and nothing here reads JSON.
+Times are aware datetimes; one that the record does not fix is a `Stretch` (`instants.py`), and
+`assessment/times.py` is where times are compared. Values stand in the concept's canonical unit
+(`concepts.toml`). Nothing here decides anything medical, and nothing here reads JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from enum import Enum
 from typing import Any
 
@@ -74,6 +75,7 @@ class Result:
     code: str = ""
     preliminary: bool = False
     positive: bool | None = None  # qualitative tests: positive, negative, or not said
+    issued: datetime | None = None  # read only where it is not known when it was drawn
 
 
 class Route(Enum):
@@ -139,14 +141,15 @@ class Administration:
     source: str
     given: bool | None  # False: "not given", by status or by local code; None: not said
     start: datetime | None
-    end: datetime | None  # None: open period or point in time
-    point: bool  # a point-in-time record (effectiveDateTime)
+    end: datetime | None  # None: open period, point in time, or unread
+    point: bool  # a point-in-time record: effectiveDateTime, or a Period of no length
     halted: bool  # a recorded stop or hold
     form: Form
     route: Route
     use: Use
     dosage: Dosage
     request: str = ""  # the order it carries out: "MedicationRequest/abc"
+    unread_end: bool = False  # an end is recorded that cannot be one: it is over, or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +263,4 @@ class Asked:
     selections: frozenset[str] = frozenset()  # "MedicationRequest/abc"
     user: str = ""
     encounter: str = ""
+    zone: tzinfo | None = None  # of times that the record gives without one

@@ -10,11 +10,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from cds_service.chart.concepts import ObservationConcept
 from cds_service.chart.facts import Problem, Resource, Result, Skipped
-from cds_service.chart.instants import read_instant, read_period
+from cds_service.chart.instants import (
+    NOWHERE,
+    Placing,
+    Stretch,
+    earliest,
+    latest,
+    read_instant,
+    read_period,
+)
 from cds_service.chart.json_reading import (
     Coding,
     bare_codes,
@@ -84,7 +92,7 @@ def read_observations(
     record: Record, reader: ObservationReader
 ) -> tuple[dict[str, Sequence[Result]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
-    found, skipped = record.read("Observation", reader.rows)
+    found, skipped = record.read("Observation", partial(reader.rows, placing=record.placing))
     by_concept: dict[str, list[Row]] = {}
     for row in found:
         by_concept.setdefault(row.concept, []).append(row)
@@ -101,18 +109,18 @@ class ObservationReader:
         # The same few codes come thousands of times over.
         self._known = lru_cache(maxsize=4096)(self._look_up)
 
-    def rows(self, resource: Resource) -> list[Row | Skipped]:
+    def rows(self, resource: Resource, placing: Placing = NOWHERE) -> list[Row | Skipped]:
         """The results in the value itself and in the components, and what cannot be one."""
         if resource.get("code") is None:
             return [Skipped(source(resource), MALFORMED)]
-        own = self._row(resource, resource)
+        own = self._row(resource, resource, placing)
         found = [] if own is None else [own]
         for node in each(resource.get("component")):
-            if isinstance(node, dict) and (row := self._row(resource, node)) is not None:
+            if isinstance(node, dict) and (row := self._row(resource, node, placing)) is not None:
                 found.append(row)
         return found
 
-    def _row(self, resource: Resource, node: Resource) -> Row | Skipped | None:
+    def _row(self, resource: Resource, node: Resource, placing: Placing) -> Row | Skipped | None:
         keys, code = self._known(bare_codes(node.get("code")))
         if not keys:
             return None
@@ -120,8 +128,8 @@ class ObservationReader:
             return Skipped(source(resource), AMBIGUOUS, keys[0])
         if text(resource.get("status")) not in _FINAL:
             return Skipped(source(resource), STATUS, keys[0])
-        at = drawn(resource)
-        return Row(keys[0], at, code, resource, node, self.result)
+        at = drawn(resource, placing)
+        return Row(keys[0], at, code, resource, node, self.result, placing)
 
     def _look_up(self, found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], str]:
         """The concepts that codes stand for, and the code they were recognised by."""
@@ -149,6 +157,7 @@ class ObservationReader:
             code=row.code,
             preliminary=row.preliminary,
             positive=positive,
+            issued=row.issued if row.at is None else None,
         )
 
     def _reading(self, row: ObservationConcept, node: Resource, positive: bool | None) -> Reading:
@@ -181,18 +190,31 @@ def _label(resource: Resource, node: Resource) -> str:
     return label((*each(resource.get("code")), *own))
 
 
-def drawn(resource: Resource) -> datetime | None:
-    """When the sample was drawn; the time of issue only where no other was given at all."""
+def drawn(resource: Resource, placing: Placing = NOWHERE) -> datetime | None:
+    """When the sample was drawn; the time of issue only where no other was given at all.
+
+    What was issued had been drawn before: that narrows a day to its hours until then.
+    """
+    at = _effective(resource, placing)
+    if isinstance(at, Stretch):
+        issued = read_instant(resource.get("issued"), placing)
+        if issued is not None and at <= latest(issued) < at.latest:
+            return Stretch.between(earliest(at), latest(issued), at.why, at.written)
+    return at
+
+
+def _effective(resource: Resource, placing: Placing) -> datetime | None:
     for key in ("effectiveDateTime", "effectiveInstant"):
         if resource.get(key) is not None:
-            return read_instant(resource[key])
+            return read_instant(resource[key], placing)
     if resource.get("effectivePeriod") is not None:
-        period = read_period(resource["effectivePeriod"])
+        period = read_period(resource["effectivePeriod"], placing)
         return period.start or period.end
     if resource.get("effectiveTiming") is not None:
-        events = [read_instant(e) for e in each(member(resource, "effectiveTiming", "event"))]
+        written = each(member(resource, "effectiveTiming", "event"))
+        events = [read_instant(event, placing) for event in written]
         return min((event for event in events if event), default=None)
-    return read_instant(resource.get("issued"))
+    return read_instant(resource.get("issued"), placing)
 
 
 def _quantity_in(saying: str) -> Quantity | None:

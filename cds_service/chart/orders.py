@@ -81,7 +81,7 @@ def _order(
         drug=medicine.drug,
         source=source(resource),
         status=text(member(resource, "status")),
-        authored=read_instant(member(resource, "authoredOn")),
+        authored=read_instant(member(resource, "authoredOn"), reading.placing),
         form=_form(dosage, route, _words(resource, dosages, medicine), reading),
         route=route,
         use=reading.giving.use(medicine, resource, dosages),

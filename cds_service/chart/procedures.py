@@ -6,7 +6,7 @@ from functools import partial
 
 from cds_service.chart.conditions import concepts_in
 from cds_service.chart.facts import Procedure, Resource, Skipped, TestOrder
-from cds_service.chart.instants import Period, read_instant, read_period
+from cds_service.chart.instants import Period, Placing, read_instant, read_period
 from cds_service.chart.json_reading import codings, label, member, source, text
 from cds_service.chart.record import STATUS, Record
 from cds_service.chart.vocabulary import Vocabulary
@@ -21,15 +21,19 @@ def read_procedures(
     record: Record, vocabulary: Vocabulary
 ) -> tuple[tuple[Procedure, ...], list[Skipped]]:
     """All procedures of known concepts that took or take place, newest first."""
-    found, skipped = record.read("Procedure", partial(_read, vocabulary=vocabulary))
+    found, skipped = record.read(
+        "Procedure", partial(_read, vocabulary=vocabulary, placing=record.placing)
+    )
     return tuple(sorted(found, key=_newest_first)), skipped
 
 
-def _read(resource: Resource, vocabulary: Vocabulary) -> list[Procedure | Skipped]:
+def _read(
+    resource: Resource, vocabulary: Vocabulary, placing: Placing
+) -> list[Procedure | Skipped]:
     keys = concepts_in(member(resource, "code"), vocabulary.procedures, vocabulary)
     if keys and text(member(resource, "status")) in _NOT_DONE:
         return [Skipped(source(resource), STATUS, keys[0])]
-    return [_procedure(resource, key) for key in keys]
+    return [_procedure(resource, key, placing) for key in keys]
 
 
 def read_tests(
@@ -41,7 +45,7 @@ def read_tests(
             concept=key,
             source=source(resource),
             status=text(member(resource, "status")),
-            authored=read_instant(member(resource, "authoredOn")),
+            authored=read_instant(member(resource, "authoredOn"), record.placing),
             drafted=drafted,
         )
         for resource in record.of("ServiceRequest")
@@ -62,8 +66,8 @@ def _is_order(resource: Resource, drafted: bool) -> bool:
     return not mistaken and text(member(resource, "intent")) in _ORDERS
 
 
-def _procedure(resource: Resource, concept: str) -> Procedure:
-    period = _when(resource)
+def _procedure(resource: Resource, concept: str, placing: Placing) -> Procedure:
+    period = _when(resource, placing)
     return Procedure(
         concept=concept,
         source=source(resource),
@@ -74,11 +78,11 @@ def _procedure(resource: Resource, concept: str) -> Procedure:
     )
 
 
-def _when(resource: Resource) -> Period:
+def _when(resource: Resource, placing: Placing) -> Period:
     if member(resource, "performedDateTime") is not None:
-        at = read_instant(member(resource, "performedDateTime"))
+        at = read_instant(member(resource, "performedDateTime"), placing)
         return Period(at, at)
-    return read_period(member(resource, "performedPeriod"))
+    return read_period(member(resource, "performedPeriod"), placing)
 
 
 def _newest_first(one: Procedure) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from cds_service.chart.conditions import read_allergies, read_conditions
 from cds_service.chart.dosages import Dosing
 from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State, TestOrder
 from cds_service.chart.giving import Giving
-from cds_service.chart.instants import read_birth_date, read_instant
+from cds_service.chart.instants import Placing, read_birth_date, read_instant
 from cds_service.chart.json_reading import member, reference, text
 from cds_service.chart.medications import Medications, Pharmacy
 from cds_service.chart.observations import ObservationReader, read_observations
@@ -41,10 +41,10 @@ class _Lexicon:
     dosing: Dosing
     giving: Giving
 
-    def reading(self, medications: Medications) -> Reading:
+    def reading(self, medications: Medications, placing: Placing) -> Reading:
         """What orders and administrations of one chart are read with."""
         pharmacy = Pharmacy(self.vocabulary, self.strengths, medications)
-        return Reading(self.vocabulary, pharmacy, self.dosing, self.giving)
+        return Reading(self.vocabulary, pharmacy, self.dosing, self.giving, placing)
 
 
 @lru_cache(maxsize=8)  # by identity: a running service has one table, a test run a few
@@ -70,10 +70,14 @@ def read_chart(
     Whoever asks about one patient time and again may hand in what to keep readings in.
     """
     resources = [one for answer in answers.values() for one in answer.resources]
-    record = replace(gather(resources, asked.patient_id, asked.drafts), kept=kept)
+    gathered = gather(resources, asked.patient_id, asked.drafts)
+    ours = [one for group in gathered.by_type.values() for one in group]
+    placing = Placing(asked.zone, ours)
+    record = replace(gathered, kept=kept, placing=placing)
     drafted = gather(asked.drafts, asked.patient_id, resources if asked.drafts else ())
+    drafted = replace(drafted, placing=placing)
     lexicon = _lexicon(concepts)
-    reading, vocabulary = lexicon.reading(record.medications), lexicon.vocabulary
+    reading, vocabulary = lexicon.reading(record.medications, placing), lexicon.vocabulary
     results, unread = read_observations(record, lexicon.observations)
     administrations, not_given = read_administrations(record, reading)
     orders, no_orders = read_orders(record, reading)
@@ -106,7 +110,7 @@ def read_drafted(
 ) -> tuple[tuple[Order, ...], tuple[TestOrder, ...]]:
     """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
     drafted = gather(asked.drafts, asked.patient_id)
-    reading = _lexicon(concepts).reading(drafted.medications)
+    reading = _lexicon(concepts).reading(drafted.medications, Placing(asked.zone))
     return (
         read_drafts(drafted, asked, reading),
         read_tests(drafted, reading.vocabulary, drafted=True),
@@ -137,19 +141,19 @@ def _admitted(record: Record, asked: Asked) -> datetime | None:
     stays = {text(member(one, "id")): one for one in record.of("Encounter")}
     asked_for = stays.get(bare_id(asked.encounter)) if asked.encounter else None
     current = [one for one in stays.values() if text(member(one, "status")) == "in-progress"]
-    begun = [_begin(stays, one) for one in ([asked_for] if asked_for else current)]
+    begun = [_begin(stays, one, record.placing) for one in ([asked_for] if asked_for else current)]
     return max((start for start in begun if start), default=None)
 
 
-def _begin(stays: Mapping[str, object], stay: object) -> datetime | None:
+def _begin(stays: Mapping[str, object], stay: object, placing: Placing) -> datetime | None:
     """The start of the whole stay that an encounter is part of."""
-    starts = list(_starts(stays, stay))
+    starts = list(_starts(stays, stay, placing))
     return min(starts, default=None)
 
 
-def _starts(stays: Mapping[str, object], stay: object) -> Iterator[datetime]:
+def _starts(stays: Mapping[str, object], stay: object, placing: Placing) -> Iterator[datetime]:
     for _ in range(_STAYS):
-        start = read_instant(member(stay, "period", "start"))
+        start = read_instant(member(stay, "period", "start"), placing)
         if start:
             yield start
         stay = stays.get(reference(member(stay, "partOf")).id)

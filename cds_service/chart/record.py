@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from cds_service.chart.facts import Resource, Skipped
-from cds_service.chart.instants import read_instant
+from cds_service.chart.instants import NOWHERE, Placing, read_instant
 from cds_service.chart.json_reading import Reference, each, member, reference, source, text
 
 OTHER_PATIENT = "otherPatient"
@@ -47,6 +47,7 @@ class Record:
     medications: Mapping[str, Resource] = field(default_factory=dict)  # by id
     skipped: tuple[Skipped, ...] = ()
     kept: Readings | None = None
+    placing: Placing = NOWHERE  # of times without zone
 
     def of(self, kind: str) -> tuple[Resource, ...]:
         """All resources of a type."""

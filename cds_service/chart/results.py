@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import overload
 
 from cds_service.chart.facts import Resource, Result
-from cds_service.chart.instants import read_instant
+from cds_service.chart.instants import NOWHERE, Placing, Stretch, earliest, latest, read_instant
 from cds_service.chart.json_reading import source, text
 
 
@@ -26,6 +26,7 @@ class Row:
     resource: Resource
     node: Resource  # the resource, or its component
     read: Callable[[Row], Result]
+    placing: Placing = NOWHERE
     _result: Result | None = None
 
     @property
@@ -40,14 +41,18 @@ class Row:
         """Whether the laboratory may still change it."""
         return text(self.resource.get("status")) == "preliminary"
 
+    @property
+    def issued(self) -> datetime | None:
+        """When the laboratory sent it."""
+        return read_instant(self.resource.get("issued"), self.placing)
+
     def age(self) -> float:
         """In seconds before a fixed moment; what is undated is older than all."""
         return -self.at.timestamp() if self.at else float("inf")
 
     def tie(self) -> tuple[object, ...]:
         """Of results drawn at one moment the one issued last leads; a preliminary one never."""
-        issued = read_instant(self.resource.get("issued"))
-        late = -issued.timestamp() if issued else 0.0
+        late = -self.issued.timestamp() if self.issued else 0.0
         return (self.preliminary, late, source(self.resource), self.code)
 
 
@@ -69,6 +74,10 @@ class Results(Sequence[Result]):
             return Results(self._rows[place])
         return self._rows[place].result
 
+    def not_exact(self) -> list[Result]:
+        """Those whose time of drawing is not known to the moment, or not at all."""
+        return [row.result for row in self._rows if row.at is None or isinstance(row.at, Stretch)]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
@@ -84,3 +93,21 @@ def newest_first(rows: Iterable[Row]) -> Results:
     if any(one[0] == older[0] for one, older in pairwise(aged)):
         aged.sort(key=lambda one: (one[0], one[1].tie()))
     return Results([row for _, row in aged])
+
+
+def may_be_newer(found: Sequence[Result], newest: Result | None) -> Result | None:
+    """A result that may have been drawn after the newest dated one, if there is any.
+
+    What was issued before that one was drawn is not newer, whether or not it is dated.
+    """
+    if isinstance(found, Results):
+        doubtful = found.not_exact()
+    else:
+        doubtful = [r for r in found if r.at is None or isinstance(r.at, Stretch)]
+    limit = None if newest is None or newest.at is None else earliest(newest.at)
+    return next((r for r in doubtful if r is not newest and _may_follow(r, limit)), None)
+
+
+def _may_follow(result: Result, limit: datetime | None) -> bool:
+    last = result.at or result.issued
+    return limit is None or last is None or latest(last) > limit

@@ -16,6 +16,7 @@ from cds_service.cards import figures
 from cds_service.cards.card import Card
 from cds_service.cards.wording import Wording
 from cds_service.chart.facts import Queried, Resource, State
+from cds_service.chart.instants import recorded
 from cds_service.chart.queries import query_urls
 from cds_service.demo.fixtures import Case
 from cds_service.explain.tables import DoseRow, dose_rows
@@ -127,7 +128,7 @@ def _told(wording: Wording, name: str, known: Verdict, evidence: Evidence | None
 def _fact(wording: Wording, evidence: Evidence) -> Fact:
     told = figures.amount(wording, evidence) if evidence.unit else ""
     how = wording.how.get(evidence.how, evidence.how).format(hours=evidence.hours or 0.0)
-    at = f"{evidence.at:%d %b %H:%M}" if evidence.at else ""
+    at = "" if evidence.at is None else recorded(evidence.at)
     parts = [part for part in (told, how, at) if part]
     return Fact(wording.facts[evidence.fact], ", ".join(parts), evidence.source)
 

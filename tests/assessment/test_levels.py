@@ -39,14 +39,14 @@ def levels(*facts):
     ),
     ("neither a number nor a reason", lab("anti_xa", None), False, "anti_xa: unreadable"),
     ("no number", unreadable("anti_xa", problem=Problem.UNREADABLE), False, "anti_xa: unreadable"),
-    ("no date", lab("anti_xa", 0.2, None), False, "anti_xa: missing"),
-    ("drawn in the future", lab("anti_xa", 0.2, -1), False, "anti_xa: missing"),
+    ("no date", lab("anti_xa", 0.2, None), False, "anti_xa: undated"),
+    ("drawn in the future", lab("anti_xa", 0.2, -1), False, "anti_xa: ahead"),
     ("five minutes ahead", lab("anti_xa", 0.2, -5 * MINUTE), True, ""),
     (
         "more ahead than clocks differ",
         lab("anti_xa", 0.2, -5.04 * MINUTE),
         False,
-        "anti_xa: missing",
+        "anti_xa: ahead",
     ),
 )
 def test_whether_an_anti_xa_is_current(result, current, reason):

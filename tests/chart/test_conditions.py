@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -141,9 +141,9 @@ def test_onset_record_and_end_are_kept_apart() -> None:
     one = problem(
         onsetDateTime="2026-11-20", recordedDate=TEN, abatementPeriod={"start": "2026-11-21"}
     )
-    assert one.onset == datetime(2026, 11, 20, tzinfo=UTC)
+    assert one.onset == AT_TEN - timedelta(days=2, hours=10)  # midnight by the offset of TEN
     assert one.recorded == AT_TEN
-    assert one.abated == datetime(2026, 11, 21, tzinfo=UTC)
+    assert one.abated == AT_TEN - timedelta(days=1, hours=10)
     assert problem(onsetPeriod={"start": TEN}).onset == AT_TEN
     assert problem(onsetString="a while ago").onset is None
 

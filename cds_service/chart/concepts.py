@@ -74,6 +74,34 @@ class Query:
     deciding: str = ""  # the fact that cannot be decided without it
 
 
+@dataclass(frozen=True, slots=True)
+class GoalWords:
+    """The words and units in which an order states a goal; `word*` may go on."""
+
+    goal: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    action: tuple[str, ...] = ()
+    condition: tuple[str, ...] = ()
+    intensity: tuple[str, ...] = ()
+    anti_xa: tuple[str, ...] = ()
+    aptt: tuple[str, ...] = ()
+    aptt_ratio: tuple[str, ...] = ()
+    act: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    anti_xa_units: tuple[str, ...] = ()
+    second_units: tuple[str, ...] = ()
+    ratio_units: tuple[str, ...] = ()
+    other_units: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
+    bare_units: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    between_and: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    anti_xa_range: tuple[float, float] = (0.0, 0.0)
+    aptt_range: tuple[float, float] = (0.0, 0.0)
+    aptt_ratio_range: tuple[float, float] = (0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # one object is one table: look-ups are kept by it
 class Concepts:
     """The whole table."""
@@ -109,6 +137,7 @@ class Concepts:
     hit_words: tuple[str, ...] = ()  # in a heparin allergy: it was HIT, or thrombocytopenia
     hit_codes: tuple[Code, ...] = ()
     negative_words: tuple[str, ...] = ()
+    goals: GoalWords = field(default_factory=GoalWords)  # of an infusion, in an order's texts
 
     def order_codes(self) -> Iterable[tuple[str, str]]:
         """Concept and LOINC of every test that can be ordered."""

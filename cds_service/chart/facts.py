@@ -153,6 +153,24 @@ class Administration:
 
 
 @dataclass(frozen=True, slots=True)
+class GoalRange:
+    """From and to, in IU/mL ("anti_xa"), s ("aptt") or times the control ("aptt_ratio")."""
+
+    test: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The goal of an infusion as the words of its order state it; several where they differ."""
+
+    ranges: tuple[GoalRange, ...] = ()
+    unread: bool = False  # words of a goal, and no range that could be told from them
+    intensities: tuple[str, ...] = ()  # "low intensity", without case and accents
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One MedicationRequest of a known drug, on record or drafted."""
 
@@ -170,6 +188,7 @@ class Order:
     replaces: str = ""  # priorPrescription
     home: bool = False  # a home or community medicine
     intent: str = "order"  # plans and proposals are no orders
+    goal: Goal = Goal()  # of a heparin infusion
 
     @property
     def active(self) -> bool:

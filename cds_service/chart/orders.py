@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from cds_service.chart.administrations import Reading
-from cds_service.chart.facts import Asked, Dosage, Form, Order, Resource, Route, Skipped
+from cds_service.chart.facts import Asked, Dosage, Form, Goal, Order, Resource, Route, Skipped
 from cds_service.chart.instants import read_instant
 from cds_service.chart.json_reading import codings, each, member, reference, source, text
 from cds_service.chart.medications import Medicine
@@ -92,7 +92,19 @@ def _order(
         replaces=reference(member(resource, "priorPrescription")).source,
         home=not drafted and _is_home(resource),
         intent=text(member(resource, "intent")) or "order",
+        goal=_goal(resource, dosages, medicine, reading),
     )
+
+
+def _goal(
+    resource: Resource, dosages: tuple[object, ...], medicine: Medicine, reading: Reading
+) -> Goal:
+    """The goal of a heparin infusion, wherever the order has words: product, note, dosage."""
+    if medicine.drug.family != "heparin":
+        return Goal()
+    notes = (text(member(note, "text")) for note in each(member(resource, "note")))
+    parts = (text(member(one, part)) for one in dosages for part in ("text", "patientInstruction"))
+    return reading.goals.read(one for one in (*medicine.texts, *notes, *parts) if one)
 
 
 def _words(

@@ -18,6 +18,7 @@ from cds_service.chart.conditions import read_allergies, read_conditions
 from cds_service.chart.dosages import Dosing
 from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State, TestOrder
 from cds_service.chart.giving import Giving
+from cds_service.chart.goals import GoalReader
 from cds_service.chart.instants import Placing, read_birth_date, read_instant
 from cds_service.chart.json_reading import member, reference, text
 from cds_service.chart.medications import Medications, Pharmacy
@@ -40,11 +41,12 @@ class _Lexicon:
     strengths: Strengths
     dosing: Dosing
     giving: Giving
+    goals: GoalReader
 
     def reading(self, medications: Medications, placing: Placing) -> Reading:
         """What orders and administrations of one chart are read with."""
         pharmacy = Pharmacy(self.vocabulary, self.strengths, medications)
-        return Reading(self.vocabulary, pharmacy, self.dosing, self.giving, placing)
+        return Reading(self.vocabulary, pharmacy, self.dosing, self.giving, self.goals, placing)
 
 
 @lru_cache(maxsize=8)  # by identity: a running service has one table, a test run a few
@@ -56,6 +58,7 @@ def _lexicon(concepts: Concepts) -> _Lexicon:
         Strengths(concepts, units),
         Dosing(units, concepts.timings),
         Giving(vocabulary),
+        GoalReader(concepts.goals),
     )
 
 

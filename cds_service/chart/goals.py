@@ -1,0 +1,300 @@
+"""The goal of a heparin infusion, from the words of its order: anti-Xa or aPTT, from and to.
+
+Cuts a text into signs (a range, a number, a word of the table) and walks each sentence once. It
+never guesses: words of a goal without a range that can be told make the goal unread.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from cds_service.chart.concepts import GoalWords
+from cds_service.chart.facts import Goal, GoalRange
+
+LONGEST = 4000  # characters of an order's texts that are looked at
+_DIGITS = r"(?:\d{1,6}(?:[.,]\d{1,3}(?!\d))?|\.\d{1,3})(?![.,]?\d)"
+_FIRST, _LAST = rf"(?<![\w.,/-]){_DIGITS}", rf"{_DIGITS}(?![-/]\d)"
+_OWN = {"anti_xa_units": "anti_xa", "second_units": "aptt", "ratio_units": "aptt_ratio"}
+_WORDS = re.compile(r"[^\W_]+")
+_UNITS = (*_OWN, "other_units", "bare_units")
+_LISTS = (
+    "anti_xa",
+    "aptt",
+    "aptt_ratio",
+    "act",
+    "unchanged",
+    "goal",
+    "action",
+    "condition",
+    "intensity",
+    "others",
+)
+_TESTS = ("anti_xa", "aptt", "aptt_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """One piece of a text that means something here."""
+
+    kind: str  # "range", "number", "break", or a list of the table: "goal", "action", "aptt"
+    low: float = 0.0
+    high: float = 0.0
+    unit: str = ""  # the test that the unit belongs to, "other_units", or "" without one
+    phrase: str = ""
+
+
+class GoalReader:
+    """Reads goals with one table of words, ready for any order."""
+
+    def __init__(self, words: GoalWords) -> None:
+        self._words = words
+        self._signs = _pattern(words)
+        self._kinds = ("between", "range", "step", "number", "digits", "break", *_LISTS)
+        self._about = re.compile(rf"\b(?:{'|'.join(words.about) or '(?!)'})\.")
+
+    def read(self, texts: Iterable[str]) -> Goal:
+        """Every goal that the texts of one order state, and whether one could not be read."""
+        joined = _plain("\n".join(texts)[:LONGEST])
+        signs = list(self._cut(self._about.sub("", joined)))
+        named = tuple(test for test in _TESTS if any(sign.kind == test for sign in signs))
+        walk = _Walk(self._words, named)
+        for sentence in _sentences(signs):
+            walk.sentence(sentence)
+        return walk.goal()
+
+    def _cut(self, text: str) -> Iterator[_Sign]:
+        for found in self._signs.finditer(text):
+            kind = next(k for k in self._kinds if found.group(k) is not None)
+            if kind == "step":
+                yield _Sign("action")
+            elif kind in ("between", "range", "number"):
+                sign = self._measure(found, kind)
+                if sign.unit != "other_units":  # a rate, a time, a weight
+                    yield sign
+            else:
+                yield _Sign(kind, phrase=" ".join(_WORDS.findall(found.group())))
+
+    def _measure(self, found: re.Match[str], kind: str) -> _Sign:
+        parts = {k: v for k, v in found.groupdict().items() if v is not None}
+        last = _value(parts[f"{kind}_high"])
+        first = _value(parts[f"{kind}_low"]) if f"{kind}_low" in parts else last
+        unit = next((_OWN.get(n, n) for n in _UNITS if f"{kind}_{n}" in parts), "")
+        if unit == "bare_units":  # "0.3-0.7 units" of a level, "2,000 units" of a dose
+            lowest, highest = self._words.anti_xa_range
+            unit = "" if lowest <= first <= last <= highest else "other_units"
+        loose = "number" if kind == "number" else "range"
+        return _Sign(loose, first, last, unit)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What was found in one order so far."""
+
+    words: GoalWords
+    named: tuple[str, ...]  # the tests that the order names anywhere
+    stated: list[GoalRange] = field(default_factory=list)  # beside a word of a goal
+    bare: list[GoalRange] = field(default_factory=list)  # beside the test's name alone
+    unread: bool = False
+    intensities: list[str] = field(default_factory=list)
+
+    def sentence(self, signs: list[_Sign]) -> None:
+        """Walk one sentence: what a range is depends on the words before and behind it."""
+        place = _Place(self, signs)
+        for number, sign in enumerate(signs):
+            place.take(number, sign)
+        place.close()
+
+    def goal(self) -> Goal:
+        """Ranges beside a goal's words; of a test without any, those beside its name."""
+        told = {one.test for one in self.stated}
+        ranges = (*self.stated, *(one for one in self.bare if one.test not in told))
+        return Goal(tuple(dict.fromkeys(ranges)), self.unread, tuple(self.intensities))
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where one sentence stands."""
+
+    walk: _Walk
+    signs: list[_Sign]
+    goal: bool = False
+    action: bool = False
+    conditional: bool = False
+    loose: bool = False  # a number beside a goal that is no range
+    found: bool = False  # a range was read as the goal
+    pending: GoalRange | None = None  # the last range, until the words behind it are known
+    row: bool = False  # it stands behind words of an action
+
+    def take(self, number: int, sign: _Sign) -> None:
+        """One sign."""
+        if sign.kind == "goal":
+            self._goal(number)
+        elif sign.kind == "unchanged":
+            self._unchanged()
+        elif sign.kind in ("action", "condition"):
+            self.conditional |= sign.kind == "condition"
+            self.goal, self.action, self.pending = False, True, None
+        elif sign.kind == "intensity":
+            self.walk.intensities.append(sign.phrase)
+        elif sign.kind == "range":
+            self._range(number, sign)
+        elif sign.kind in ("number", "digits"):
+            self.loose |= self.goal and not self.found
+
+    def _goal(self, number: int) -> None:
+        before = self.signs[number - 1].kind if number else ""
+        if self.pending is not None and before == "range" and not self.row:
+            self._state(self.pending)
+            self.pending = None
+        self.goal, self.action = True, False
+
+    def _unchanged(self) -> None:
+        """A row's range stands before its words, or behind them."""
+        if self.pending is not None:
+            self._state(self.pending)
+            self.pending = None
+        else:
+            self.goal, self.action = True, False
+
+    def _range(self, number: int, sign: _Sign) -> None:
+        self._settle()
+        self.conditional &= not self.action  # a condition goes with the range of its row
+        test = self._test(number, sign)
+        if test == "act" and not self.action:
+            self.walk.unread = True
+        if test not in _TESTS:
+            self.loose |= self.goal and test == ""
+            return
+        read = GoalRange(test, sign.low, sign.high)
+        if not _plausible(self.walk.words, read):
+            self.loose |= self.goal
+        elif self.goal:
+            self._state(read)
+        else:
+            self.pending, self.row = read, self.action
+
+    def _state(self, read: GoalRange) -> None:
+        self.found = True
+        if self.conditional and not self.row:
+            self.walk.unread = True
+        else:
+            self.walk.stated.append(read)
+
+    def _settle(self) -> None:
+        """The range before is neither a goal by the words behind it nor a row: it is bare."""
+        here = any(sign.kind in _TESTS or sign.unit in _TESTS for sign in self.signs)
+        if self.pending is not None and not self.row and here:
+            self.walk.bare.append(self.pending)
+        self.pending = None
+
+    def close(self) -> None:
+        """The end of the sentence."""
+        self._settle()
+        ours = any(sign.kind in (*_TESTS, "act") or sign.unit in _TESTS for sign in self.signs)
+        unnamed = not ours and any(sign.kind == "range" for sign in self.signs)
+        others = any(sign.kind == "others" for sign in self.signs)
+        if self.loose and not self.found and (ours or (unnamed and not others)):
+            self.walk.unread = True
+
+    def _test(self, number: int, sign: _Sign) -> str:
+        """Whose range it is: the nearest name before it, else behind it, else in the order."""
+        kinds = (*_TESTS, "act", "others")
+        before = [s.kind for s in self.signs[:number] if s.kind in kinds]
+        behind = [s.kind for s in self.signs[number + 1 :] if s.kind in kinds]
+        nearest = before[-1] if before else next(iter(behind), "")
+        if sign.unit and nearest in ("", sign.unit, "others"):
+            return sign.unit if nearest != "others" else "others"
+        if sign.unit:
+            return "aptt_ratio" if sign.unit == "aptt_ratio" and nearest == "aptt" else nearest
+        return nearest or self._by_order(sign)
+
+    def _by_order(self, sign: _Sign) -> str:
+        fits = [
+            test
+            for test in self.walk.named
+            if _plausible(self.walk.words, GoalRange(test, sign.low, sign.high))
+        ]
+        return fits[0] if len(fits) == 1 else ""
+
+
+def _plausible(words: GoalWords, read: GoalRange) -> bool:
+    lowest, highest = getattr(words, f"{read.test}_range")
+    return bool(lowest <= read.low < read.high <= highest)
+
+
+def _sentences(signs: Iterable[_Sign]) -> Iterator[list[_Sign]]:
+    sentence: list[_Sign] = []
+    for sign in signs:
+        if sign.kind == "break":
+            yield sentence
+            sentence = []
+        else:
+            sentence.append(sign)
+    yield sentence
+
+
+def _plain(text: str) -> str:
+    """Without case and accents, with plain dashes; ACT in capitals spelled out."""
+    text = re.sub(r"\bACT\b(?=\W{0,12}\d)", "activated clotting time", text)
+    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text)
+    marks = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in marks if not unicodedata.combining(sign))
+
+
+def _value(written: str) -> float:
+    """ "0,3" and "0.3" are decimal; "25,000" and "25.000" are thousands."""
+    thousands = re.fullmatch(r"[1-9]\d{0,2}(?:[.,]\d{3})+", written)
+    return float(re.sub(r"[.,]", "", written) if thousands else written.replace(",", "."))
+
+
+def _pattern(words: GoalWords) -> re.Pattern[str]:
+    """One expression for all signs; what is longer or more telling stands first."""
+    link = "|".join(["-", *(rf"-?\s?{one}\b" for one in words.ranges)])
+    first, last = "|".join(words.between), "|".join(words.between_and)
+    after = _units(words)
+    named = {
+        "between": rf"\b(?:{first})\s+(?P<between_low>{_FIRST})\s*{_plain_units(words)}\s*"
+        rf"\b(?:{last})\s+(?P<between_high>{_LAST}){after('between')}",
+        "range": rf"(?P<range_low>{_FIRST})\s*{_plain_units(words)}\s*(?:{link})\s*"
+        rf"(?P<range_high>{_LAST}){after('range')}",
+        "step": r"(?<![\w.,)])[+-]\d+",
+        "number": rf"(?P<number_high>{_FIRST}(?![-/]\d)){after('number')}",
+        "digits": r"\d[\d.,/-]*",  # that no other sign explains
+        "break": r"[;\n!?|]|\.(?=\s|$)",
+    }
+    lists = {kind: rf"\b(?:{_spellings(getattr(words, kind))})(?!\w)" for kind in _LISTS}
+    lists["intensity"] = rf"(?:\b[^\W\d_]+[\s-]{{1,3}})?{lists['intensity']}"  # "low intensity"
+    every = [f"(?P<{kind}>{pattern})" for kind, pattern in {**named, **lists}.items()]
+    return re.compile("|".join(every))
+
+
+def _units(words: GoalWords) -> Callable[[str], str]:
+    """The unit behind a number, as a group that tells whose it is."""
+
+    def behind(number: str) -> str:
+        groups = (
+            rf"(?P<{number}_{kind}>(?:{_spellings(getattr(words, kind))})(?![a-z]))"
+            for kind in _UNITS
+        )
+        return rf"(?:\s*-?\s?(?:{'|'.join(groups)}))?"
+
+    return behind
+
+
+def _plain_units(words: GoalWords) -> str:
+    own = (*words.anti_xa_units, *words.second_units, *words.ratio_units, *words.bare_units)
+    return rf"(?:(?:{_spellings(own)})(?![a-z]))?"
+
+
+def _spellings(words: Iterable[str]) -> str:
+    """Any of these, the longest first; blanks stand for any gap, a star for any ending."""
+    ordered = sorted(words, key=len, reverse=True)
+    return "|".join(_spelling(one) for one in ordered) or "(?!)"
+
+
+def _spelling(word: str) -> str:
+    gaps = r"[\s_-]*".join(re.escape(part) for part in word.rstrip("*").split())
+    return gaps + (r"[\w/]*" if word.endswith("*") else "")

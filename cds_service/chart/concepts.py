@@ -38,6 +38,7 @@ class ObservationConcept:
     units: str = ""  # the row of [units] with the accepted spellings
     plausible: tuple[float, float] | None = None
     order_code: str = ""  # LOINC to order it by
+    names: tuple[str, ...] = ()  # what laboratories call it: to suggest, never to read by
 
 
 @dataclass(frozen=True, slots=True)

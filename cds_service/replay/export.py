@@ -16,9 +16,12 @@ from pathlib import Path
 import duckdb
 import orjson
 
+from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Resource
+from cds_service.chart.queries import query_urls
 from cds_service.errors import StartRefused
-from cds_service.plan import Search
+from cds_service.plan import Search, read_plan
+from cds_service.replay.codes import GROUPS, write_codes
 
 SORTED = "patients.parquet"
 MEDICATIONS = "medications.parquet"
@@ -35,6 +38,18 @@ _SUBJECT = f"""CASE line->>'$.resourceType'
     WHEN 'Patient' THEN line->>'$.id'
     WHEN 'AllergyIntolerance' THEN {_ID.format("line->>'$.patient.reference'")}
     ELSE {_ID.format("line->>'$.subject.reference'")} END"""
+_PATHS = (
+    "$.code",
+    "$.medicationCodeableConcept",
+    "$.valueQuantity.unit",
+    "$.valueQuantity.code",
+    "$.dosage.rateQuantity.unit",
+    "$.dosage.dose.unit",
+    "$.dosageInstruction[0].doseAndRate[0].rateQuantity.unit",
+    "$.dosageInstruction[0].doseAndRate[0].doseQuantity.unit",
+)
+# All paths in one go: DuckDB parses the line anew for every extraction it is asked for.
+_PARTS = "json_extract_string(json, [{}])".format(", ".join(f"'{path}'" for path in _PATHS))
 _INGREDIENTS = "json_extract_string(line, '$.ingredient[*].itemReference.reference')"
 
 
@@ -47,6 +62,7 @@ class Export:
     lines: int
     bad_lines: int  # no JSON, or no FHIR resource
     strangers: int  # wanted, but of no patient
+    came: tuple[str, ...]  # resource types that the export holds
     answered: tuple[str, ...]  # queries of which the export holds something for somebody
 
 
@@ -73,10 +89,9 @@ def shards_for(files: Iterable[Path]) -> int:
     return min(max(sum(sizes) // BYTES_A_SHARD, FEWEST_SHARDS), MOST_SHARDS)
 
 
-def sort_export(
-    files: tuple[Path, ...], folder: Path, plan: tuple[Search, ...], shards: int
-) -> Export:
-    """Write the kept rows, sorted, into a folder."""
+def sort_export(files: tuple[Path, ...], folder: Path, concepts: Concepts, shards: int) -> Export:
+    """Write the kept rows, sorted, into a folder, and codes.csv with all codes that were there."""
+    plan = read_plan(query_urls(concepts), concepts.queries)
     scratch = folder / SCRATCH
     scratch.unlink(missing_ok=True)
     with opened(MEMORY, threads=1, file=scratch) as db:
@@ -93,7 +108,8 @@ def sort_export(
             "SELECT line->>'$.id' AS id, line FROM seen WHERE kind = 'Medication' ORDER BY id",
             folder / MEDICATIONS,
         )
-        export = Export(str(folder), shards, *_counts(db), _answered(db, plan))
+        write_codes(db, concepts, folder)
+        export = Export(str(folder), shards, *_counts(db), _came(db), _answered(db, plan))
     scratch.unlink()
     return export
 
@@ -101,28 +117,39 @@ def sort_export(
 def _read_lines(
     db: duckdb.DuckDBPyConnection, files: tuple[Path, ...], plan: tuple[Search, ...]
 ) -> None:
-    """Every line once, its text only where it is wanted."""
+    """Every line once: what it is about, and its text only where it is wanted."""
     kinds = sorted({search.resource for search in plan if not search.codes} | {"Medication"})
     codes = sorted({code for search in plan for code in search.codes})
     db.execute(
         f"""
         CREATE TABLE seen AS
         WITH read AS (
-            SELECT line, kind, codes, list_contains($kinds, kind)
-                OR (kind = 'Observation' AND list_has_any(codes, $codes)) AS wanted
+            SELECT json AS line, kind, codes, list_contains($kinds, kind)
+                OR (kind = 'Observation' AND list_has_any(codes, $codes)) AS wanted,
+                CASE WHEN list_contains($coded, kind) THEN {_PARTS} END AS parts
             FROM (
-                SELECT json AS line, json->>'$.resourceType' AS kind,
+                SELECT json, json->>'$.resourceType' AS kind,
                     CASE WHEN json->>'$.resourceType' = 'Observation'
                         THEN json_extract_string(json, '$.code.coding[*].code') END AS codes
                 FROM read_ndjson_objects($files, ignore_errors = true)
             )
+        ), of_patients AS (
+            SELECT *, coalesce({_SUBJECT}, '') AS person FROM read
         )
         SELECT kind, codes,
-            CASE WHEN wanted AND kind <> 'Medication' THEN coalesce({_SUBJECT}, '') END AS patient,
+            CASE WHEN parts[1] LIKE '{{%' THEN parts[1]
+                WHEN parts[2] LIKE '{{%' THEN parts[2] END AS concept,
+            list_filter(parts[3:], lambda part: part IS NOT NULL)[1] AS unit, person,
+            CASE WHEN wanted AND kind <> 'Medication' THEN person END AS patient,
             CASE WHEN wanted THEN line END AS line
-        FROM read
+        FROM of_patients
         """,  # noqa: S608 - the expressions above
-        {"files": [str(p) for p in files], "kinds": kinds, "codes": codes},
+        {
+            "files": [str(p) for p in files],
+            "kinds": kinds,
+            "codes": codes,
+            "coded": sorted(GROUPS),
+        },
     )
 
 
@@ -137,6 +164,11 @@ def _counts(db: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     ).fetchone()
     lines, bad, strangers = row or (0, 0, 0)
     return lines, bad, strangers
+
+
+def _came(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    rows = db.execute("SELECT DISTINCT kind FROM seen WHERE kind IS NOT NULL ORDER BY kind")
+    return tuple(kind for (kind,) in rows.fetchall())
 
 
 def _answered(db: duckdb.DuckDBPyConnection, plan: tuple[Search, ...]) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.advice import Rulebook
+from cds_service.chart.concepts import Concepts
+from cds_service.replay.codes import GROUPS, CodeRow, guesses, read_codes, unread_first_guessed
+from cds_service.replay.export import Export
 from cds_service.replay.plots import bars, histogram
 from cds_service.replay.run import Replayed
 from cds_service.replay.sums import MOST_NAMED, Sums, differences, sums
@@ -18,6 +21,7 @@ UNITS_A_BIN, MOST_UNITS = 5_000, 70_000
 MOST_BY_WEIGHT = 40
 HOURS_A_BIN, MOST_HOURS = 6, 96
 MOST_REASONS = 15
+MOST_CODES = 15  # of each group; codes.csv has them all
 PER = 100  # days
 
 
@@ -40,7 +44,10 @@ def write_report(out: Path, rulebooks: tuple[Rulebook, ...], replayed: Replayed)
         whole=whole,
         sums=by_protocol,
         export=replayed.export,
-        queries=tuple(rulebooks[0].concepts.queries),
+        absent=_absent(rulebooks[0].concepts, replayed.export),
+        unread=unread_codes(out, rulebooks[0].concepts),
+        guesses=guesses,
+        concepts=rulebooks[0].concepts,
         line=lines[names[0]],
         topics=_topics(by_protocol),
         indicators=INDICATORS,
@@ -52,6 +59,23 @@ def write_report(out: Path, rulebooks: tuple[Rulebook, ...], replayed: Replayed)
     place = out / PAGE
     place.write_text(page, encoding="utf-8")
     return place
+
+
+def _absent(concepts: Concepts, export: Export) -> dict[str, list[str]]:
+    """Queries that found nothing for anybody: the resources never came, or no code was known."""
+    lacking = [key for key in concepts.queries if key not in export.answered]
+    came = [key for key in lacking if concepts.queries[key].resource in export.came]
+    return {"never came": [key for key in lacking if key not in came], "not one code": came}
+
+
+def unread_codes(out: Path, concepts: Concepts) -> dict[str, list[CodeRow]]:
+    """Results, drugs and problems: the likeliest and most frequent codes that were not read."""
+    found: dict[str, list[CodeRow]] = {group: [] for group, _ in GROUPS.values()}
+    for row in unread_first_guessed(read_codes(out), concepts):
+        group = found[GROUPS[row.resource][0]]
+        if len(group) < MOST_CODES:
+            group.append(row)
+    return {group: rows for group, rows in found.items() if rows}
 
 
 def _topics(by_protocol: Mapping[str, Sums]) -> tuple[str, ...]:

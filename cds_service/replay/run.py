@@ -23,12 +23,13 @@ from cds_service.advice import Rulebook
 from cds_service.chart.queries import query_urls
 from cds_service.errors import StartRefused
 from cds_service.plan import read_plan
+from cds_service.replay.codes import write_stub
 from cds_service.replay.export import Export, files_in, shards_for, sort_export
 from cds_service.replay.shards import Task, done, replay_shard
 from cds_service.replay.tables import write_tables
 
 WORK = ".replay"  # inside the output folder; gone when all is done
-VERSION = 1  # of what stands in it
+VERSION = 2  # of what stands in it
 
 Progress = Callable[[int, int, int], None]  # shards done, of how many, patients so far
 
@@ -66,6 +67,7 @@ def replay(request: Request, progress: Progress) -> Replayed:
         with _cluster(request) as client:
             _walk(client, task, results)
     write_tables(work, request.out)
+    write_stub(work, request.out, request.rulebooks[0].concepts)
     shutil.rmtree(work)
     return Replayed(task.export, results.patients, results.questions)
 
@@ -84,13 +86,13 @@ def _task(request: Request, work: Path) -> Task:
             return Task(_export(found["export"]), plan, request.rulebooks)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    export = sort_export(files, work.resolve(), plan, shards)
+    export = sort_export(files, work.resolve(), request.rulebooks[0].concepts, shards)
     mark.write_bytes(orjson.dumps({"state": state, "export": asdict(export)}))
     return Task(export, plan, request.rulebooks)
 
 
 def _export(saved: dict[str, Any]) -> Export:
-    return Export(**{**saved, "answered": tuple(saved["answered"])})
+    return Export(**{**saved, "answered": tuple(saved["answered"]), "came": tuple(saved["came"])})
 
 
 def _state(files: Iterable[Path], request: Request, shards: int) -> str:

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cds_service.chart.queries import query_urls
 from cds_service.cli import main
 from cds_service.errors import StartRefused
-from cds_service.plan import read_plan
 from cds_service.replay import run
 from cds_service.replay.export import sort_export
 from cds_service.replay.run import Request, replay
@@ -107,9 +105,8 @@ def test_a_query_that_the_export_never_answers_is_not_supplied(tmp_path: Path) -
     folder = tmp_path / "work"
     folder.mkdir()
     source = write(tmp_path / "in", resistant("one"))
-    plan = read_plan(query_urls(RULES.concepts), RULES.concepts.queries)
 
-    export = sort_export((source / "0.ndjson",), folder, plan, 8)
+    export = sort_export((source / "0.ndjson",), folder, RULES.concepts, 8)
 
     assert set(export.answered) == {"patient", "coagulation", "blood", "body", "administrations"}
 

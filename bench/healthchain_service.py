@@ -1,7 +1,5 @@
-"""The same question to HealthChain (PyPI), by its FHIR adapter; runs in an environment of its own.
-
-python3 -m venv .venv-healthchain
-.venv-healthchain/bin/pip install -r bench/requirements-healthchain.txt
+"""The same question to HealthChain (PyPI), by its FHIR adapter; runs in an environment of its own,
+which `make healthchain` installs.
 """
 
 from __future__ import annotations

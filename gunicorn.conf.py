@@ -1,8 +1,9 @@
-"""How gunicorn serves wsgi:app. Command-line options override what stands here.
+"""How gunicorn serves the application. Command-line options override what stands here.
 
 The settings of the service itself are not here: they are the CDS_ variables.
 """
 
+import atexit
 import gc
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from gunicorn.workers.gthread import ThreadWorker
 
-wsgi_app = "wsgi:app"
+wsgi_app = "cds_service.wsgi:app"
 
 # Loopback: TLS and the outside address belong to the proxy in front. A container says --bind.
 bind = f"127.0.0.1:{os.environ.get('PORT', '5000')}"
@@ -101,6 +102,15 @@ def child_exit(server, worker):
 
 
 def on_exit(server):
+    remove_counts()
+
+
+def remove_counts():
     folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     if folder.name.startswith(METRICS_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+# A start that is refused never comes to on_exit; a worker that ends must not take the folder along.
+FIRST = os.getpid()
+atexit.register(lambda: remove_counts() if os.getpid() == FIRST else None)

@@ -1,7 +1,4 @@
-"""The command line, `heparin-cds`: what an operator or a reviewer asks outside of an EHR.
-
-Serving is gunicorn's part (`wsgi.py`). Later commands stand in modules of their own.
-"""
+"""The command line, `heparin-cds`; most commands stand in modules of their own."""
 
 from __future__ import annotations
 
@@ -13,15 +10,24 @@ from rich.console import Console
 from cds_service.explain.command import explain
 from cds_service.integrator import commands as integrator
 from cds_service.replay.command import replay
+from cds_service.serving import demo, serve
 from cds_service.settings import DEFAULT_DATABASE
 
 
-@click.group()
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Exit status: 0 done; 1 it could not be done, and why; 2 not asked as the command wants it.
+Each command has examples: heparin-cds explain -h
+""",
+)
 @click.version_option(package_name="heparin-cds")
 def main() -> None:
-    """Heparin resistance advice over CDS Hooks."""
+    """Heparin resistance advice over CDS Hooks: serve it, try it, explain it."""
 
 
+main.add_command(serve)
+main.add_command(demo)
 main.add_command(explain)
 main.add_command(integrator.load)
 main.add_command(integrator.unload)
@@ -30,19 +36,32 @@ main.add_command(integrator.check)
 main.add_command(replay)
 
 
-@main.command()
+@main.command(
+    epilog="""\b
+Examples:
+  heparin-cds feedback
+  heparin-cds feedback --json --database sqlite:////var/lib/heparin-cds/ledger.sqlite
+"""
+)
 @click.option("--json", "as_text", is_flag=True, help="For programs.")
-@click.option("--database", envvar="CDS_DATABASE_URL", default=DEFAULT_DATABASE, show_default=True)
+@click.option(
+    "--database",
+    envvar="CDS_DATABASE_URL",
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    show_envvar=True,
+    help="The ledger; it is only read.",
+)
 def feedback(as_text: bool, database: str) -> None:
-    """Say what clinicians did with the cards: shown, accepted, overridden and why, by month."""
+    """Say what clinicians did with the cards: shown, accepted, overridden, by month."""
+    from cds_service.database import DatabaseUnusable, reading
     from cds_service.feedback_report import as_json, as_table, report
-    from cds_service.ledger import Ledger
 
-    ledger = Ledger(database)
-    ledger.create()
-    with ledger.engine.connect() as connection:
-        found = report(connection)
-    ledger.close()
+    try:
+        with reading(database) as connection:
+            found = report(connection)
+    except DatabaseUnusable as fault:
+        raise click.ClickException(f"--database: {fault}") from fault
     if as_text:
         click.echo(json.dumps(as_json(found), indent=2))
     else:

@@ -6,6 +6,7 @@ faults are listed at once. No secret has a default.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -27,6 +28,7 @@ from cds_service.fhir_address import parse_address
 PREFIX = "CDS_"
 OF_COMMANDS = ("CDS_FHIR_TOKEN",)  # for `heparin-cds load` and `call`; never read here
 DEFAULT_DATABASE = "sqlite:///heparin-cds.sqlite"
+PLACEHOLDER = re.compile(r"<[^<>]*>")
 _SHORTEST_KEY = 32
 
 
@@ -64,12 +66,8 @@ class Settings(BaseModel):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """The settings an environment holds; an empty variable counts as not set."""
-        given = {
-            name.removeprefix(PREFIX).lower(): value.strip()
-            for name, value in environ.items()
-            if name.startswith(PREFIX) and name not in OF_COMMANDS and value.strip()
-        }
-        faults = _contradictions(given)
+        given = given_in(environ)
+        faults = [*_placeholders(given), *_contradictions(given)]
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -95,6 +93,16 @@ class Settings(BaseModel):
             raise ValueError("must be an absolute http(s) URL")
         return url.rstrip("/")
 
+    @field_validator("database_url")
+    @classmethod
+    def _spoken_database(cls, url: str) -> str:
+        from cds_service.database import url_fault  # SQLAlchemy, which most commands need not
+
+        fault = "" if PLACEHOLDER.search(url) else url_fault(url)
+        if fault:
+            raise ValueError(fault)
+        return url
+
     @field_validator("cors_origins")
     @classmethod
     def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,6 +111,24 @@ class Settings(BaseModel):
             if origin != f"{url.scheme}://{url.netloc}" or "*" in origin:
                 raise ValueError("each must be an exact origin such as https://ehr.example.org")
         return origins
+
+
+def given_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Each setting that is given, as text, by its name without the prefix."""
+    return {
+        name.removeprefix(PREFIX).lower(): value.strip()
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name not in OF_COMMANDS and value.strip()
+    }
+
+
+def _placeholders(given: Mapping[str, str]) -> list[str]:
+    """Values that were copied from a document and not filled in."""
+    return [
+        f"{PREFIX}{name.upper()} still holds a placeholder (<...>)"
+        for name, value in given.items()
+        if PLACEHOLDER.search(value)
+    ]
 
 
 def _contradictions(given: Mapping[str, str]) -> list[str]:

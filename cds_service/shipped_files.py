@@ -1,7 +1,7 @@
 """Where the files are that lie beside the package in a checkout and inside of it once installed.
 
-The invented patients, `wsgi.py`, gunicorn's configuration, the documents and the locks: pyproject.toml
-puts them into the wheel, in the folder `shipped` of the package.
+The invented patients, gunicorn's configuration, the documents and two locks: pyproject.toml puts
+them into the wheel, in the folder `shipped` of the package.
 """
 
 from __future__ import annotations

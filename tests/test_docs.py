@@ -15,6 +15,7 @@ from cds_service.assessment.registry import TOPICS
 from cds_service.chart.queries import query_urls
 from cds_service.cli import main as commands
 from cds_service.clients import load_clients
+from cds_service.errors import StartRefused
 from cds_service.rulebook import load_protocol
 from cds_service.settings import Settings
 from cds_service.tables import load_concepts
@@ -69,12 +70,17 @@ class TestDeployment:
 
         assert client.name == "General Hospital"
 
-    def test_the_example_of_an_environment_is_accepted(self) -> None:
-        lines = next(b for b in blocks(DEPLOYMENT, "sh") if b.startswith("CDS_")).splitlines()
+    def test_the_example_of_an_environment_is_accepted_once_its_placeholder_is_filled_in(
+        self,
+    ) -> None:
+        lines = next(b for b in blocks(DEPLOYMENT, "ini") if b.startswith("CDS_")).splitlines()
         environment = dict(line.split("=", 1) for line in lines)
 
-        settings = Settings.from_environ(environment)
+        with pytest.raises(StartRefused) as refused:
+            Settings.from_environ(environment)
+        settings = Settings.from_environ(environment | {"CDS_LEDGER_KEY": "k" * 64})
 
+        assert refused.value.faults == ("CDS_LEDGER_KEY still holds a placeholder (<...>)",)
         assert settings.public_url == "https://cds.hospital.example.org"
         assert isinstance(settings.ledger_key, SecretStr)
 
@@ -82,11 +88,8 @@ class TestDeployment:
         unit = (DOCS / "heparin-cds.service").read_text(encoding="utf-8")
         container = (REPOSITORY / "Containerfile").read_text(encoding="utf-8")
 
-        assert "gunicorn --config gunicorn.conf.py" in unit
-        assert '"gunicorn", "--config", "gunicorn.conf.py"' in container
-        for copied in re.findall(r"^COPY (?!--)(.+) \S+$", container, re.MULTILINE):
-            for name in copied.split():
-                assert (REPOSITORY / name).exists(), name
+        assert "/bin/heparin-cds serve\n" in unit
+        assert 'CMD ["heparin-cds", "serve", ' in container
 
     def test_the_socket_unit_listens_where_the_service_would(self) -> None:
         unit = (DOCS / "heparin-cds.socket").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """The demonstration EHR: invented patients, their chart, and the service's cards beside it.
 
 It speaks to the service over HTTP only, from the browser, as any EHR would; of our own code it
-knows the settings and nothing else. Served with `CDS_DEMO=1`, never in production.
+knows the settings, and where its patients lie. Served with `CDS_DEMO=1`, never in production.
 
     fixtures.py     patients from `fhir_fixtures/`, moved to the present
     history.py      a patient as known some hours ago

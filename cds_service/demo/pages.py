@@ -23,11 +23,11 @@ from cds_service.demo.markdown import to_html
 from cds_service.demo.readings import banner, charted_orders, full_name, table_rows
 from cds_service.demo.timeline import draw, hours_shown
 from cds_service.demo.tracks import Tracks, load_tracks
+from cds_service.shipped_files import FIXTURES
 
 if TYPE_CHECKING:
     from cds_service.settings import Settings
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fhir_fixtures"
 LONGEST_MARKDOWN = 50_000
 EXPLAIN = "/explain"
 DISCOVERY = "/cds-services"

@@ -144,8 +144,21 @@ def test_what_nobody_can_date_is_left_out() -> None:
 
 def test_a_day_is_known_when_it_is_over() -> None:
     problem = {"resourceType": "Condition", "recordedDate": "2026-03-01"}
+    elsewhere = lab("p", "3274-8", 4, 0.2, "[IU]/mL") | {"issued": "2026-03-01T12:00:00-05:00"}
 
-    assert since(problem) == [16]  # 8:00 is the start; midnight UTC is 16 hours later
+    # 8:00 UTC is the start; midnight in New York is 21 hours later, midnight anywhere 30.
+    (by_its_other_times,) = since(problem, ends_of([elsewhere | {"effectiveDateTime": "2026-03"}]))
+    (nowhere,) = since(problem)
+
+    assert by_its_other_times == pytest.approx(21, abs=1e-6)
+    assert nowhere == pytest.approx(30, abs=1e-6)
+
+
+def test_a_result_of_a_day_is_known_when_that_day_is_over() -> None:
+    result = lab("p", "3274-8", 4, 0.2, "[IU]/mL") | {"effectiveDateTime": "2026-03-01"}
+    del result["issued"]
+
+    assert since(result) == [pytest.approx(30, abs=1e-6)]
 
 
 def test_a_stay_is_open_until_it_ended() -> None:

@@ -6,8 +6,8 @@ The order matters: most drafts are no concern of ours and are answered before an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from time import perf_counter
 from typing import Any
 
@@ -35,6 +35,7 @@ class Desk:
     audit: Audit
     counts: Counts
     public_url: str = ""
+    zone: tzinfo | None = None  # of times without one, where the caller has none of its own
     recorded: bool = True  # false only for the demo's look back (beside_the_demo.py)
 
 
@@ -78,8 +79,9 @@ def consult(call: HookCall, caller: Caller, desk: Desk) -> Advice:
     desk.counts.queries(answers)
     log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
     style = Style(selection_behavior=caller.selection_behavior, single_action=caller.single_action)
+    asked = replace(call.asked, zone=call.asked.zone or desk.zone)
     with desk.counts.stage("advise"):
-        advice = advise(call.asked, answers, desk.rulebook, now, style)
+        advice = advise(asked, answers, desk.rulebook, now, style)
     if call.asked.hook == "patient-view" and advice.findings.nothing_of_medicines:
         raise FactsUnavailable(
             "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"

@@ -109,7 +109,17 @@ def _desk(
         timedelta(days=settings.retention_days),
         counts.audit_row_lost,
     )
-    return Desk(rulebook, templates, sources, clock, new_id, audit, counts, settings.public_url)
+    return Desk(
+        rulebook,
+        templates,
+        sources,
+        clock,
+        new_id,
+        audit,
+        counts,
+        public_url=settings.public_url,
+        zone=settings.zone,
+    )
 
 
 def _ledger_key(settings: Settings) -> bytes:

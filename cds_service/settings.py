@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -52,6 +53,7 @@ class Settings(BaseModel):
     protocol: str = "default"  # "default", "review-as-written", or a file
     acknowledge_review: bool = False  # needed to run review-as-written
     concepts: Path | None = None  # a site's own codes
+    time_zone: str = ""  # of times that a record gives without one: "Europe/Berlin"
     database_url: str = DEFAULT_DATABASE
     ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
     retention_days: int = Field(default=730, ge=1)  # of the record of calls
@@ -102,6 +104,21 @@ class Settings(BaseModel):
         if fault:
             raise ValueError(fault)
         return url
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise ValueError("must be the name of a time zone such as Europe/Berlin") from error
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The hospital's time zone, if it is set."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
 
     @field_validator("cors_origins")
     @classmethod

@@ -137,3 +137,17 @@ def test_an_empty_variable_counts_as_not_set_and_other_variables_are_not_ours() 
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings.from_environ(OPEN).open = False  # type: ignore[misc]
+
+
+def test_the_time_zone_is_known_by_its_name() -> None:
+    zone = Settings.from_environ(OPEN | {"CDS_TIME_ZONE": "Australia/Adelaide"}).zone
+    assert zone is not None
+    assert zone.key == "Australia/Adelaide"
+    assert Settings.from_environ(OPEN).zone is None
+
+
+@pytest.mark.parametrize("name", ["Berlin", "CET+1:00", "../etc/passwd", "/etc/localtime", "."])
+def test_a_time_zone_that_is_none_refuses_the_start(name: str) -> None:
+    (fault,) = faults(OPEN | {"CDS_TIME_ZONE": name})
+    assert "CDS_TIME_ZONE" in fault
+    assert "Europe/Berlin" in fault

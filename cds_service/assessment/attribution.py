@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import NOT_ORDERS, Case
-from cds_service.chart.facts import Administration, Order, Result
+from cds_service.assessment.given import spans, unplaced
+from cds_service.chart.facts import Order, Result
+from cds_service.chart.instants import earliest, latest
 
 LONG_ACTING = ("fondaparinux", "danaparoid")
 # A laboratory may report a level of another drug under the code of unfractionated heparin.
@@ -44,28 +46,32 @@ def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reas
 
 
 def exposed(case: Case, families: tuple[str, ...], drawn: datetime, span: timedelta) -> bool:
-    """Whether a drug of these families was given, ordered or taken at home before a draw."""
-    given = any(_acts(row, drawn, span) for row in case.given(*families))
-    return given or any(
-        _ordered(case, order, drawn, span)
-        for order in case.chart.orders
-        if order.drug.family in families and order.intent not in NOT_ORDERS
+    """Whether a drug of these families may have been on board at a draw.
+
+    Given, ordered or taken at home before it; what was given at an unknown time counts too.
+    """
+    first, last = earliest(drawn), latest(drawn)
+    given = any(
+        earliest(start) <= last and first - latest(until) < span
+        for _, start, until in spans(case, *families)
     )
-
-
-def _acts(row: Administration, drawn: datetime, span: timedelta) -> bool:
-    if row.start is None or row.start > drawn:
-        return False
-    last = row.end or row.start
-    return drawn - last < span or (row.end is None and not row.point)
+    return (
+        given
+        or bool(unplaced(case, *families))
+        or any(
+            _ordered(case, order, drawn, span)
+            for order in case.chart.orders
+            if order.drug.family in families and order.intent not in NOT_ORDERS
+        )
+    )
 
 
 def _ordered(case: Case, order: Order, drawn: datetime, span: timedelta) -> bool:
     if order.home:
         return _taken_at_home(case, order, drawn)
-    if order.authored is None or order.authored > drawn:
+    if order.authored is None or earliest(order.authored) > latest(drawn):
         return order.active and order.authored is None
-    return order.active or drawn - order.authored < span
+    return order.active or earliest(drawn) - latest(order.authored) < span
 
 
 def _taken_at_home(case: Case, order: Order, drawn: datetime) -> bool:
@@ -74,4 +80,5 @@ def _taken_at_home(case: Case, order: Order, drawn: datetime) -> bool:
         return False
     if case.chart.admitted is None:
         return order.active
-    return drawn - case.chart.admitted < case.protocol.span("attribution.home_medicine")
+    washed_out = latest(case.chart.admitted) + case.protocol.span("attribution.home_medicine")
+    return earliest(drawn) < washed_out

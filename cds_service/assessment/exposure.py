@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cds_service.assessment.case import ANY_HEPARIN, DAY, Case
+from cds_service.assessment.given import spans
 from cds_service.assessment.infusion import Infusion
 from cds_service.chart.facts import Amount, Order, Route, Use
 
@@ -40,10 +41,8 @@ def course(case: Case) -> tuple[datetime | None, datetime | None]:
 
 def _exposed(case: Case) -> Iterator[tuple[datetime, datetime]]:
     """Every exposure on record; a standing order lasts until now, another is a moment."""
-    for row in case.given(*ANY_HEPARIN):
-        if row.start is not None:
-            open_ended = row.end is None and not row.point
-            yield row.start, case.now if open_ended else row.end or row.start
+    for _, start, until in spans(case, *ANY_HEPARIN):
+        yield start, until
     for order in case.chart.orders:
         at = order.authored
         if order.drug.family in ANY_HEPARIN and at is not None and case.known_by_now(at):

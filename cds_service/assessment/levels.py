@@ -23,9 +23,11 @@ from cds_service.assessment.answers import (
 from cds_service.assessment.attribution import foreign_to_heparin
 from cds_service.assessment.case import Case, absent, evidence, unread
 from cds_service.assessment.exposure import first_exposure
+from cds_service.assessment.given import spans, unplaced
 from cds_service.assessment.infusion import Infusion
 from cds_service.assessment.times import apart, at_or_after
 from cds_service.chart.facts import Result
+from cds_service.chart.instants import latest
 
 UNITS = {"aptt": "s", "aptt_ratio": "1", "anti_xa": "[IU]/mL"}
 
@@ -197,8 +199,8 @@ def _warfarin_acts(case: Case) -> bool:
 
 def _given_within_current(case: Case, family: str) -> bool:
     since = case.ago("levels.current")
-    rows = case.given(family)
-    return any(a.start and ((a.end or a.start) >= since or a.end is None) for a in rows)
+    lately = any(latest(until) >= since for _, _, until in spans(case, family))
+    return lately or bool(unplaced(case, family))
 
 
 def _paired(case: Case, aptt: Level, anti_xa: Level) -> bool:

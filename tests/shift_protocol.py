@@ -44,6 +44,8 @@ WHOLE = frozenset(
         "hit.reopened_score",
         "hit.possible_score",
         "cards.shown",
+        "required_rate.fewest_pairs",
+        "required_rate.fewest_anew",
     }
 )
 # Compared with nothing: a clinician reads them on a card.

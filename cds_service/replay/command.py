@@ -33,6 +33,11 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--scheduler", default="", help="Address of a Dask cluster that sees the folder --out."
 )
+@click.option(
+    "--outcomes",
+    type=FILE,
+    help="What happened: CSV with patient, time, label (a topic, or one of the built-in labels).",
+)
 def replay(
     folder: Path,
     concepts: Path | None,
@@ -40,23 +45,31 @@ def replay(
     protocols: tuple[str, ...],
     workers: int,
     scheduler: str,
+    outcomes: Path | None,
 ) -> None:
     """Replay a FHIR bulk export: NDJSON files, plain or gz, anywhere under DIR.
 
-    Writes patients.csv, events.csv, unknown.csv and report.html. Stopped and started again with
+    Writes patients.csv, events.csv, unknown.csv, codes.csv, outcomes.csv, quality.csv,
+    site-stub.toml and report.html. Stopped and started again with
     the same export and tables, it goes on where it was.
     """
     try:
         rulebooks = tuple(rulebook(protocol_path(name), concepts) for name in protocols)
-        _replay(folder, out, rulebooks, workers, scheduler)
+        _replay(folder, out, rulebooks, workers, scheduler, outcomes)
     except StartRefused as refusal:
         raise click.ClickException(f"the replay cannot start:\n{refusal}") from refusal
 
 
 def _replay(
-    folder: Path, out: Path, rulebooks: tuple[Rulebook, ...], workers: int, scheduler: str
+    folder: Path,
+    out: Path,
+    rulebooks: tuple[Rulebook, ...],
+    workers: int,
+    scheduler: str,
+    outcomes: Path | None,
 ) -> None:
     try:
+        from cds_service.replay.outcomes import read_outcomes
         from cds_service.replay.report import write_report  # draws: only here is it needed
         from cds_service.replay.run import Request
         from cds_service.replay.run import replay as run
@@ -64,6 +77,7 @@ def _replay(
         raise click.ClickException(
             f"{missing.name} is not installed: pip install 'heparin-cds[replay]'"
         ) from missing
+    known = read_outcomes(outcomes) if outcomes else ()  # a fault in it is told before the work
     console = Console(stderr=True)
     out.mkdir(parents=True, exist_ok=True)
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as shown:
@@ -73,7 +87,7 @@ def _replay(
             shown.update(bar, description=f"{patients:,} patients", completed=done, total=shards)
 
         replayed = run(Request(folder, out, rulebooks, workers, scheduler), progress)
-    page = write_report(out, rulebooks, replayed)
+    page = write_report(out, rulebooks, replayed, known)
     console.print(
         f"{replayed.patients:,} patients, {replayed.questions:,} questions;"
         f" {replayed.export.bad_lines:,} of {replayed.export.lines:,} lines were unreadable."

@@ -11,7 +11,9 @@ from cds_service.advice import Rulebook
 from cds_service.chart.concepts import Concepts
 from cds_service.replay.codes import GROUPS, CodeRow, guesses, read_codes, unread_first_guessed
 from cds_service.replay.export import Export
+from cds_service.replay.outcomes import Outcome, labels
 from cds_service.replay.plots import bars, histogram
+from cds_service.replay.quality import read_quality, write_quality
 from cds_service.replay.run import Replayed
 from cds_service.replay.sums import MOST_NAMED, Sums, differences, sums
 from cds_service.replay.tally import INDICATORS, SPOKEN
@@ -25,12 +27,19 @@ MOST_CODES = 15  # of each group; codes.csv has them all
 PER = 100  # days
 
 
-def write_report(out: Path, rulebooks: tuple[Rulebook, ...], replayed: Replayed) -> Path:
-    """Write report.html beside the tables."""
+def write_report(
+    out: Path,
+    rulebooks: tuple[Rulebook, ...],
+    replayed: Replayed,
+    known: Sequence[Outcome] = (),
+) -> Path:
+    """Write report.html and quality.csv beside the tables; `known` are a hospital's own labels."""
     protocols = {rules.protocol.name: rules.protocol for rules in rulebooks}
     lines = {name: p["heparin.high_daily_dose"] for name, p in protocols.items()}
     by_protocol = sums(out, lines)
     names = tuple(protocols)
+    judged = read_quality(out, names, known)
+    write_quality(out, judged)
     whole = by_protocol[names[0]]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -45,6 +54,8 @@ def write_report(out: Path, rulebooks: tuple[Rulebook, ...], replayed: Replayed)
         sums=by_protocol,
         export=replayed.export,
         absent=_absent(rulebooks[0].concepts, replayed.export),
+        quality=[row for row in judged if row.ppv.count or row.sensitivity.count],
+        titles={name: label.title for name, label in labels().items()},
         unread=unread_codes(out, rulebooks[0].concepts),
         guesses=guesses,
         concepts=rulebooks[0].concepts,

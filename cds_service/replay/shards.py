@@ -17,10 +17,11 @@ from cds_service.advice import Rulebook, advise_on
 from cds_service.chart.facts import Chart, Resource
 from cds_service.plan import Search
 from cds_service.replay.export import Export, medications_of, patients_of
+from cds_service.replay.outcomes import outcomes
 from cds_service.replay.tally import Row, Tally, patient_row, unknown_rows
 from cds_service.replay.walk import Archive, Past, read_past, walk
 
-TABLES = ("patients", "events", "unknown")
+TABLES = ("patients", "events", "unknown", "outcomes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ def replay_patient(
         "patients": [patient_row(tally, past, rules) for tally, rules in pairs],
         "events": [event for tally in tallies for event in tally.events],
         "unknown": [row for tally in tallies for row in unknown_rows(tally)],
+        "outcomes": [
+            {"patient": one.patient, "time": one.time.isoformat(), "label": one.label}
+            for one in outcomes(patient, past, rulebooks[0].protocol)
+        ],
     }
 
 

@@ -41,11 +41,13 @@ UNKNOWN = {
     "why": "VARCHAR",
     "questions": "BIGINT",
 }
-COLUMNS = dict(zip(TABLES, (PATIENTS, EVENTS, UNKNOWN), strict=True))
+OUTCOMES = dict.fromkeys(("patient", "time", "label"), "VARCHAR")
+COLUMNS = dict(zip(TABLES, (PATIENTS, EVENTS, UNKNOWN, OUTCOMES), strict=True))
 ORDER = {
     "patients": "patient, protocol",
     "events": "patient, time, protocol, topic",
     "unknown": "patient, protocol, fact, why",
+    "outcomes": "patient, time, label",
 }
 
 

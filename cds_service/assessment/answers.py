@@ -99,6 +99,22 @@ def negate(verdict: Verdict) -> Verdict:
     return Verdict(flipped[verdict.answer], verdict.facts, verdict.reasons)
 
 
+def compared(value: float, comparator: str, limit: float, *, under: bool) -> Answer:
+    """Whether what was reported lies under (else over) a limit, for all values it can mean.
+
+    `<0.1` is under 0.1 and everything above it, `<=0.1` may be 0.1; `<0.5` says nothing of 0.3.
+    """
+    upward = comparator in (">", ">=")
+    if not comparator:
+        return Answer.YES if (value < limit if under else value > limit) else Answer.NO
+    if under != upward:  # the open side is the one asked for: yes, or not known
+        beyond = value < limit if under else value > limit
+        touches = value == limit and comparator in ("<", ">")
+        return Answer.YES if beyond or touches else Answer.UNKNOWN
+    ruled_out = value >= limit if under else value <= limit
+    return Answer.NO if ruled_out else Answer.UNKNOWN
+
+
 def _combine(verdicts: Iterable[Verdict], decisive: Answer, otherwise: Answer) -> Verdict:
     verdicts = tuple(verdicts)
     for answer in (decisive, Answer.UNKNOWN, otherwise):

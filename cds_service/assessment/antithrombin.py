@@ -5,21 +5,28 @@ Activity only; antigen is shown and never used. Clinical logic 2, 3 and 7.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cds_service.assessment.answers import (
+    Answer,
     Evidence,
     Reason,
     Verdict,
+    any_of,
+    compared,
     unknown,
     yes,
 )
 from cds_service.assessment.attribution import exposed
 from cds_service.assessment.case import Case, absent, evidence, unread
+from cds_service.assessment.given import unplaced
 from cds_service.assessment.measures import Weight
-from cds_service.chart.facts import Administration, Amount, Order, Result
-
-ACTIVITY = "antithrombin"
+from cds_service.assessment.recovery import ACTIVITY, DOSE, measured_recovery
+from cds_service.assessment.times import at_or_after, at_or_before
+from cds_service.chart.facts import Administration, Order, Result
+from cds_service.chart.instants import recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,11 @@ def read_antithrombin(case: Case) -> Antithrombin:
     """The newest activity, unless something makes it no level."""
     last = next(iter(case.given("antithrombin")), None)
     antigen = _antigen(case)
-    results = case.results(ACTIVITY)
-    if not results:
-        verdict = absent(case, ACTIVITY, "coagulation")
+    newest, doubt = case.newest(ACTIVITY)
+    if newest is None:
+        verdict = absent(case, ACTIVITY, "coagulation") if doubt is None else unknown(doubt)
         return Antithrombin(verdict, verdict, antigen=antigen, last_dose=last)
-    newest = results[0]
-    why = _no_level(case, newest, last)
+    why = doubt or _no_level(case, newest)
     if why is not None or newest.value is None:
         verdict = unknown(why or unread(ACTIVITY, newest))
         return Antithrombin(verdict, verdict, antigen=antigen, last_dose=last)
@@ -66,13 +72,15 @@ def read_antithrombin(case: Case) -> Antithrombin:
     return Antithrombin(yes(found), dosable, newest.value, found, tier, antigen, last)
 
 
-def _no_level(case: Case, result: Result, last: Administration | None) -> Reason | None:
-    if result.value is None:
+def _no_level(case: Case, result: Result) -> Reason | None:
+    if result.value is None or result.at is None:
         return unread(ACTIVITY, result)
-    if result.at is None or result.at < case.ago("antithrombin.tier_current"):
-        return Reason(ACTIVITY, "stale")
-    if last is not None and last.start is not None and result.at <= last.start:
-        return Reason(ACTIVITY, "beforeDose")
+    fresh = at_or_after(result.at, case.ago("antithrombin.tier_current"), ACTIVITY)
+    if not fresh.yes:
+        return next(iter(fresh.reasons), Reason(ACTIVITY, "stale"))
+    dosed = _before_dose(case, result.at)
+    if not dosed.no:
+        return next(iter(dosed.reasons), Reason(ACTIVITY, "beforeDose"))
     if exposed(case, ("dti",), result.at, case.protocol.span("antithrombin.after_dti")):
         return Reason(ACTIVITY, "afterDti")
     if exposed(case, ("oralXa",), result.at, case.protocol.span("antithrombin.after_oral_xa")):
@@ -82,11 +90,25 @@ def _no_level(case: Case, result: Result, last: Administration | None) -> Reason
     return None
 
 
+def _before_dose(case: Case, drawn: datetime) -> Verdict:
+    """Whether a level was drawn before a dose; where that was given no one knows when, unknown."""
+    unplaced_doses = [unknown(_when(case, row)) for row in unplaced(case, "antithrombin")]
+    dated = [at_or_before(drawn, row.start, DOSE) for row in case.given("antithrombin")]
+    return any_of(*dated, *unplaced_doses)
+
+
+def _when(case: Case, row: Administration) -> Reason:
+    if row.start is None:
+        return Reason(DOSE, "undated", row.dosage.written)
+    return Reason(DOSE, "ahead", recorded(row.start))
+
+
 def _within(case: Case, result: Result, span: str, found: Evidence) -> Verdict:
     if result.comparator:
         return unknown(Reason(ACTIVITY, "comparator", result.written))
-    if result.at is None or result.at < case.ago(span):
-        return unknown(Reason(ACTIVITY, "stale"))
+    fresh = at_or_after(result.at, case.ago(span), ACTIVITY)
+    if not fresh.yes:
+        return unknown(*fresh.reasons or (Reason(ACTIVITY, "stale"),))
     if not case.answered("administrations", "orders"):
         return unknown(Reason(ACTIVITY, "medicinesUnknown"))
     return yes(found)
@@ -94,9 +116,9 @@ def _within(case: Case, result: Result, span: str, found: Evidence) -> Verdict:
 
 def _antigen(case: Case) -> Evidence | None:
     for concept, unit in (("antithrombin_antigen", "%"), ("antithrombin_mass", "mg/dL")):
-        results = case.results(concept)
-        if results and results[0].value is not None:
-            return evidence(results[0], unit, "antigen")
+        newest, doubt = case.newest(concept)
+        if newest is not None and newest.value is not None and doubt is None:
+            return evidence(newest, unit, "antigen")
     return None
 
 
@@ -107,10 +129,11 @@ def tier_of(case: Case, level: float, comparator: str = "") -> str:
     """
     severe, low = case.protocol["antithrombin.severe"], case.protocol["antithrombin.low"]
     normal = case.protocol["antithrombin.normal"]
-    if comparator == "<":
-        return "severe" if level <= severe else ""
-    if comparator == ">":
-        return "normal" if level >= normal else ""
+    if comparator:
+        if compared(level, comparator, severe, under=True) is Answer.YES:
+            return "severe"
+        under_normal = compared(level, comparator, normal, under=True)
+        return "normal" if under_normal is Answer.NO else ""
     for line, name in ((severe, "severe"), (low, "low"), (normal, "lowNormal")):
         if level < line:
             return name
@@ -188,34 +211,6 @@ def _remarks(case: Case, units: int) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def measured_recovery(case: Case, kg: float) -> float | None:
-    """(post - pre) x kg / dose after the last dose, kept within the published range."""
-    last = next(iter(case.given("antithrombin")), None)
-    if last is None or last.start is None or last.dosage.dose is None:
-        return None
-    dose = _units(last.dosage.dose, kg)
-    pre = [r for r in _plain(case) if r.at and r.at <= last.start]
-    ends = last.end or last.start
-    first = ends + case.protocol.span("antithrombin_dose.post_level_from")
-    final = ends + case.protocol.span("antithrombin_dose.post_level_to")
-    post = [r for r in _plain(case) if r.at and first <= r.at <= final]
-    if not dose or not pre or not post:
-        return None
-    rise = (post[-1].value or 0) - (pre[0].value or 0)
-    lowest = case.protocol["antithrombin_dose.recovery_lowest"]
-    return min(max(rise * kg / dose, lowest), case.protocol["antithrombin_dose.recovery_highest"])
-
-
-def _plain(case: Case) -> list[Result]:
-    return [r for r in case.results(ACTIVITY) if r.value is not None and not r.comparator]
-
-
-def _units(dose: Amount, kg: float) -> float:
-    if dose.unit == "[IU]":
-        return dose.value
-    return dose.value * kg if dose.unit == "[IU]/kg" else 0.0
-
-
 def drafted_units(order: Order, kg: float | None) -> float | None:
     """IU of a drafted antithrombin order, or None when it cannot be read."""
     dose = order.dosage.dose
@@ -224,6 +219,30 @@ def drafted_units(order: Order, kg: float | None) -> float | None:
     if dose.unit == "[IU]/kg":
         return dose.value * kg if kg else None
     return dose.value if dose.unit == "[IU]" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the drafts of one signing come to together, as far as it can be told."""
+
+    units: float | None = None  # IU
+    per_kg: float | None = None  # IU/kg
+    predicted: float | None = None  # %
+
+
+def reach(case: Case, drafts: Iterable[Order], level: float | None, kg: float | None) -> Reach:
+    """The sum of several antithrombin drafts; one that cannot be read adds nothing."""
+    drafts = tuple(drafts)
+    amounts = [units for o in drafts if (units := drafted_units(o, kg)) is not None]
+    if not amounts:
+        doses = [o.dosage.dose for o in drafts]
+        by_weight = [dose.value for dose in doses if dose and dose.unit == "[IU]/kg"]
+        return Reach(per_kg=sum(by_weight) if by_weight else None)
+    units = sum(amounts)
+    if not kg:
+        return Reach(units)
+    predicted = None if level is None else predicted_level(case, level, units, kg)
+    return Reach(units, units / kg, predicted)
 
 
 def is_multiplied_form(case: Case, units: float, current: float, kg: float) -> bool:

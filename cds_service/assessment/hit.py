@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, unknown, yes
+from cds_service.assessment.answers import (
+    NO,
+    Answer,
+    Evidence,
+    Reason,
+    Verdict,
+    compared,
+    unknown,
+    yes,
+)
 from cds_service.assessment.case import Case, evidence
 from cds_service.assessment.four_ts import Score, four_ts, may_have_fallen
 from cds_service.chart.facts import Condition, Result
@@ -84,15 +93,20 @@ def is_positive(case: Case, result: Result) -> bool:
     """A positive interpretation, or an optical density at the cut-off or above."""
     if result.positive is not None:
         return result.positive
-    density = result.concept == "hit_antibody" and result.value is not None
-    below = result.comparator == "<"
-    return density and not below and (result.value or 0.0) >= case.protocol["hit.antibody_od"]
+    return _under_cut_off(case, result) is Answer.NO
 
 
 def _is_negative(case: Case, result: Result) -> bool:
     if result.positive is not None:
         return not result.positive
-    return result.value is not None and not is_positive(case, result) and result.comparator != ">"
+    return _under_cut_off(case, result) is Answer.YES
+
+
+def _under_cut_off(case: Case, result: Result) -> Answer:
+    if result.concept != "hit_antibody" or result.value is None:
+        return Answer.UNKNOWN
+    cut_off = case.protocol["hit.antibody_od"]
+    return compared(result.value, result.comparator, cut_off, under=True)
 
 
 def _positive(case: Case) -> Verdict:

@@ -17,6 +17,7 @@ from cds_service.assessment.answers import (
     Verdict,
     all_of,
     any_of,
+    compared,
     negate,
     unknown,
 )
@@ -58,24 +59,6 @@ class Level:
             return unknown(Reason(self.concept, "comparator", self.result.written))
         facts = (self.evidence,) if self.evidence else ()
         return Verdict(answer, facts)
-
-
-def compared(value: float, comparator: str, limit: float, *, under: bool) -> Answer:
-    """`<0.1` is below 0.1 and everything above it; `<0.5` says nothing about 0.3."""
-    lies = value < limit if under else value > limit
-    if comparator == "":
-        return Answer.YES if lies else Answer.NO
-    if under:
-        certain = value <= limit if comparator == "<" else value >= limit
-        return _certain(certain, yes=comparator == "<")
-    certain = value <= limit if comparator == "<" else value >= limit
-    return _certain(certain, yes=comparator == ">")
-
-
-def _certain(certain: bool, *, yes: bool) -> Answer:
-    if not certain:
-        return Answer.UNKNOWN
-    return Answer.YES if yes else Answer.NO
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from cds_service.assessment.answers import (
     Reason,
     Verdict,
     any_of,
+    compared,
     unknown,
     yes,
 )
 from cds_service.assessment.case import Case, evidence, unread
-from cds_service.assessment.levels import compared, newest
+from cds_service.assessment.levels import newest
 from cds_service.assessment.record import has_condition, procedures_unread, supports
+from cds_service.assessment.times import at_or_after
 from cds_service.chart.facts import Result
 
 
@@ -52,13 +54,20 @@ def age_in_years(case: Case) -> int | None:
 
 def read_weight(case: Case) -> Weight:
     """The newest measured weight; a stated one only when no measured one is current."""
-    measured = case.results("weight")
-    stated = case.results("weight_stated")
-    since = case.ago("weight.current")
-    for results, how in ((measured, ""), (stated, "stated")):
-        if results and results[0].at is not None and results[0].at >= since:
-            return _weight(results[0], how)
-    if measured or stated:
+    stale = False
+    for concept, how in (("weight", ""), ("weight_stated", "stated")):
+        result, doubt = case.newest(concept)
+        if doubt is not None:
+            return Weight(unknown(replace(doubt, fact="weight")))
+        if result is None:
+            continue
+        fresh = at_or_after(result.at, case.ago("weight.current"), "weight")
+        if fresh.unknown:
+            return Weight(fresh)
+        if fresh.yes:
+            return _weight(result, how)
+        stale = True
+    if stale:
         return Weight(unknown(Reason("weight", "stale")))
     why = "missing" if case.answered("body") else case.state("body").value
     return Weight(unknown(Reason("weight", why)))
@@ -83,7 +92,7 @@ def read_organs(case: Case, weight: Weight) -> Organs:
         hepatic=_hepatic(case),
         crcl=fact.value if fact else None,
         modality=modality,
-        at_most=fact is not None and fact.comparator == "<",
+        at_most=fact is not None and fact.comparator in ("<", "<="),
     )
 
 
@@ -125,7 +134,7 @@ def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
         formula = _cockcroft_gault(case, weight, level.result)
         if formula is not None:
             return yes(formula)
-    elif level.result is not None and level.result.value is None:
+    elif not all(reason.why in NOT_DRAWN for reason in level.current.reasons):
         return level.current
     return _egfr(case, level.current)
 
@@ -155,8 +164,15 @@ def _cockcroft_gault(case: Case, weight: Weight, creatinine: Result) -> Evidence
     return Evidence("crcl", clearance, "mL/min", at, creatinine.source, how, comparator)
 
 
+NOT_DRAWN = ("missing", "stale")  # the reasons of a test that says nothing now
 ROUNDING = 6  # decimals; 0.8 to 1.2 mg/dL is half again, whatever binary fractions say
-OTHER_WAY = {"": "", "<": ">", ">": "<"}  # a creatinine below its limit clears above it
+OTHER_WAY = {
+    "": "",
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+}  # a creatinine below its limit clears above it
 SEX_FACTOR = {"male": 1.0, "female": 0.85}
 
 
@@ -198,6 +214,14 @@ def acute_phase(case: Case) -> Verdict:
     )
 
 
-def on_record(case: Case, concept: str, span: str) -> bool:
-    """Whether a current result stands, readable or not."""
-    return bool(case.results(concept, case.ago(span)))
+def on_record(case: Case, concept: str, span: str) -> Verdict:
+    """Whether a test was measured within a span: what cannot be read was not.
+
+    Unknown where another result may be newer than the newest dated one.
+    """
+    result, doubt = case.newest(concept)
+    if doubt is not None:
+        return unknown(doubt)
+    if result is None or (result.value is None and result.positive is None):
+        return NO
+    return at_or_after(result.at, case.ago(span), concept)

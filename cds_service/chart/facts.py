@@ -68,7 +68,7 @@ class Result:
     at: datetime | None  # time drawn: effective*, else issued
     source: str
     value: float | None  # canonical unit; None when `problem` says why
-    comparator: str = ""  # "", "<" or ">"
+    comparator: str = ""  # "", "<", "<=", ">" or ">="
     problem: Problem | None = None
     written: str = ""  # value and unit as the record has them
     label: str = ""  # code text and displays, as the record has them

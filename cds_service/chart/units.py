@@ -14,7 +14,7 @@ from functools import lru_cache
 from cds_service.chart.json_reading import number, text
 
 AMOUNTS = ("iu", "mass", "volume")
-COMPARATORS = {"": "", "<": "<", "<=": "<", ">": ">", ">=": ">"}
+COMPARATORS = {sign: sign for sign in ("", "<", "<=", ">", ">=")}
 
 _PER = re.compile(r"\s*/\s*|\s+per\s+", re.IGNORECASE)
 

@@ -1,5 +1,7 @@
 """Antithrombin: which level counts, its tier, and the dose (clinical logic 2, 3 and 7)."""
 
+from dataclasses import replace
+
 import pytest
 
 from cds_service.assessment.allowed import dose_withheld
@@ -14,8 +16,10 @@ from cds_service.assessment.antithrombin import (
     tier_of,
 )
 from cds_service.chart.facts import Form, Problem
+from cds_service.chart.instants import DATE_ONLY, Stretch
 from tests.builders import (
     MINUTE,
+    ago,
     answer,
     cards_of,
     case,
@@ -46,6 +50,9 @@ from tests.builders import (
 )
 
 LOW = lab("antithrombin", 55)
+TODAY = Stretch.between(ago(12), ago(-12), DATE_ONLY, "10 Mar 2026")  # midnight to midnight
+OF_TODAY = replace(LOW, at=TODAY)
+A_DOSE = given("antithrombin", 20, 2000)
 
 
 @spec(
@@ -70,6 +77,10 @@ def test_tiers(level, tier):
     (">80 is normal", 80, ">", "normal"),
     (">150 is normal", 150, ">", "normal"),
     (">70 could be either", 70, ">", ""),
+    ("<=50 may be 50, which is low", 50, "<=", ""),
+    ("<=49 is severe", 49, "<=", "severe"),
+    (">=80 is normal", 80, ">=", "normal"),
+    (">=79 may be less", 79, ">=", ""),
 )
 def test_tiers_of_a_limit(level, comparator, tier):
     assert tier_of(case(), level, comparator) == tier
@@ -100,6 +111,26 @@ def test_tiers_of_a_limit(level, comparator, tier):
         (LOW, given("antithrombin", 2 + MINUTE, 2000)),
         "low",
         True,
+    ),
+    ("a dose on the day of the level", (LOW, replace(A_DOSE, start=TODAY)), "", False),
+    ("a dose at an unknown time", (LOW, replace(A_DOSE, start=None)), "", False),
+    ("a dose dated ahead", (LOW, replace(A_DOSE, start=ago(-1))), "", False),
+    ("a level of the day, a dose the day before", (OF_TODAY, A_DOSE), "low", True),
+    ("a level of the day of the dose", (OF_TODAY, given("antithrombin", 5, 2000)), "", False),
+    ("another at an unknown time", (LOW, lab("antithrombin", 95, None)), "", False),
+    ("another dated ahead", (LOW, lab("antithrombin", 95, -1)), "", False),
+    ("another of the day", (LOW, replace(OF_TODAY, value=95)), "", False),
+    (
+        "an undated one that was issued before",
+        (LOW, replace(lab("antithrombin", 95, None), issued=ago(3))),
+        "low",
+        True,
+    ),
+    (
+        "an undated one that was issued after",
+        (LOW, replace(lab("antithrombin", 95, None), issued=ago(1))),
+        "",
+        False,
     ),
     ("the dose was not given", (LOW, given("antithrombin", 1, 2000, done=False)), "low", True),
     (
@@ -342,6 +373,9 @@ def test_a_protocol_that_multiplies_shows_what_the_label_says_beside():
     ("kept below 2.5", 10, (12, 50), (8, 140), 2.5),
     ("a fall is kept at 0.5", 10, (12, 50), (8, 45), 0.5),
     ("no level before", 10, None, (8, 75), None),
+    ("the level before was 24 h old", 10, (34, 50), (8, 75), 1.0),
+    ("a minute older", 10, (34 + MINUTE, 50), (8, 75), None),
+    ("25 days old", 10, (25 * 24, 50), (8, 75), None),
     ("no level after", 10, (12, 50), None, None),
 )
 def test_the_measured_recovery(given_at, pre, post, recovery):
@@ -360,6 +394,26 @@ def test_the_measured_recovery(given_at, pre, post, recovery):
 def test_the_recovery_needs_the_dose(row, recovery):
     levels = (lab("antithrombin", 50, 13), lab("antithrombin", 75, 8))
     found = measured_recovery(case(row, *levels), 80)
+    assert found == (None if recovery is None else pytest.approx(recovery))
+
+
+BETWEEN = (lab("antithrombin", 50, 13), lab("antithrombin", 75, 8))
+
+
+@spec(
+    "facts, recovery",
+    ("one dose between", (), 1.0),
+    ("a dose before both", (given("antithrombin", 14, 1000),), 1.0),
+    ("two doses between", (given("antithrombin", 12, 1000),), None),
+    ("one with the level before", (given("antithrombin", 13, 1000),), None),
+    ("one that was not given", (given("antithrombin", 12, 1000, done=False),), 1.0),
+    ("one at an unknown time", (replace(given("antithrombin", 12, 1000), start=None),), None),
+    ("one on the day of the levels", (replace(given("antithrombin", 12), start=TODAY),), None),
+    ("a newer level before that cannot be read", (unreadable("antithrombin", 12),), None),
+    ("a level before of the day", (replace(lab("antithrombin", 60, 12), at=TODAY),), None),
+)
+def test_the_recovery_is_that_of_the_only_dose_between_two_levels(facts, recovery):
+    found = measured_recovery(case(given("antithrombin", 10, 2000), *BETWEEN, *facts), 80)
     assert found == (None if recovery is None else pytest.approx(recovery))
 
 

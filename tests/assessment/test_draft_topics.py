@@ -1,5 +1,7 @@
 """Cards about a draft: antithrombin, warfarin, combinations, raises (clinical logic 5)."""
 
+import re
+
 from cds_service.assessment.answers import Evidence
 from cds_service.chart.facts import Problem, Route, Use
 from tests.builders import (
@@ -125,6 +127,53 @@ def test_an_overdose_is_told_by_what_is_known_of_it(facts, told):
 def test_an_overdose_names_the_gate_that_is_in_doubt():
     card = due(judge_chart(AT50, KG, at(5000), failed("allergies")), "antithrombinOverdose")
     assert why(card.open) == {"allergies: failed"}
+
+
+@spec(
+    "facts, written, indicator",
+    ("each right alone", (at(2500, name="one"), at(2500, name="two")), "2500 + 2500", "warning"),
+    ("together too heavy", (at(2600, name="one"), at(2700, name="two")), "2600 + 2700", "critical"),
+    (
+        "by weight, weight known",
+        (at(40, "[IU]/kg", name="one"), at(2500, name="two")),
+        "40 + 2500",
+        "critical",
+    ),
+)
+def test_drafts_of_one_signing_are_judged_together_and_all_deleted(facts, written, indicator):
+    card = due(judge_chart(*failing(AT50, kg=70), *facts), "antithrombinOverdose")
+    assert card.indicator.value == indicator
+    assert deleted(card) == {"MedicationRequest/one", "MedicationRequest/two"}
+    assert starts(card) == {"antithrombin": 2500}
+    assert re.sub(r" *\[IU\](/kg)?", "", card.values["drafted"]) == written
+
+
+@spec(
+    "facts, speaks",
+    ("40 and 36 IU/kg, weight unknown", (at(40, "[IU]/kg"), at(36, "[IU]/kg", name="b")), True),
+    ("40 and 35 IU/kg, weight unknown", (at(40, "[IU]/kg"), at(35, "[IU]/kg", name="b")), False),
+    ("one cannot be read", (KG, at(2500), at(2500, problem=Problem.TEXT_ONLY, name="b")), False),
+    ("one is a stop", (KG, at(2500), at(2500, status="stopped", name="b")), False),
+)
+def test_what_drafts_come_to_together(facts, speaks):
+    found = item(judge_chart(AT50, *facts), "antithrombinOverdose")
+    assert (found is not None) is speaks
+
+
+def test_one_of_two_drafts_that_is_the_multiplied_figure_is_named_as_that_error():
+    two = (at(4900, name="one"), at(1000, name="two"))
+    card = due(judge_chart(*failing(AT50, kg=70), *two), "antithrombinOverdose")
+    assert "overdose.multiplied" in card.notes
+
+
+def test_after_the_drafts_are_deleted_the_card_is_silent():
+    """Whichever suggestion is taken: what is left, with what is created, opens no overdose."""
+    two = [at(2500, name="one"), at(2500, name="two")]
+    card = due(judge_chart(*failing(AT50, kg=70), *two), "antithrombinOverdose")
+    left = [o for o in two if o.source not in deleted(card)]
+    created = [at(units, name="new") for units in starts(card).values()]
+    found = judge_chart(*failing(AT50, kg=70), *left, *created)
+    assert "antithrombinOverdose" not in topics(found)
 
 
 @spec(

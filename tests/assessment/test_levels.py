@@ -142,6 +142,14 @@ def test_levels_that_are_not_steady_make_no_pair():
     (">0.5 says nothing about 0.7", 0.5, ">", 0.7, False, Answer.UNKNOWN),
     ("<0.7 is not above 0.7", 0.7, "<", 0.7, False, Answer.NO),
     ("<0.9 says nothing about 0.7", 0.9, "<", 0.7, False, Answer.UNKNOWN),
+    ("<=0.29 is below 0.3", 0.29, "<=", 0.3, True, Answer.YES),
+    ("<=0.3 may be 0.3", 0.3, "<=", 0.3, True, Answer.UNKNOWN),
+    (">=0.3 is not below 0.3", 0.3, ">=", 0.3, True, Answer.NO),
+    (">=0.29 may be below 0.3", 0.29, ">=", 0.3, True, Answer.UNKNOWN),
+    (">=0.71 is above 0.7", 0.71, ">=", 0.7, False, Answer.YES),
+    (">=0.7 may be 0.7", 0.7, ">=", 0.7, False, Answer.UNKNOWN),
+    ("<=0.7 is not above 0.7", 0.7, "<=", 0.7, False, Answer.NO),
+    ("<=0.71 may be above 0.7", 0.71, "<=", 0.7, False, Answer.UNKNOWN),
 )
 def test_values_and_comparators(value, comparator, limit, under, expected):
     assert compared(value, comparator, limit, under=under) is expected

@@ -75,7 +75,14 @@ def test_weight(facts, kg, how):
     ("a unit not in the table", (unreadable("weight", problem=Problem.UNIT),), "weight: unit"),
     ("only a limit", (lab("weight", 150, comparator=">"),), "weight: comparator"),
     ("the query failed", (failed("body"),), "weight: failed"),
-    ("undated", (lab("weight", 80, None),), "weight: missing"),
+    ("undated", (lab("weight", 80, None),), "weight: undated"),
+    ("an undated one beside it", (weight(80), lab("weight", 60, None)), "weight: undated"),
+    ("one dated ahead beside it", (weight(80), weight(60, -1)), "weight: ahead"),
+    (
+        "an undated stated one, no other",
+        (lab("weight_stated", 80, None),),
+        "weight: undated",
+    ),
 )
 def test_weight_that_is_unknown_says_why(facts, reason):
     found = measured(*facts).weight

@@ -55,7 +55,12 @@ ON = lab("anti_xa", 0.5, 3)
     (
         "antithrombin measured and unreadable",
         (*running(OVER), weight(105), unreadable("antithrombin")),
-        None,
+        "critical",
+    ),
+    (
+        "antithrombin measured, and another at an unknown time",
+        (*running(OVER), weight(105), lab("antithrombin", 90), lab("antithrombin", 40, None)),
+        "critical",
     ),
 )
 def test_dose_ceiling(facts, indicator):

@@ -154,7 +154,7 @@ def test_code_and_text_of_a_unit_must_not_contradict(given: Json, expected: floa
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
-    [(None, ""), ("<", "<"), ("<=", "<"), (">", ">"), (">=", ">")],
+    [(None, ""), ("<", "<"), ("<=", "<="), (">", ">"), (">=", ">=")],
 )
 def test_a_comparator_is_kept(sent: str | None, kept: str) -> None:
     one = result(observation("3274-8", valueQuantity=quantity(0.1, "[IU]/mL", comparator=sent)))

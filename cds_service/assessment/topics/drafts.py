@@ -6,9 +6,10 @@ from cds_service.assessment.allowed import allowed_dose
 from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.antithrombin import (
     Dose,
+    Reach,
     drafted_units,
     is_multiplied_form,
-    predicted_level,
+    reach,
 )
 from cds_service.assessment.exposure import is_treatment
 from cds_service.assessment.items import (
@@ -42,29 +43,15 @@ OVERLAPS = frozenset({"heparin", "lmwh", "dti", "fondaparinux", "danaparoid"})  
 
 def antithrombin_overdose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """An antithrombin draft that reaches too far, or any in HIT; or a level too high [R95]."""
-    found = [(o, _reach(m, o)) for o in m.case.drafted("antithrombin")]
-    bad = [(o, reach) for o, reach in found if m.gates.hit.yes or _too_much(m, reach)]
-    if bad:
-        return _overdose(m, verdicts, bad[0][0], bad[0][1])
+    drafts = m.case.drafted("antithrombin")
+    together = reach(m.case, drafts, m.antithrombin.level, m.weight.kg)
+    if drafts and (m.gates.hit.yes or _too_much(m, together)):
+        return _overdose(m, verdicts, drafts, together)
     return _level_too_high(m)
 
 
-def _reach(m: Measured, order: Order) -> tuple[float | None, float | None, float | None]:
-    """IU, IU/kg and the predicted level of a draft, as far as they can be told."""
-    units = drafted_units(order, m.weight.kg)
-    if units is None:
-        dose = order.dosage.dose
-        per_kg = dose.value if dose and dose.unit == "[IU]/kg" else None
-        return None, per_kg, None
-    per_kg = units / m.weight.kg if m.weight.kg else None
-    level = m.antithrombin.level
-    if level is None or m.weight.kg is None:
-        return units, per_kg, None
-    return units, per_kg, predicted_level(m.case, level, units, m.weight.kg)
-
-
-def _too_much(m: Measured, reach: tuple[float | None, float | None, float | None]) -> bool:
-    _, per_kg, predicted = reach
+def _too_much(m: Measured, together: Reach) -> bool:
+    per_kg, predicted = together.per_kg, together.predicted
     high = (
         predicted is not None and predicted > m.case.protocol["antithrombin_dose.highest_predicted"]
     )
@@ -73,47 +60,49 @@ def _too_much(m: Measured, reach: tuple[float | None, float | None, float | None
     )
 
 
-def _overdose(
-    m: Measured,
-    verdicts: Verdicts,
-    order: Order,
-    reach: tuple[float | None, float | None, float | None],
-) -> Item:
-    units, per_kg, predicted = reach
+def _overdose(m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], together: Reach) -> Item:
+    predicted = together.predicted
     dose, withheld = (None, ()) if not verdicts["failing"].yes else allowed_dose(m, verdicts)
     replacement = dose if dose is not None and not withheld and supplements(m) else None
     notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
-    if units is not None and _is_error(m, units):
+    if _is_error(m, drafts, together):
         notes.append("overdose.multiplied")
     if replacement is not None:
         notes.append("overdose.replacement")
     return Item(
-        indicator=_overdose_indicator(m, per_kg, predicted),
+        indicator=_overdose_indicator(m, together),
         summary=_overdose_summary(m, predicted),
         facts=_dose_facts(m),
         values={
-            "drafted": order.dosage.written,
+            "drafted": _written(drafts),
             "predicted": predicted or 0.0,
             "dose": float(replacement.units) if replacement else 0.0,
             "dose_predicted": replacement.predicted if replacement else 0.0,
         },
         notes=tuple(notes),
-        choices=(_correction(order, replacement),),
+        choices=(_correction(drafts, replacement),),
         withheld=withheld,
         open=m.gates.reasons,
         limits=("antithrombin_dose.highest_predicted", "antithrombin_dose.label_recovery"),
     )
 
 
-def _correction(order: Order, dose: Dose | None) -> Choice:
+def _written(drafts: tuple[Order, ...]) -> str:
+    return " + ".join(o.dosage.written for o in drafts if o.dosage.written)
+
+
+def _correction(drafts: tuple[Order, ...], dose: Dose | None) -> Choice:
+    """All drafts go: each may have been right alone, and one left over would make two doses."""
+    deleted = tuple(DeleteDraft(o) for o in drafts)
     if dose is None:
-        return Choice("draft.delete", (DeleteDraft(order),))
+        return Choice("draft.delete", deleted)
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
-    return Choice("overdose.replace", (DeleteDraft(order), start), recommended=True, values=values)
+    return Choice("overdose.replace", (*deleted, start), recommended=True, values=values)
 
 
-def _overdose_indicator(m: Measured, per_kg: float | None, predicted: float | None) -> Indicator:
+def _overdose_indicator(m: Measured, together: Reach) -> Indicator:
+    per_kg, predicted = together.per_kg, together.predicted
     critical = m.case.protocol["antithrombin_dose.overdose_critical"]
     heavy = per_kg is not None and per_kg > m.case.protocol["antithrombin_dose.highest_per_kg"]
     far = predicted is not None and predicted > critical
@@ -126,9 +115,12 @@ def _overdose_summary(m: Measured, predicted: float | None) -> str:
     return "perKg" if predicted is None else "predicted"
 
 
-def _is_error(m: Measured, units: float) -> bool:
+def _is_error(m: Measured, drafts: tuple[Order, ...], together: Reach) -> bool:
     level, kg = m.antithrombin.level, m.weight.kg
-    return level is not None and kg is not None and is_multiplied_form(m.case, units, level, kg)
+    if level is None or kg is None:
+        return False
+    doses = (*(drafted_units(o, kg) for o in drafts), together.units)
+    return any(u is not None and is_multiplied_form(m.case, u, level, kg) for u in doses)
 
 
 def _dose_facts(m: Measured) -> tuple[Evidence, ...]:
@@ -158,7 +150,7 @@ def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Item | 
     return Item(
         indicator=Indicator.WARNING,
         facts=_dose_facts(m),
-        values={"drafted": drafts[0].dosage.written},
+        values={"drafted": _written(drafts)},
         notes=("unchecked.rule",),
         tests=tests,
         open=missing,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from cds_service.assessment.allowed import (
     start_withheld,
 )
-from cds_service.assessment.answers import Verdicts
+from cds_service.assessment.answers import Reason, Verdicts
 from cds_service.assessment.dose import per_kg_h
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.levels import Level
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.measures import on_record
+from cds_service.assessment.measures import NOT_DRAWN, on_record
 from cds_service.assessment.topics.advice import contributors, population_notes
 from cds_service.assessment.topics.situation import (
     clot_facts,
@@ -28,7 +28,7 @@ Due = dict[str, Item]
 def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Past 50,000 U/day with antithrombin not measured [R123]."""
     measured = on_record(m.case, "antithrombin", "antithrombin.tier_current")
-    if not verdicts["ceiling"].yes or measured:
+    if not verdicts["ceiling"].yes or measured.yes:
         return None
     rate = max(f.value for f in verdicts["ceiling"].facts)
     by_weight = per_kg_h(rate, m.weight.kg)
@@ -41,9 +41,14 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         values={"rate": rate, "per_kg_h": by_weight or 0.0},
         notes=("ceiling.rule", "delivery.first", *contributors(m, verdicts)),
         tests=tuple(tests),
-        open=m.weight.known.reasons,
+        open=(*m.weight.known.reasons, *_antithrombin_refused(m)),
         limits=("heparin.ceiling_daily_dose", "heparin.ceiling_critical_rate"),
     )
+
+
+def _antithrombin_refused(m: Measured) -> tuple[Reason, ...]:
+    """Why an antithrombin that is on record does not count; one never drawn is only missing."""
+    return tuple(r for r in m.antithrombin.known.reasons if r.why not in NOT_DRAWN)
 
 
 def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
@@ -120,7 +125,7 @@ def _resistance_tests(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
         tests += [
             concept
             for concept in ("fibrinogen", "factor_viii")
-            if not on_record(m.case, concept, "acute_phase.current")
+            if on_record(m.case, concept, "acute_phase.current").no
         ]
     return tuple(tests)
 
@@ -139,7 +144,7 @@ def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not verdicts["masked"].yes or stands_in:
         return None
     tests = ["antithrombin"] if m.antithrombin.known.unknown else []
-    tests += [c for c in ("inr", "fibrinogen") if not on_record(m.case, c, "acute_phase.current")]
+    tests += [c for c in ("inr", "fibrinogen") if on_record(m.case, c, "acute_phase.current").no]
     return Item(
         indicator=Indicator.WARNING,
         facts=situation(m),

@@ -46,7 +46,7 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not (drafted or risen):
         return None
     missing = [
-        c for c in ("fibrinogen", "factor_viii") if not on_record(m.case, c, "acute_phase.current")
+        c for c in ("fibrinogen", "factor_viii") if on_record(m.case, c, "acute_phase.current").no
     ]
     notes = ["pseudo.rule"] + (["contributor.acutePhase"] if verdicts["acute_phase"].yes else [])
     return Item(

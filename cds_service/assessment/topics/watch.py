@@ -15,6 +15,8 @@ from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.record import began_on_circuit
+from cds_service.assessment.times import at_or_before
+from cds_service.chart.instants import latest
 
 Due = dict[str, Item]
 LEVELS = ("anti_xa", "aptt", "aptt_ratio")
@@ -50,7 +52,7 @@ def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     concepts = ("antithrombin", "aptt", "platelets")
     answered = m.case.answered("coagulation", "blood")
-    missing = [c for c in concepts if not on_record(m.case, c, "monitoring.baseline_within")]
+    missing = [c for c in concepts if on_record(m.case, c, "monitoring.baseline_within").no]
     tests = tuple(missing) if answered else ()
     if not wanted(m.case, *tests):
         return None
@@ -135,8 +137,10 @@ RECHECK = "antithrombin_dose.recheck_to"
 
 
 def _none_since(case: Case, moment: datetime) -> bool:
-    newest = case.results("antithrombin")
-    return not newest or newest[0].at is None or newest[0].at <= moment
+    newest, doubt = case.newest("antithrombin")
+    if doubt is not None:
+        return False
+    return newest is None or at_or_before(newest.at, moment, "antithrombin").yes
 
 
 def _within_platelet_watch(case: Case) -> bool:
@@ -147,10 +151,11 @@ def _within_platelet_watch(case: Case) -> bool:
 def _overdue(case: Case, watch: Watch) -> bool:
     """No result for one and a half intervals, counted from the start if there is none."""
     query = "blood" if watch.tests == ("platelets",) else "coagulation"
-    if not case.answered(query):
+    newest = [case.newest(concept) for concept in watch.tests]
+    if not case.answered(query) or any(doubt is not None for _, doubt in newest):
         return False
-    times = [r.at for c in watch.tests for r in case.results(c)[:1] if r.at is not None]
-    last = max((*times, watch.since))
+    times = [latest(r.at) for r, _ in newest if r is not None and r.at is not None]
+    last = max((*times, latest(watch.since)))
     factor = 1.0 if watch.span == RECHECK else case.protocol["monitoring.overdue_factor"]
     allowed: timedelta = case.protocol.span(watch.span) * factor
     return case.now - last > allowed

@@ -148,6 +148,8 @@ RISING = (
     ("switch.bivalirudin_severe_line", "organs.renal_line"),
     ("antithrombin_dose.target", "antithrombin_dose.highest_predicted"),
     ("hit.fall_some", "hit.fall_large"),
+    ("bleeding.hemoglobin_risk", "bleeding.hemoglobin_fall"),
+    ("bleeding.platelets_critical", "bleeding.platelets_low", "bleeding.platelets_risk"),
     ("hit.nadir_low", "hit.nadir_high"),
     ("hit.onset_first_day", "hit.onset_last_day"),
 )

@@ -81,6 +81,9 @@ FAMILIES = {
     "aspirin": "aspirin",
     "protamine": "protamine",
     "andexanet": "andexanet",
+    "alteplase": "thrombolytic",
+    "tenecteplase": "thrombolytic",
+    "streptokinase": "thrombolytic",
 }
 DOSE_UNITS = {"heparin": "[IU]", "antithrombin": "[IU]", "dalteparin": "[IU]"}
 
@@ -337,7 +340,12 @@ ALLERGIES = frozenset({"heparin", "heparin_hit"})
 
 
 def procedure(
-    concept: str, start: float | None = 24, end: float | None = None, *, running: bool = False
+    concept: str,
+    start: float | None = 24,
+    end: float | None = None,
+    *,
+    running: bool = False,
+    label: str = "",
 ) -> Procedure:
     """A procedure or circuit, begun and ended so many hours ago."""
     return Procedure(
@@ -346,6 +354,7 @@ def procedure(
         start=None if start is None else ago(start),
         end=None if end is None else ago(end),
         in_progress=running,
+        label=label,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_service.assessment.answers import YES, Reason, Verdict, Verdicts
 from cds_service.assessment.antithrombin import Dose, compute_dose, forbidden
+from cds_service.assessment.bleeding import why_not
 from cds_service.assessment.case import ANY_HEPARIN, Case
 from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.hit import pending
@@ -20,9 +21,7 @@ OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", 
 def start_withheld(m: Measured) -> tuple[Reason, ...]:
     """Why no anticoagulant may be started or raised; empty when one may."""
     gates = m.gates
-    closed = []
-    if gates.bleeding.yes:
-        closed.append(Reason("bleeding", "active"))
+    closed = list(why_not(gates.signs))
     if gates.under_age.yes:
         closed.append(Reason("age", "underAge"))
     if not m.case.answered("orders"):  # what to stop, and what stands beside it, is not known

@@ -18,15 +18,6 @@ class Answer(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a fact is unknown; both parts are keys of the wording table."""
-
-    fact: str  # "antiXa", "weight", ...
-    why: str  # "missing", "stale", "tooEarly", "unit", "failed", ...
-    detail: str = ""  # as the record has it ("800 kg"); the cards escape it
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """One fact as a card shows it: value, unit, time and where it was read."""
 
@@ -39,6 +30,19 @@ class Evidence:
     comparator: str = ""
     hours: float | None = None  # documented hours, where `how` says so
     written: str = ""  # shown in place of a number, as the record has it
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a fact is unknown, or why something is withheld; both parts are keys of the wording.
+
+    A reason that rests on facts of the record ("platelets 40") is told by them.
+    """
+
+    fact: str  # "antiXa", "weight", ...
+    why: str  # "missing", "stale", "tooEarly", "unit", "failed", ...
+    detail: str = ""  # as the record has it ("800 kg"); the cards escape it
+    facts: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

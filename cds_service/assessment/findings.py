@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cds_service.assessment.allowed import already_ordered, wanted
 from cds_service.assessment.answers import Verdicts
+from cds_service.assessment.bleeding import why_not
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import any_heparin_active
 from cds_service.assessment.items import Item
@@ -43,7 +44,8 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
         told = topic.told_by & due.keys()
         item = topic.ask(measured, verdicts, due) if name in open_topics and not told else None
         if item is not None:
-            due[name] = replace(_without_pending(case, item), topic=name)
+            first = item.first if topic.names_bleeding else why_not(measured.gates.signs)
+            due[name] = replace(_without_pending(case, item), topic=name, first=first)
     return Findings(
         measured=measured,
         verdicts=verdicts,

@@ -1,12 +1,13 @@
-"""The gates that come before every finding: age, HIT, active bleeding. Clinical logic 4.
+"""The gates that come before every finding: age, HIT, bleeding. Clinical logic 5.
 
-Gate 1 (does this concern us at all) stands in `scope.py`. A gate is unknown only when a
-query it needs failed or is partial, or the birth date is missing.
+Gate 1 (does this concern us at all) stands in `scope.py`, the signs of gate 4 in `bleeding.py`. A
+gate is unknown only when a query it needs failed or is partial, or the birth date is missing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from cds_service.assessment.answers import (
     NO,
@@ -16,13 +17,11 @@ from cds_service.assessment.answers import (
     any_of,
     said,
     unknown,
-    yes,
 )
-from cds_service.assessment.case import Case, evidence
+from cds_service.assessment.bleeding import Bleeding, read_bleeding
+from cds_service.assessment.case import Case
 from cds_service.assessment.hit import Hit
-from cds_service.assessment.levels import newest
 from cds_service.assessment.measures import age_in_years
-from cds_service.assessment.record import recent_conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,22 @@ class Gates:
     under_age: Verdict
     hit: Verdict
     heparin_allergy: Verdict  # without HIT words: no heparin, LMWH or AT is suggested
-    bleeding: Verdict
+    signs: Bleeding
+
+    @property
+    def bleeding(self) -> Verdict:
+        """An active bleed."""
+        return self.signs.active
+
+    @property
+    def high_risk(self) -> Verdict:
+        """Of bleeding."""
+        return self.signs.high_risk
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """The facts that leave a gate open to doubt."""
-        gates = (self.under_age, self.hit, *self._allergy_in_doubt, self.bleeding)
+        gates = (self.under_age, self.hit, *self._allergy_in_doubt, self.bleeding, self.high_risk)
         return tuple(dict.fromkeys(reason for gate in gates for reason in gate.reasons))
 
     @property
@@ -46,15 +55,17 @@ class Gates:
         return () if self.hit.yes else (self.heparin_allergy,)
 
 
-def read_gates(case: Case, hit: Hit) -> Gates:
-    """All gates for this patient now."""
+def read_gates(case: Case, hit: Hit, since: datetime | None) -> Gates:
+    """All gates for this patient now; `since` is when the infusion that runs began."""
     under_age = _under_age(case)
     by_score = NO if under_age.yes else hit.by_score  # no threshold is for children
+    suspected = any_of(hit.recorded, hit.positive, hit.allergy_names_hit, by_score)
+    signs = read_bleeding(case, suspected, since)
     return Gates(
         under_age=under_age,
-        hit=any_of(hit.recorded, hit.positive, hit.allergy_names_hit, by_score),
+        hit=suspected,
         heparin_allergy=hit.allergy_other,
-        bleeding=_bleeding(case),
+        signs=signs,
     )
 
 
@@ -66,44 +77,3 @@ def _under_age(case: Case) -> Verdict:
         return unknown(Reason("birthDate", why))
     fact = Evidence("age", age, "a", source=f"Patient/{case.chart.person.id}")
     return said(age < case.protocol["patient.adult_age"], fact)
-
-
-def _bleeding(case: Case) -> Verdict:
-    return any_of(_condition(case), _hemoglobin_fell(case), _platelets_low(case))
-
-
-def _condition(case: Case) -> Verdict:
-    found = recent_conditions(case, "bleeding.condition_within", "bleeding")
-    if found:
-        facts = (
-            Evidence("bleeding", 0.0, "", c.onset or c.recorded, c.source, "recorded")
-            for c in found
-        )
-        return yes(*facts)
-    if not case.answered("conditions"):
-        return unknown(Reason("conditions", case.state("conditions").value))
-    return NO
-
-
-def _hemoglobin_fell(case: Case) -> Verdict:
-    """A fall by 2 g/dL between two results of the last 24 hours."""
-    since = case.ago("bleeding.hemoglobin_window")
-    values = [r for r in case.results("hemoglobin", since) if r.value is not None]
-    if values and values[0].value is not None:
-        highest = max(values, key=lambda r: (r.value or 0.0, r.source))
-        fall = (highest.value or 0.0) - values[0].value
-        if round(fall, 2) >= case.protocol["bleeding.hemoglobin_fall"]:
-            return yes(evidence(highest, "g/dL"), evidence(values[0], "g/dL"))
-    if not case.answered("blood"):
-        return unknown(Reason("hemoglobin", case.state("blood").value))
-    return NO
-
-
-def _platelets_low(case: Case) -> Verdict:
-    level = newest(case, "platelets", "blood", "platelets.current", "10*3/uL")
-    low = level.below(case.protocol["bleeding.platelets_low"])
-    if low.yes:
-        return low
-    if not case.answered("blood"):
-        return unknown(Reason("platelets", case.state("blood").value))
-    return NO

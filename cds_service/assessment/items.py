@@ -81,6 +81,7 @@ class Item:
     pending: tuple[str, ...] = ()  # of those wanted, the ones that are ordered already
     withheld: tuple[Reason, ...] = ()  # why a dose or switch is not offered
     open: tuple[Reason, ...] = ()  # what could not be told
+    first: tuple[Reason, ...] = ()  # told before all else: a bleed, or the risk of one
     limits: tuple[str, ...] = ()  # protocol rows cited
     rules: tuple[str, ...] = ()
     topic: str = ""  # the name of its row in the registry, set from there

@@ -55,5 +55,5 @@ def measure(case: Case) -> Measured:
         organs=organs,
         risk=read_risk(case),
         hit=hit,
-        gates=read_gates(case, hit),
+        gates=read_gates(case, hit, infusion.since),
     )

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cds_service.assessment.topics import drafts, hit, limits, resistance, target, treatment, watch
+from cds_service.assessment.topics import (
+    bleeding,
+    drafts,
+    hit,
+    limits,
+    resistance,
+    target,
+    treatment,
+    watch,
+)
 from cds_service.assessment.topics.topic import Cited, Opener, Topic, View
 
 INFUSION = frozenset({Opener.INFUSION})
@@ -27,6 +36,12 @@ _ROWS: Iterable[Topic] = (
           in_hit=True, in_children=True, acts_alone=True,
           cites=Cited(("R100", "R101", "R102", "R122"), (), ("hit.suspected_score",),
                       ("hit.", "start.", "switch.none."))),
+    Topic("bleedingOnHeparin", bleeding.bleeding_on_heparin, INFUSION,
+          in_hit=True, names_bleeding=True, softens=False,
+          cites=Cited(("R96",), (), ("bleeding.condition_within", "bleeding.intracranial_within",
+                                     "bleeding.major_within", "bleeding.hemoglobin_fall",
+                                     "bleeding.hemoglobin_window", "bleeding.platelets_critical"),
+                      ("bleeding.",))),
     Topic("hitPossible", hit.hit_possible, ANY_HEPARIN | {Opener.ANTITHROMBIN}, BY_RECORD,
           in_children=True,
           cites=Cited(("R34", "R42", "R100"), (), ("hit.possible_score",), ("hit.",))),
@@ -48,6 +63,16 @@ _ROWS: Iterable[Topic] = (
                       ("combination.",))),
     Topic("antiplateletWithHeparin", drafts.antiplatelet, INFUSION | {Opener.P2Y12}, ABOUT_A_DRAFT,
           cites=Cited(("R69", "R70", "R96"), (), ("risk.stent_within",), ("antiplatelet.",))),
+    Topic("bleedingRisk", bleeding.bleeding_risk,
+          RESISTANCE | {Opener.OTHER_ANTICOAGULANT}, ABOUT_A_DRAFT,
+          in_hit=True, names_bleeding=True,
+          cites=Cited(("R96",), (),
+                      ("bleeding.condition_within", "bleeding.intracranial_within",
+                       "bleeding.neurosurgery_within", "bleeding.injury_within",
+                       "bleeding.neuraxial_in", "bleeding.neuraxial_out", "bleeding.lysis_within",
+                       "bleeding.lysis_alteplase", "bleeding.platelets_low",
+                       "bleeding.platelets_risk", "bleeding.platelets_fall"),
+                      ("risk.",))),
     Topic("aboveTargetRaise", target.above_target_raise, INFUSION, ABOUT_A_DRAFT, too_much=True,
           cites=Cited(("R28",), ("above_target", "drafted_raise"), (), ("above.",))),
     Topic("anticoagulantSwitch", treatment.anticoagulant_switch, RESISTANCE,

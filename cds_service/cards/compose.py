@@ -82,6 +82,7 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
     values = figures.figures(findings, item, wording, markdown=True)
     advice = " ".join(wording.notes[note].format_map(values) for note in item.notes)
     parts = [
+        _line(wording, "first", _sentence(figures.reasons(wording, item.first))),
         table(findings, item, wording),
         advice,
         _boluses(findings, item, wording),
@@ -94,6 +95,11 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _sentence(text: str) -> str:
+    """With a capital at its head."""
+    return text[:1].upper() + text[1:]
+
+
 def _boluses(findings: Findings, item: Item, wording: Wording) -> str:
     """Boluses are shown apart; they never decide a threshold."""
     units = findings.measured.infusion.bolus_units
@@ -102,7 +108,8 @@ def _boluses(findings: Findings, item: Item, wording: Wording) -> str:
 
 
 def _still_open(item: Item) -> tuple[Reason, ...]:
-    return tuple(r for r in dict.fromkeys(item.open) if r not in item.withheld)
+    told = (*item.withheld, *item.first)
+    return tuple(r for r in dict.fromkeys(item.open) if r not in told)
 
 
 def _line(wording: Wording, key: str, text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from cds_service.assessment.answers import Evidence, Reason
 from cds_service.assessment.findings import Findings
@@ -12,7 +14,7 @@ from cds_service.assessment.measured import Measured
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.switch import Start, argatroban, bivalirudin
 from cds_service.cards.wording import Wording, escaped, plain
-from cds_service.chart.instants import Stretch
+from cds_service.chart.instants import Stretch, recorded
 
 Figures = dict[str, object]
 
@@ -26,7 +28,7 @@ def decimals(value: float, unit: str) -> str:
     """A value as it is written in its unit: 38,400 U/d, 0.18 IU/mL, 55 %."""
     if unit in ("[IU]/mL", "{OD}", "mg/kg/h", "ug/kg/min"):
         return f"{value:.2f}"
-    if unit in ("U/kg/h", "mg/dL", "1", "g/dL") and value < TEN:
+    if unit == "g/dL" or (unit in ("U/kg/h", "mg/dL", "1") and value < TEN):
         return f"{value:.1f}"
     return f"{value:,.0f}" if value >= TEN or value == round(value) else f"{value:.1f}"
 
@@ -76,7 +78,10 @@ def time(wording: Wording, at: datetime | None, now: datetime) -> str:
 
 
 def reason(wording: Wording, item: Reason) -> str:
-    """One named reason: fact and why, with what the record said."""
+    """One named reason: fact and why, with what the record said, or the facts it rests on."""
+    if item.facts:
+        why = wording.reasons[item.why]
+        return wording.layout["reason_facts"].format(why=why, signs=signs(wording, item.facts))
     fact = wording.facts.get(item.fact, item.fact)
     why = wording.reasons.get(item.why, item.why)
     key = "reason_detail" if item.detail else "reason"
@@ -86,6 +91,44 @@ def reason(wording: Wording, item: Reason) -> str:
 def reasons(wording: Wording, items: tuple[Reason, ...]) -> str:
     """Several reasons, each once, joined."""
     return wording.layout["join"].join(dict.fromkeys(reason(wording, r) for r in items))
+
+
+def signs(
+    wording: Wording, facts: tuple[Evidence, ...], quote: Callable[[str], str] = escaped
+) -> str:
+    """Facts in one line: "haemoglobin 13.4 to 10.2 g/dL in 18 h", "platelets 40"."""
+    texts = []
+    for first, second in zip_longest(facts, facts[1:]):
+        if second is not None and second.fact == first.fact and first.unit:
+            texts.append(_fell(wording, first, second))
+        elif not (texts and first.unit and _is_second(facts, first)):
+            texts.append(_sign(wording, first, quote))
+    return wording.layout["and"].join(dict.fromkeys(texts))
+
+
+def _is_second(facts: tuple[Evidence, ...], fact: Evidence) -> bool:
+    place = facts.index(fact)
+    return place > 0 and facts[place - 1].fact == fact.fact
+
+
+def _fell(wording: Wording, high: Evidence, low: Evidence) -> str:
+    hours = (low.at - high.at) / HOUR if low.at and high.at else 0.0
+    return wording.layout["sign_fell"].format(
+        fact=wording.facts[high.fact],
+        high=exact(high),
+        low=exact(low),
+        unit=wording.unit(high.unit),
+        hours=hours,
+    )
+
+
+def _sign(wording: Wording, fact: Evidence, quote: Callable[[str], str]) -> str:
+    name = wording.facts[fact.fact]
+    if fact.unit:
+        return wording.layout["sign"].format(fact=name, value=amount(wording, fact))
+    written = quote(fact.written) or name
+    at = "" if fact.at is None else recorded(fact.at)
+    return wording.layout["sign_written"].format(written=written, at=at).rstrip(", ")
 
 
 def start(wording: Wording, item: Start) -> str:
@@ -111,6 +154,8 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     protocol = m.case.protocol
     values: Figures = {"p": Limits(protocol)}
     values |= _levels(m, wording) | _antithrombin(m, wording) | _starts(m)
+    values["signs"] = signs(wording, tuple(f for r in item.first for f in r.facts), quote)
+    values["rate_phrase"] = rate_phrase(m, wording)
     values["dose_phrase"] = dose_phrase(m, wording)
     values["aptt_high"] = f"{m.levels.aptt_high:g} {'s' if m.levels.aptt_high > TEN else 'x'}"
     values["age"] = " ".join(amount(wording, f) for f in m.gates.under_age.facts)
@@ -118,14 +163,19 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values["excess"] = protocol["antithrombin_dose.label_recovery"] ** 2
     values["recheck"] = _span(wording, protocol, "antithrombin_dose.recheck")
     values["maintenance"] = _maintenance(wording, protocol)
-    values["withheld"] = reasons(wording, tuple(replace(r, detail="") for r in item.withheld[:1]))
-    values["open"] = reasons(wording, tuple(replace(r, detail="") for r in item.open[:2]))
+    values["withheld"] = reasons(wording, _bare(item.withheld[:1]))
+    values["open"] = reasons(wording, _bare(item.open[:2]))
     values["tests"] = tests(wording, item.tests)
     platelets = [f for f in item.facts if f.fact == "platelets"]
     values["platelets"] = amount(wording, platelets[0]) if platelets else ""
     for key, value in item.values.items():
         values[key] = quote(wording.drug(value)) if isinstance(value, str) else value
     return values
+
+
+def _bare(items: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """Without what the record said, for a summary."""
+    return tuple(replace(r, detail="") for r in items)
 
 
 def sources(protocol: Protocol, item: Item) -> str:
@@ -147,6 +197,17 @@ def dose_phrase(m: Measured, wording: Wording) -> str:
     if m.dose.per_kg_h is not None:
         by_weight = wording.layout["by_weight"].format(per_kg_h=m.dose.per_kg_h)
     return wording.layout["dose_known"].format(daily=m.dose.units, by_weight=by_weight)
+
+
+def rate_phrase(m: Measured, wording: Wording) -> str:
+    """The running rate in words: as pumps and orders have it, and by weight where known."""
+    rate = m.infusion.rate
+    if rate is None:
+        return wording.layout["rate_unknown"]
+    by_weight = ""
+    if m.weight.kg:
+        by_weight = wording.layout["by_weight"].format(per_kg_h=rate / m.weight.kg)
+    return wording.layout["rate_known"].format(rate=rate, by_weight=by_weight)
 
 
 def _levels(m: Measured, wording: Wording) -> Figures:

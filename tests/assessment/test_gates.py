@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from cds_service.chart.facts import Route, State, Use
+from cds_service.chart.facts import Form, Route, State, Use
 from tests.builders import (
     MINUTE,
     ago,
@@ -21,6 +21,7 @@ from tests.builders import (
     nobody_knows_when_born,
     order,
     person,
+    procedure,
     running,
     spec,
     topics,
@@ -30,6 +31,10 @@ from tests.builders import (
 
 CHILD = person(born=date(2008, 3, 11))  # 18 tomorrow
 WEEK = 7 * 24
+
+
+def lysis(hours):
+    return given("alteplase", hours, rate=1, rate_unit="mg/h", point=False, form=Form.INFUSION)
 
 
 @spec(
@@ -65,8 +70,30 @@ def test_gate_2_unknown_says_why(state, reason):
     ("resolved", (condition("bleeding", 5, active=False),), "no"),
     ("haemoglobin fell by 2", (lab("hemoglobin", 10.2, 20), lab("hemoglobin", 8.2, 1)), "yes"),
     ("fell by a little less", (lab("hemoglobin", 10.2, 20), lab("hemoglobin", 8.21, 1)), "no"),
-    ("fell in 24 h", (lab("hemoglobin", 11, 24), lab("hemoglobin", 8, 1)), "yes"),
-    ("fell in a minute more", (lab("hemoglobin", 11, 24 + MINUTE), lab("hemoglobin", 8, 1)), "no"),
+    ("fell in 24 h", (lab("hemoglobin", 11, 25), lab("hemoglobin", 8, 1)), "yes"),
+    ("fell in a minute more", (lab("hemoglobin", 11, 25 + MINUTE), lab("hemoglobin", 8, 1)), "no"),
+    ("fell a day ago", (lab("hemoglobin", 11, 40), lab("hemoglobin", 8, 24)), "yes"),
+    ("earlier", (lab("hemoglobin", 11, 40), lab("hemoglobin", 8, 24 + MINUTE)), "no"),
+    (
+        "on heparin two days ago",
+        (*running(hours_ago=90), lab("hemoglobin", 11, 60), lab("hemoglobin", 8, 48)),
+        "yes",
+    ),
+    (
+        "on heparin, a minute earlier",
+        (*running(hours_ago=90), lab("hemoglobin", 11, 60), lab("hemoglobin", 8, 48 + MINUTE)),
+        "no",
+    ),
+    (
+        "before heparin began",
+        (*running(hours_ago=29), lab("hemoglobin", 11, 40), lab("hemoglobin", 8, 30)),
+        "no",
+    ),
+    (
+        "fell, drawn at a limit only",
+        (lab("hemoglobin", 11, 20), lab("hemoglobin", 8, 1, comparator="<")),
+        "no",
+    ),
     (
         "fell and rose again",
         (lab("hemoglobin", 11, 20), lab("hemoglobin", 8, 10), lab("hemoglobin", 10, 1)),
@@ -80,6 +107,9 @@ def test_gate_2_unknown_says_why(state, reason):
     ("platelets 48 h ago", (lab("platelets", 20, 48),), "yes"),
     ("platelets a minute earlier", (lab("platelets", 20, 48 + MINUTE),), "no"),
     ("platelets never measured", (), "no"),
+    ("platelets low in HIT", (lab("platelets", 30), condition("hit")), "no"),
+    ("a major bleed", (condition("bleeding_major", 5),), "yes"),
+    ("an intracranial bleed", (condition("bleeding_intracranial", 5),), "yes"),
     ("the problem list failed", (failed("conditions"),), "unknown"),
     ("the blood counts failed", (failed("blood"),), "unknown"),
     ("partial", (failed("blood", state=State.PARTIAL),), "unknown"),
@@ -88,6 +118,91 @@ def test_gate_2_unknown_says_why(state, reason):
 )
 def test_gate_4(facts, gate):
     assert measured(*facts).gates.bleeding.answer.value == gate
+
+
+DAY_3 = 72
+MONTHS_3 = 90 * 24
+
+
+def catheter(start=None, end=None, **how):
+    return procedure("neuraxial_catheter", start, end, **how)
+
+
+def fell_to(count, before=200, hours=72):
+    return (lab("platelets", before, 2 + hours), lab("platelets", count, 2))
+
+
+@spec(
+    "facts, risk",
+    ("nothing", (), "no"),
+    (
+        "an intracranial bleed 90 days ago",
+        (condition("bleeding_intracranial", MONTHS_3),),
+        "yes",
+    ),
+    ("a minute earlier", (condition("bleeding_intracranial", MONTHS_3 + MINUTE),), "no"),
+    ("another bleed a month ago", (condition("bleeding_major", 30 * 24),), "no"),
+    ("an organ injured a week ago", (condition("organ_injury", WEEK),), "yes"),
+    ("a minute earlier", (condition("organ_injury", WEEK + MINUTE),), "no"),
+    ("major trauma", (condition("trauma", 5),), "yes"),
+    ("healed", (condition("trauma", 5, active=False),), "no"),
+    ("spinal surgery 90 days ago", (procedure("neurosurgery", MONTHS_3, MONTHS_3),), "yes"),
+    (
+        "a minute earlier",
+        (procedure("neurosurgery", MONTHS_3 + MINUTE, MONTHS_3 + MINUTE),),
+        "no",
+    ),
+    ("an epidural catheter lies", (catheter(900, running=True),), "yes"),
+    ("placed three days ago", (catheter(DAY_3, DAY_3),), "yes"),
+    ("a minute earlier", (catheter(DAY_3 + MINUTE, DAY_3 + MINUTE),), "no"),
+    ("placed, to come out later", (catheter(50, None),), "yes"),
+    ("out for less than a day", (catheter(200, 24 - MINUTE),), "yes"),
+    ("out for a day", (catheter(200, 24),), "no"),
+    (
+        "its removal recorded apart",
+        (catheter(200, 200), procedure("neuraxial_removal", 23, 23)),
+        "yes",
+    ),
+    (
+        "removed a day ago",
+        (catheter(40, 40), procedure("neuraxial_removal", 24, 24)),
+        "no",
+    ),
+    (
+        "placed after another was removed",
+        (catheter(10, 10), procedure("neuraxial_removal", 24, 24)),
+        "yes",
+    ),
+    ("10 mg of alteplase", (given("alteplase", 5, 10),), "yes"),
+    ("9.9 mg", (given("alteplase", 5, 9.9),), "no"),
+    ("4 and 6 mg", (given("alteplase", 5, 4), given("alteplase", 4, 6)), "yes"),
+    ("a day ago", (given("alteplase", 24, 10),), "yes"),
+    ("a minute earlier", (given("alteplase", 24 + MINUTE, 10),), "no"),
+    ("not given", (given("alteplase", 5, 10, done=False),), "no"),
+    ("5 mg of tenecteplase", (given("tenecteplase", 5, 5),), "yes"),
+    ("4.9 mg", (given("tenecteplase", 5, 4.9),), "no"),
+    ("1 mg/h into the lung artery for 10 h", (lysis(10),), "yes"),
+    ("for 9.9 h", (lysis(9.9),), "no"),
+    ("a dose that is not known", (given("alteplase", 5),), "yes"),
+    ("a dose in another unit", (given("alteplase", 5, 1, unit="[IU]"),), "yes"),
+    ("a drug without a line", (given("streptokinase", 5, 1),), "yes"),
+    ("haemoglobin fell by 1.5", (lab("hemoglobin", 10.2, 20), lab("hemoglobin", 8.7, 1)), "yes"),
+    ("by a little less", (lab("hemoglobin", 10.2, 20), lab("hemoglobin", 8.71, 1)), "no"),
+    ("platelets fell by 30 % to 80", fell_to(80, 80 / 0.7), "yes"),
+    ("by a little less", fell_to(80, 114), "no"),
+    ("to 80.1", fell_to(80.1), "no"),
+    ("to 50", fell_to(50), "yes"),
+    ("a minute too slowly", fell_to(60, hours=72 + MINUTE), "no"),
+    ("long ago", (lab("platelets", 200, 60), lab("platelets", 60, 49)), "no"),
+    ("in HIT", (*fell_to(60), condition("hit")), "no"),
+    ("the procedures failed", (failed("procedures"),), "unknown"),
+    ("the administrations failed", (failed("administrations"),), "unknown"),
+    ("the problem list failed", (failed("conditions"),), "unknown"),
+    ("the blood counts are partial", (failed("blood", state=State.PARTIAL),), "unknown"),
+    ("failed, but a sign is there", (failed("blood"), given("alteplase", 5, 50)), "yes"),
+)
+def test_gate_4_high_risk(facts, risk):
+    assert measured(*facts).gates.high_risk.answer.value == risk
 
 
 FULL = failing(lab("antithrombin", 45))  # would open a switch and a dose
@@ -103,6 +218,8 @@ FULL = failing(lab("antithrombin", 45))  # would open a switch and a dose
     ("the blood counts failed", failed("blood")),
     ("under age", CHILD),
     ("bleeding", condition("bleeding", 5)),
+    ("a high risk of bleeding", condition("bleeding_intracranial", 50 * 24)),
+    ("the procedures failed", failed("procedures")),
 )
 @pytest.mark.parametrize("level", [45, 55])
 def test_with_a_gate_closed_or_unknown_nothing_is_started(fact, level):

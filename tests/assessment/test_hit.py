@@ -412,7 +412,7 @@ def test_suspected_orders_the_test_that_is_missing(facts, tests):
     ("birth date unknown", (nobody_knows_when_born(),), "birthDate: missing"),
     ("under age", (person(15),), "age: underAge"),
     ("bleeding", (condition("bleeding", 5),), "bleeding: active"),
-    ("the blood counts failed", (failed("blood"),), "platelets: failed"),
+    ("the blood counts failed", (failed("blood"),), "hemoglobin: failed"),
     ("the orders failed", (failed("orders"),), "orders: failed"),
     (
         "another anticoagulant stands",

@@ -24,6 +24,7 @@ from tests.builders import (
 
 ALWAYS = {"notAssessed", "adultOnly"}
 EVERYTHING = set(TOPICS)
+OTHER = {"anticoagulantCombination", "bleedingRisk"}
 HIT = {"hitSuspected", "hitPossible"}
 RESISTANCE = {
     "anticoagulantSwitch",
@@ -57,14 +58,17 @@ def opened(*drafts, hook="order-sign"):
     (
         "antithrombin",
         draft("antithrombin", dose=2000),
-        {"antithrombinOverdose", "antithrombinUnchecked"} | HIT | RESISTANCE | ALWAYS,
+        {"antithrombinOverdose", "antithrombinUnchecked", "bleedingRisk"}
+        | HIT
+        | RESISTANCE
+        | ALWAYS,
     ),
-    ("argatroban", draft("argatroban"), {"anticoagulantCombination"} | ALWAYS),
-    ("bivalirudin", draft("bivalirudin"), {"anticoagulantCombination"} | ALWAYS),
-    ("fondaparinux", draft("fondaparinux"), {"anticoagulantCombination"} | ALWAYS),
-    ("apixaban", draft("apixaban"), {"anticoagulantCombination"} | ALWAYS),
-    ("dabigatran", draft("dabigatran"), {"anticoagulantCombination"} | ALWAYS),
-    ("danaparoid", draft("danaparoid"), {"anticoagulantCombination"} | ALWAYS),
+    ("argatroban", draft("argatroban"), OTHER | ALWAYS),
+    ("bivalirudin", draft("bivalirudin"), OTHER | ALWAYS),
+    ("fondaparinux", draft("fondaparinux"), OTHER | ALWAYS),
+    ("apixaban", draft("apixaban"), OTHER | ALWAYS),
+    ("dabigatran", draft("dabigatran"), OTHER | ALWAYS),
+    ("danaparoid", draft("danaparoid"), OTHER | ALWAYS),
     ("warfarin", draft("warfarin"), {"warfarinInHit"} | ALWAYS),
     ("clopidogrel", draft("clopidogrel"), {"antiplateletWithHeparin"} | ALWAYS),
     ("aspirin alone", draft("aspirin"), set()),
@@ -114,6 +118,7 @@ def test_on_opening_a_chart_no_card_is_about_a_draft():
         "warfarinInHit",
         "antiplateletWithHeparin",
         "aboveTargetRaise",
+        "bleedingRisk",
         "baselineTests",
     }
     assert opened(hook="patient-view") == EVERYTHING - about_drafts

@@ -44,7 +44,7 @@ def kinds(text: str) -> set[str]:
     found: set[str] = set()
     for token in RENDER.parse(table):
         found |= _named(token)
-    return found - {"text", "text_special", "softbreak", "paragraph_open", *ALLOWED}
+    return found - {*TEXT, *ALLOWED}
 
 
 def _named(token: Token) -> set[str]:
@@ -81,8 +81,11 @@ def test_indicators_are_those_of_the_specification() -> None:
     assert [i.value for i in Indicator] == ["critical", "warning", "info"]
 
 
+TEXT = ("text", "text_special", "softbreak", "paragraph_open", "strong_open", "strong_close")
+
+
 @pytest.mark.parametrize("name", sorted(cases()))
 def test_our_own_details_hold_a_table_and_sentences_only(name: str) -> None:
     for card in advice_for(name).cards:
         found = {kind for token in RENDER.parse(card.detail) for kind in _named(token)}
-        assert found <= {"text", "text_special", "softbreak", "paragraph_open", *ALLOWED}
+        assert found <= {*TEXT, *ALLOWED}

@@ -6,6 +6,13 @@ from cds_service.assessment.answers import Verdicts
 from cds_service.assessment.measured import Measured
 
 
+def level_tests(m: Measured) -> tuple[str, ...]:
+    """Anti-Xa; the aPTT where a site has no anti-Xa, or another drug would be in it."""
+    has_anti_xa = bool(m.case.results("anti_xa")) or not m.case.results("aptt")
+    foreign = not m.levels.anti_xa.usable.yes and m.levels.anti_xa.result is not None
+    return ("anti_xa",) if (has_anti_xa or m.risk.circuit) and not foreign else ("aptt",)
+
+
 def contributors(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
     """What on record may explain the need, as keys of the wording table [R4, R13, R14]."""
     notes = ["contributor.acutePhase"] if verdicts["acute_phase"].yes else []

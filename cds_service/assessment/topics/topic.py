@@ -58,6 +58,7 @@ class Topic:
     in_hit: bool = False  # it speaks while HIT is suspected or on record
     in_children: bool = False  # it speaks of patients under the protocol's adult age
     told_by: frozenset[str] = frozenset()  # silent where one of these cards is due
+    names_bleeding: bool = False  # its own facts are the bleed, which other cards open with
     leads: bool = False  # first within its urgency
     never_dropped: bool = False  # keeps its place when there are more cards than fit
     only_tests: bool = False  # silent where cards before it offer all of its tests

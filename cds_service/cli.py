@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cds_service.explain.command import explain
 from cds_service.integrator import commands as integrator
+from cds_service.integrator.check_command import check
 from cds_service.replay.command import replay
 from cds_service.serving import demo, serve
 from cds_service.settings import DEFAULT_DATABASE
@@ -32,7 +33,7 @@ main.add_command(explain)
 main.add_command(integrator.load)
 main.add_command(integrator.unload)
 main.add_command(integrator.call)
-main.add_command(integrator.check)
+main.add_command(check)
 main.add_command(replay)
 
 

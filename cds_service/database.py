@@ -102,7 +102,7 @@ def _no_file(url: URL) -> str:
 def _file_fault(url: URL) -> str:
     """A file that is missing will be created at start, if its folder lets it."""
     if url.database in (None, "", ":memory:"):
-        return f"a ledger in memory is lost at every stop: {SPOKEN}"
+        return ""
     file = Path(str(url.database))
     if not file.parent.is_dir():
         return f"there is no folder {file.parent}"

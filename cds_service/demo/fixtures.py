@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -66,6 +66,22 @@ def load_cases(folder: Path) -> tuple[Case, ...]:
     if faults:
         raise FixtureError("\n".join(faults))
     return tuple(cases)
+
+
+def choose(cases: Iterable[Case], wanted: str) -> Case | None:
+    """The case with this folder's name, number (01 or 1) or patient id; None if there is none."""
+    found = [
+        case
+        for case in cases
+        if wanted in (case.name, case.patient["id"])
+        or (wanted.isdecimal() and _number(case.name) == _number(wanted))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _number(name: str) -> str:
+    """The number that a folder's name begins with, without leading zeros."""
+    return name.split("-")[0].lstrip("0")
 
 
 def shifted(case: Case, now: datetime) -> Case:

@@ -1,44 +1,97 @@
-"""`heparin-cds explain`: the tables or one patient, as text; the tables as one HTML page."""
+"""`heparin-cds explain`: the tables, a rule, a card or a patient as text; the tables as a page."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cds_service.demo.fixtures import Case, FixtureError, load_cases
+from cds_service.demo.fixtures import Case, FixtureError, choose, load_cases
 from cds_service.errors import StartRefused
+from cds_service.nearest import did_you_mean
 from cds_service.rulebook import PROTOCOLS, protocol_path, rulebook
+from cds_service.shipped_files import FIXTURES
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fhir_fixtures"
+if TYPE_CHECKING:
+    from cds_service.advice import Rulebook
+    from cds_service.explain.tables import Explanation
+
+PARTS = ("rules", "cards", "dose", "claims")
 
 
-@click.command()
-@click.option("--protocol", default="default", metavar="NAME|FILE", help="default: default")
-@click.option("--patient", metavar="FIXTURE", help="walk one patient: name, number or folder")
+@click.command(
+    epilog="""\b
+Examples:
+  heparin-cds explain
+  heparin-cds explain antithrombinDose
+  heparin-cds explain --only cards --protocol review-as-written
+  heparin-cds explain --patient 26
+  heparin-cds explain --html rules.html
+"""
+)
+@click.argument("subject", required=False, metavar="[RULE-OR-CARD]")
+@click.option("--only", type=click.Choice(PARTS), help="one part of the tables")
+@click.option(
+    "--protocol", default="default", show_default=True, metavar="NAME|FILE", help="which tables"
+)
+@click.option("--patient", metavar="FIXTURE", help="walk one patient: name, number, id or folder")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="write the page")
-def explain(protocol: str, patient: str | None, html: Path | None) -> None:
+def explain(
+    subject: str | None, only: str | None, protocol: str, patient: str | None, html: Path | None
+) -> None:
     """Tell every rule, its limits, its words and its source; or walk one patient."""
-    from cds_service.explain import page, review, tables, text
-    from cds_service.explain import patient as one
-
-    if patient and html:
-        raise click.UsageError("--html shows the tables, not a patient")
+    if sum(map(bool, (subject, only, patient, html))) > 1:
+        raise click.UsageError("RULE-OR-CARD, --only, --patient and --html exclude each other")
     try:
         rules = rulebook(protocol_path(protocol))
     except StartRefused as refusal:
         raise click.ClickException(f"{_known(protocol)}\n{refusal}") from refusal
     if patient:
-        click.echo(
-            text.walk_to_text(one.walk(_case(patient), rules), rules.protocol.name), nl=False
-        )
-        return
+        _show(_walk(patient, rules))
+    else:
+        _tables(rules, subject, only or "", html)
+
+
+def _tables(rules: Rulebook, subject: str | None, only: str, html: Path | None) -> None:
+    from cds_service.explain import page, review, tables, text
+
     told = tables.explain(rules, review.load_review())
     if html:
-        html.write_text(page.as_file(told), encoding="utf-8")
+        try:
+            html.write_text(page.as_file(told), encoding="utf-8")
+        except OSError as fault:
+            raise click.ClickException(f"--html: {html}: {fault.strerror}") from fault
         click.echo(f"Written: {html}")
-        return
-    click.echo(text.to_text(told), nl=False)
+    elif subject:
+        found = text.subject_to_text(told, subject)
+        if found is None:
+            raise click.ClickException(f"no rule or card {subject}{_near(subject, told)}")
+        _show(found)
+    else:
+        _show(text.to_text(told, only))
+
+
+def _near(name: str, told: Explanation) -> str:
+    known = (one.name for one in (*told.rules, *told.topics))
+    return did_you_mean(name, known) or "; heparin-cds explain lists them"
+
+
+def _walk(patient: str, rules: Rulebook) -> str:
+    from cds_service.explain import patient as one
+    from cds_service.explain import text
+
+    return text.walk_to_text(one.walk(_case(patient), rules), rules.protocol.name)
+
+
+def _show(text: str) -> None:
+    """By pages where a person looks and it is longer than the window."""
+    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        click.echo_via_pager(text)
+    else:
+        click.echo(text, nl=False)
 
 
 def _known(protocol: str) -> str:
@@ -47,14 +100,15 @@ def _known(protocol: str) -> str:
 
 
 def _case(wanted: str) -> Case:
-    """A fixture by folder, whole name or number."""
+    """A fixture by folder, whole name, number or patient id."""
     folder = Path(wanted)
     parent = folder.parent if (folder / "case.md").is_file() else FIXTURES
-    name = folder.name
     try:
-        found = [c for c in load_cases(parent) if name in (c.name, c.name.split("-")[0])]
+        cases = load_cases(parent)
     except FixtureError as fault:
         raise click.ClickException(str(fault)) from fault
-    if len(found) != 1:
-        raise click.ClickException(f"no fixture {wanted}; see {FIXTURES}")
-    return found[0]
+    found = choose(cases, folder.name)
+    if found is None:
+        close = did_you_mean(folder.name, (case.name for case in cases))
+        raise click.ClickException(f"no patient {wanted} in {FIXTURES}{close}")
+    return found

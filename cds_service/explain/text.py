@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from cds_service.cards.card import Card
 from cds_service.explain.patient import Answered, Fact, Walk
 from cds_service.explain.tables import DoseRow, Explanation, Subject
 
 WIDTH = 96
+OPENS, RESTS = "Opens the cards", "Rests on the rules"
 QUESTIONS = (
     "The questions are put with the default's numbers; what holds here are the rows below each."
 )
 
 
-def to_text(told: Explanation) -> str:
-    """Rules, cards, the dose by both forms, and the account of every claim."""
-    parts = [
-        *_heading(f"Protocol: {told.protocol.title} ({told.protocol.name})", "="),
-        *_head(told),
+SECTIONS: Mapping[str, Callable[[Explanation], Iterable[str]]] = {
+    "rules": lambda told: (
         *_heading("Rules", "="),
-        *(line for subject in told.rules for line in _subject(subject, "Opens the cards")),
+        *(line for subject in told.rules for line in _subject(subject, OPENS)),
+    ),
+    "cards": lambda told: (
         *_heading("Cards", "="),
-        *(line for subject in told.topics for line in _subject(subject, "Rests on the rules")),
+        *(line for subject in told.topics for line in _subject(subject, RESTS)),
+    ),
+    "dose": lambda told: (
         *_heading("Antithrombin: the label's dose and the multiplied one", "="),
         *dose_lines(told.doses),
         "",
+    ),
+    "claims": lambda told: (
         *_heading("What became of each claim of the review", "="),
         *(
             line
             for account in told.accounts
             for line in _wrapped(f"{account.claim.number} {account.claim.title}: {account.told}")
         ),
+    ),
+}
+
+
+def to_text(told: Explanation, only: str = "") -> str:
+    """Rules, cards, the dose by both forms, and the account of every claim; or one of the four."""
+    parts = [
+        *_heading(f"Protocol: {told.protocol.title} ({told.protocol.name})", "="),
+        *_head(told),
+        *(line for name, lines in SECTIONS.items() if only in ("", name) for line in lines(told)),
     ]
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
+
+
+def subject_to_text(told: Explanation, name: str) -> str | None:
+    """One rule or card, whatever the case of its name; None if there is none of this name."""
+    for subjects, related in ((told.rules, OPENS), (told.topics, RESTS)):
+        for subject in subjects:
+            if subject.name.casefold() == name.casefold():
+                lines = list(_subject(subject, related))[1:]
+                return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+    return None
 
 
 def _head(told: Explanation) -> Iterable[str]:

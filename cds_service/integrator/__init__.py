@@ -12,5 +12,5 @@ EHR would. Nothing of the service imports them.
     calling.py       one call of a hook
     show.py          cards and tables in a terminal
     checks/          a running service as an EHR sees it
-    commands.py      the command line
+    commands.py      load, unload, call; check_command.py; options.py, which they share
 """

@@ -63,8 +63,7 @@ def call(
     service: CdsService, base: FhirBase, body_context: Json, hook: str, token: str, prefetch: bool
 ) -> Outcome:
     """Ask the FHIR server what the service wants to know beforehand, then the service."""
-    if token and not service.is_private:
-        raise NotAnswered("The token would travel unencrypted: the service needs an https URL.")
+    service.refuse_to_leak(token)
     entry = entry_for(service, hook)
     fetched = fetch(base, templates_of(entry), body_context) if prefetch else ()
     body = request_of(hook, body_context, fhirServer=base.url)

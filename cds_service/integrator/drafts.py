@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.chart.concepts import Concepts
+from cds_service.nearest import did_you_mean
 
 Json = dict[str, Any]
 
@@ -35,7 +36,9 @@ UNITS: Mapping[str, str] = {  # as people type -> UCUM
 INFUSED_OR_INJECTED = ("[IU]", "/h", "/min")
 FAVOURITE_SYSTEM = "rxnorm"
 
-_WRITTEN = re.compile(r"(?P<drug>[A-Za-z_]+)(?:=(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s.]\S*))?")
+_WRITTEN = re.compile(
+    r"(?P<drug>[A-Za-z_]+)(?:=(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s.]\S*)?)?"
+)
 
 
 class UnreadableDraft(ValueError):  # noqa: N818 - it says what happened
@@ -65,9 +68,12 @@ def read_draft(text: str, drugs: Iterable[str]) -> Draft:
     drug, value, unit = written["drug"].lower(), written["value"], written["unit"]
     known = sorted(drugs)
     if drug not in known:
-        raise UnreadableDraft(f"{drug!r} is not one of: {', '.join(known)}")
-    if unit is None:
+        close = did_you_mean(drug, known)
+        raise UnreadableDraft(f"{drug!r} is not one of: {', '.join(known)}{close}")
+    if value is None:
         return Draft(drug)
+    if unit is None:
+        raise UnreadableDraft(f"{text!r} has no unit; one of: {', '.join(UNITS)}")
     if unit not in UNITS:
         raise UnreadableDraft(f"{unit!r} is not one of the units: {', '.join(UNITS)}")
     return Draft(drug, float(value), UNITS[unit], unit)

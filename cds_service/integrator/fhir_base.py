@@ -18,6 +18,7 @@ from cds_service.fhir_address import next_within, parse_address
 Json = dict[str, Any]
 
 SECONDS = 60.0
+CONNECT_SECONDS = 4.0  # nobody listens: to be said soon
 MOST_PAGES = 2000
 LONGEST_NOTE = 300
 MEDIA_TYPE = "application/fhir+json"
@@ -120,7 +121,7 @@ class FhirBase:
                 data=None if body is None else json.dumps(body).encode(),
                 headers=_headers(body),
                 auth=Bearer(self._token),
-                timeout=self._seconds,
+                timeout=(min(CONNECT_SECONDS, self._seconds), self._seconds),
                 allow_redirects=False,
             )
         except (requests.RequestException, ValueError) as error:

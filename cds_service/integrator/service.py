@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from cds_service.fhir_address import parse_address
-from cds_service.integrator.fhir_base import Bearer, NotAnswered
+from cds_service.integrator.fhir_base import CONNECT_SECONDS, Bearer, NotAnswered
 from cds_service.integrator.identity import Identity
 
 Json = dict[str, Any]
@@ -69,6 +69,11 @@ class CdsService:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
+    def refuse_to_leak(self, token: str) -> None:
+        """A bearer token goes to this machine or under TLS."""
+        if token and not self.is_private:
+            raise NotAnswered("The token would travel unencrypted: the service needs an https URL.")
+
     def url(self, service_id: str = "", end: str = "") -> str:
         """The URL of discovery, of a service, or of its feedback."""
         return "/".join(p for p in (self.base + DISCOVERY, service_id, end) if p)
@@ -109,7 +114,7 @@ class CdsService:
                 data=body,
                 headers=sent,
                 auth=Bearer(self._token(url, method) if token is None else token),
-                timeout=self._seconds,
+                timeout=(min(CONNECT_SECONDS, self._seconds), self._seconds),
                 allow_redirects=False,
             )
         except (requests.RequestException, ValueError) as error:

@@ -94,6 +94,21 @@ def verdicts(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> Non
     console.print(table)
 
 
+def areas(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """One line for each area, where nothing failed; what was skipped is named with its reason."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for area, *rest in rows:
+        found.setdefault(area, []).append((rest[0], rest[1], rest[2]))
+    for area, checks in found.items():
+        passed = [note for _, verdict, note in checks if verdict == "pass"]
+        words = dict.fromkeys(note for note in passed if any(c.isalpha() for c in note))
+        told = f" ({plain('; '.join(words))})" if words else ""
+        console.print(Text(f"{area}: {len(passed)} pass{told}"))
+        for what, verdict, note in checks:
+            if verdict == "skip":
+                console.print(Text(f"  skip: {what}: {plain(note)}"))
+
+
 def _body(card: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text(plain(card.get("summary", "")), style="bold")
     detail = card.get("detail")

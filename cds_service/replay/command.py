@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -12,12 +13,20 @@ from rich.progress import Progress, TimeElapsedColumn
 from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
 from cds_service.rulebook import protocol_path, rulebook
+from cds_service.shipped_files import shipped
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  heparin-cds replay /data/export --out /data/replay
+  heparin-cds replay /data/export --out /data/replay --concepts site.toml \\
+      --protocol default --protocol silent.toml
+"""
+)
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.option("--concepts", type=FILE, help="The hospital's own codes (as CDS_CONCEPTS).")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
@@ -47,11 +56,11 @@ def replay(
     scheduler: str,
     outcomes: Path | None,
 ) -> None:
-    """Replay a FHIR bulk export: NDJSON files, plain or gz, anywhere under DIR.
+    """Replay a FHIR bulk export: what would have been said, and how often.
 
-    Writes patients.csv, events.csv, unknown.csv, codes.csv, outcomes.csv, quality.csv,
-    site-stub.toml and report.html. Stopped and started again with
-    the same export and tables, it goes on where it was.
+    DIR holds NDJSON files, plain or gz, in any folders. Writes patients.csv, events.csv,
+    unknown.csv, codes.csv, outcomes.csv, quality.csv, site-stub.toml and report.html. Stopped and
+    started again with the same export and tables, it goes on where it was.
     """
     try:
         rulebooks = tuple(rulebook(protocol_path(name), concepts) for name in protocols)
@@ -69,14 +78,18 @@ def _replay(
     outcomes: Path | None,
 ) -> None:
     try:
+        from cds_service.replay.export import files_in
         from cds_service.replay.outcomes import read_outcomes
         from cds_service.replay.report import write_report  # draws: only here is it needed
         from cds_service.replay.run import Request
         from cds_service.replay.run import replay as run
+        from cds_service.replay.scheduler import refuse_unreachable
     except ModuleNotFoundError as missing:
-        raise click.ClickException(
-            f"{missing.name} is not installed: pip install 'heparin-cds[replay]'"
-        ) from missing
+        raise click.ClickException(f"{missing.name} is not installed: {_installed_by()}") from (
+            missing
+        )
+    files_in(folder)
+    refuse_unreachable(scheduler)
     known = read_outcomes(outcomes) if outcomes else ()  # a fault in it is told before the work
     console = Console(stderr=True)
     out.mkdir(parents=True, exist_ok=True)
@@ -87,9 +100,22 @@ def _replay(
             shown.update(bar, description=f"{patients:,} patients", completed=done, total=shards)
 
         replayed = run(Request(folder, out, rulebooks, workers, scheduler), progress)
+    if not replayed.patients:
+        export = replayed.export
+        raise click.ClickException(
+            f"{folder} holds no patient: of {export.lines:,} lines {export.bad_lines:,} were"
+            " unreadable; nothing was replayed"
+        )
     page = write_report(out, rulebooks, replayed, known)
     console.print(
         f"{replayed.patients:,} patients, {replayed.questions:,} questions;"
         f" {replayed.export.bad_lines:,} of {replayed.export.lines:,} lines were unreadable."
     )
     click.echo(page)
+
+
+def _installed_by() -> str:
+    lock = shipped("requirements-replay.lock")
+    return (
+        f"{sys.executable} -m pip install --no-deps --require-hashes --only-binary :all: -r {lock}"
+    )

@@ -86,7 +86,7 @@ def test_a_patient_may_be_named_by_folder() -> None:
 def test_an_unknown_patient_is_named() -> None:
     result = run("--patient", "99")
     assert result.exit_code == 1
-    assert "no fixture 99" in result.output
+    assert "no patient 99" in result.output
 
 
 def test_a_broken_folder_says_what_is_wrong(tmp_path: Path) -> None:

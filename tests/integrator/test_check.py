@@ -34,7 +34,7 @@ def verdicts(output: str) -> dict[str, str]:
 
 
 def test_the_service_passes_as_it_is_served(service_url: str, run: Run) -> None:
-    done = run("check", service_url)
+    done = run("check", service_url, "--all")
 
     assert done.exit_code == 0, done.output
     assert "0 FAIL, 1 skip" in done.output  # without a key, identity is not looked at
@@ -69,7 +69,7 @@ def test_a_registered_client_passes(registered: tuple[str, int], tmp_path: Path,
 
     done = run(
         "check", url, "--client-key", tmp_path / "key.pem", "--kid", "k1", "--issuer", ISSUER,
-        "--fhir-port", fhir_port, "--origin", "https://ehr.example.org",
+        "--fhir-port", fhir_port, "--origin", "https://ehr.example.org", "--all",
     )  # fmt: skip
 
     assert done.exit_code == 0, done.output
@@ -102,7 +102,8 @@ def test_a_call_with_an_identity_is_let_in(
     (tmp_path / "key.pem").write_bytes(pem(ec_key()))
     call = (
         "call", "--fhir", f"http://127.0.0.1:{free_port()}/fhir", "--patient", "a",
-        "--hook", "order-select", "--service", registered[0], "--no-prefetch",
+        "--hook", "order-select", "--draft", "apixaban=5mg",
+        "--service", registered[0], "--no-prefetch",
     )  # fmt: skip
     who = ("--client-key", tmp_path / "key.pem", "--kid", "k1", "--issuer", ISSUER)
 
@@ -238,7 +239,7 @@ def test_a_hook_that_is_not_served_is_said(run: Run) -> None:
     with served(app) as url:
         done = run(
             "call", "--fhir", "http://127.0.0.1:1/fhir", "--patient", "a",
-            "--hook", "order-sign", "--service", url,
+            "--hook", "order-sign", "--draft", "heparin=5U/h", "--service", url, "--no-prefetch",
         )  # fmt: skip
 
     assert done.exit_code == 1

@@ -13,18 +13,18 @@ from tests.integrator.test_identity import pem
 from tests.tokens import ec_key
 
 FHIR = ("--fhir", "https://ehr.example.org/fhir")
-CALL = ("call", *FHIR, "--patient", "a", "--hook", "order-select")
+CALL = ("call", *FHIR, "--patient", "a", "--hook", "patient-view")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("load", "--fhir", "nowhere"), "FHIR base must be"),
+        (("load", "--fhir", "ftp://nowhere"), "FHIR base must be"),
         (("load", *FHIR, "--case", "99-nobody"), "no patient 99-nobody"),
         ((*CALL, "--draft", "heprin=5U/h"), "is not one of"),
-        ((*CALL, "--service", "nowhere"), "service's URL must be"),
+        ((*CALL, "--service", "ftp://nowhere"), "service's URL must be"),
         ((*CALL, "--service", "http://cds.example.org", "--token", "s3cret"), "unencrypted"),
-        (("check", "nowhere"), "service's URL must be"),
+        (("check", "ftp://nowhere"), "service's URL must be"),
     ],
 )
 def test_what_cannot_work_is_refused_in_a_line(

@@ -35,8 +35,8 @@ def test_a_draft_is_read(text: str, expected: Draft) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("heprin=1800U/h", "is not one of: andexanet"),
-        ("heparin=1800", "no draft"),
+        ("heprin=1800U/h", "is not one of: andexanet.*did you mean heparin"),
+        ("heparin=1800", "has no unit; one of: U, IU, U/h"),
         ("heparin=fastU/h", "no draft"),
         ("heparin=-5U/h", "no draft"),
         ("heparin=5furlongs", "is not one of the units"),

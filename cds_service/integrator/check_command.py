@@ -12,11 +12,11 @@ import click
 from rich.console import Console
 
 from cds_service.integrator.options import (
-    URL,
     console,
     faults_in_a_line,
     identity_of,
     identity_options,
+    whole_url,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Examples:
       --issuer https://ehr.example.org/fhir
 """
 )
-@click.argument("url", required=False, type=URL)
+@click.argument("url", required=False, callback=whole_url)
 @click.option("--all", "every", is_flag=True, help="each check on a line, also if all pass")
 @click.option("--json", "as_json", is_flag=True, help="for programs")
 @click.option("--origin", default="", help="of a browser client, such as https://ehr.example.org")

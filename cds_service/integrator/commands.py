@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cds_service.integrator.options import (
-    URL,
     console,
     faults_in_a_line,
     identity_of,
     identity_options,
     progress,
     together,
+    whole_url,
 )
 from cds_service.nearest import did_you_mean
 from cds_service.shipped_files import FIXTURES
@@ -31,7 +31,9 @@ SERVICE = "http://127.0.0.1:5000"
 HOOKS = ("patient-view", "order-select", "order-sign")
 
 fhir_options = together(
-    click.option("--fhir", type=URL, required=True, help="base of the FHIR server"),
+    click.option(
+        "--fhir", metavar="URL", callback=whole_url, required=True, help="base of the FHIR server"
+    ),
     click.option(
         "--token", envvar="CDS_FHIR_TOKEN", default="", show_envvar=True, help="bearer token for it"
     ),
@@ -104,7 +106,9 @@ Examples:
 @click.option("--patient", required=True, metavar="ID")
 @click.option("--hook", required=True, type=click.Choice(HOOKS))
 @click.option("--draft", "drafts", multiple=True, metavar="DRUG=AMOUNT", help="heparin=1800U/h")
-@click.option("--service", "url", type=URL, default=SERVICE, show_default=True)
+@click.option(
+    "--service", "url", metavar="URL", callback=whole_url, default=SERVICE, show_default=True
+)
 @click.option("--no-prefetch", is_flag=True, help="let the service fetch everything itself")
 @click.option("--json", "raw", is_flag=True, help="the answer as it came")
 @identity_options

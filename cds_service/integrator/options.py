@@ -34,21 +34,16 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-class Url(click.ParamType):
+def whole_url(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
     """A URL; one without a scheme is http on this machine and https elsewhere, and that is said."""
-
-    name = "URL"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, context: click.Context | None
-    ) -> str:
-        """The URL with its scheme."""
-        if not value or "://" in value:
-            return value
-        host = urlsplit(f"//{value}").hostname or ""
-        url = f"{'http' if _is_here(host) else 'https'}://{value}"
-        click.echo(f"{value} is taken as {url}", err=True)
-        return url
+    if not value or "://" in value:
+        return value
+    host = urlsplit(f"//{value}").hostname or ""
+    url = f"{'http' if _is_here(host) else 'https'}://{value}"
+    click.echo(f"{value} is taken as {url}", err=True)
+    return url
 
 
 def _is_here(host: str) -> bool:
@@ -57,8 +52,6 @@ def _is_here(host: str) -> bool:
     except ValueError:
         return False
 
-
-URL = Url()
 
 identity_options = together(
     click.option(

@@ -38,11 +38,12 @@ main.add_command(replay)
 
 
 @main.command(
+    short_help="Say what clinicians did with the cards.",
     epilog="""\b
 Examples:
   heparin-cds feedback
   heparin-cds feedback --json --database sqlite:////var/lib/heparin-cds/ledger.sqlite
-"""
+""",
 )
 @click.option("--json", "as_text", is_flag=True, help="For programs.")
 @click.option(

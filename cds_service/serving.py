@@ -39,12 +39,13 @@ def _settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(
+    short_help="Serve the CDS Hooks service with gunicorn.",
     epilog="""\b
 Examples:
   heparin-cds serve --open
   CDS_LEDGER_KEY=... heparin-cds serve --clients clients.toml \\
       --public-url https://cds.example.org --workers 4
-"""
+""",
 )
 @click.option(
     "--port",
@@ -80,11 +81,12 @@ def serve(port: int, bind: str | None, workers: int | None, **settings: Any) -> 
 
 
 @click.command(
+    short_help="Serve with invented patients, for trying out.",
     epilog="""\b
 Examples:
   heparin-cds demo
   heparin-cds demo --port 8000
-"""
+""",
 )
 @click.option(
     "--port",

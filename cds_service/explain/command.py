@@ -23,6 +23,7 @@ PARTS = ("rules", "cards", "dose", "claims")
 
 
 @click.command(
+    short_help="Tell every rule and card, or walk one patient.",
     epilog="""\b
 Examples:
   heparin-cds explain
@@ -30,7 +31,7 @@ Examples:
   heparin-cds explain --only cards --protocol review-as-written
   heparin-cds explain --patient 26
   heparin-cds explain --html rules.html
-"""
+""",
 )
 @click.argument("subject", required=False, metavar="[RULE-OR-CARD]")
 @click.option("--only", type=click.Choice(PARTS), help="one part of the tables")

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Test the settings, or a running service by its URL.",
     epilog="""\b
 Examples:
   heparin-cds check
   heparin-cds check http://127.0.0.1:5000
   heparin-cds check https://cds.example.org --client-key key.pem --kid k1 \\
       --issuer https://ehr.example.org/fhir
-"""
+""",
 )
 @click.argument("url", required=False, callback=whole_url)
 @click.option("--all", "every", is_flag=True, help="each check on a line, also if all pass")

@@ -47,11 +47,12 @@ fixture_option = click.option(
 
 
 @click.command(
+    short_help="Put the invented patients on a FHIR server.",
     epilog="""\b
 Examples:
   heparin-cds load --fhir http://127.0.0.1:8080/fhir
   heparin-cds load --fhir http://127.0.0.1:8080/fhir --case 01 --case 13-child
-"""
+""",
 )
 @fhir_options
 @fixture_option
@@ -73,10 +74,11 @@ def load(fhir: str, token: str, fixtures: Path, names: tuple[str, ...]) -> None:
 
 
 @click.command(
+    short_help="Remove the invented patients again.",
     epilog="""\b
 Example:
   heparin-cds unload --fhir http://127.0.0.1:8080/fhir
-"""
+""",
 )
 @fhir_options
 @fixture_option
@@ -95,12 +97,13 @@ def unload(fhir: str, token: str, fixtures: Path) -> None:
 
 
 @click.command(
+    short_help="Call a hook as an EHR would, and show the cards.",
     epilog="""\b
 Examples:
   heparin-cds call --fhir http://127.0.0.1:8080/fhir --patient hr-01 --hook patient-view
   heparin-cds call --fhir http://127.0.0.1:8080/fhir --patient hr-01 \\
       --hook order-select --draft heparin=1800U/h
-"""
+""",
 )
 @fhir_options
 @click.option("--patient", required=True, metavar="ID")

@@ -20,12 +20,13 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(
+    short_help="Replay a hospital's past from a bulk export.",
     epilog="""\b
 Examples:
   heparin-cds replay /data/export --out /data/replay
   heparin-cds replay /data/export --out /data/replay --concepts site.toml \\
       --protocol default --protocol silent.toml
-"""
+""",
 )
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.option("--concepts", type=FILE, help="The hospital's own codes (as CDS_CONCEPTS).")

@@ -5,51 +5,52 @@ The order matters: most drafts are no concern of ours and are answered before an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from cds_service.advice import Advice, Rulebook, advise, concerns_us
+from cds_service.advice import Advice, advise, concerns_us
 from cds_service.audit import Answered, Audit
 from cds_service.cards.card import Card, Style
 from cds_service.clients import Caller
-from cds_service.errors import FactsUnavailable
+from cds_service.errors import FactsUnavailable, NotStored
 from cds_service.gathering import Sources, gather, states
 from cds_service.hooks import HookCall
 from cds_service.logs import log
-from cds_service.memory import facts_by_topic, with_memory
+from cds_service.memory import Subject, facts_by_topic, with_memory
 from cds_service.metrics import Counts
+from cds_service.practice import Practice, Practices
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What answering needs, joined once at start."""
 
-    rulebook: Rulebook
-    templates: Mapping[str, str]
+    practices: Practices
     sources: Sources
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     audit: Audit
     counts: Counts
     public_url: str = ""
-    zone: tzinfo | None = None  # of times without one, where the caller has none of its own
     recorded: bool = True  # false only for the demo's look back (beside_the_demo.py)
+    record_required: bool = False  # advice that could not be written down is not given
 
 
 def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
     """The cards for one call, in wire form; what was advised is written down."""
-    if not concerns_us(call.asked, desk.rulebook):
+    practice = desk.practices.of(caller)
+    if not concerns_us(call.asked, practice.rulebook):
         desk.counts.call(call.asked.hook, "notOurs")
         return []
-    began, outcome = perf_counter(), "failed"
+    began, outcome, recorded = perf_counter(), "failed", True
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
-        advice = consult(call, caller, desk)
-        cards = [card.wire(desk.new_id) for card in _shown(advice, call, desk)]
+        advice = consult(call, caller, practice, desk)
+        cards = [card.wire(desk.new_id) for card in _shown(advice, call, caller, desk)]
         outcome = "cards" if cards else "silent"
     except FactsUnavailable:
         outcome = "unavailable"
@@ -59,29 +60,31 @@ def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
         facts = {} if advice is None else facts_by_topic(advice.findings)
         answered = Answered(outcome, milliseconds, advice, cards, facts)
         if desk.recorded:
-            desk.audit.record(call, caller, desk.rulebook.protocol, answered, desk.clock())
+            recorded = desk.audit.record(call, caller, practice, answered, desk.clock())
         desk.counts.call(call.asked.hook, outcome)
         desk.counts.cards(cards)
+    if desk.record_required and not recorded:
+        raise NotStored("The advice could not be recorded, and is not given without a record.")
     return cards
 
 
-def _shown(advice: Advice, call: HookCall, desk: Desk) -> tuple[Card, ...]:
+def _shown(advice: Advice, call: HookCall, caller: Caller, desk: Desk) -> tuple[Card, ...]:
     """The cards, quieter where a clinician has answered them already."""
-    patient = desk.audit.patient(call.asked.patient_id)
-    return with_memory(advice.cards, advice.findings, desk.audit.ledger, patient, desk.clock())
+    subject = Subject(caller.name, desk.audit.patient(caller, call.asked.patient_id))
+    return with_memory(advice.cards, advice.findings, desk.audit.ledger, subject, desk.clock())
 
 
-def consult(call: HookCall, caller: Caller, desk: Desk) -> Advice:
+def consult(call: HookCall, caller: Caller, practice: Practice, desk: Desk) -> Advice:
     """The advice for a call that may concern us."""
     now = desk.clock()
     with desk.counts.stage("gather"):
-        answers = gather(call, caller, desk.sources, now)
+        answers = gather(call, caller, replace(desk.sources, plan=practice.plan), now)
     desk.counts.queries(answers)
     log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
     style = Style(selection_behavior=caller.selection_behavior, single_action=caller.single_action)
-    asked = replace(call.asked, zone=call.asked.zone or desk.zone)
+    asked = replace(call.asked, zone=call.asked.zone or practice.zone)
     with desk.counts.stage("advise"):
-        advice = advise(asked, answers, desk.rulebook, now, style)
+        advice = advise(asked, answers, practice.rulebook, now, style)
     if call.asked.hook == "patient-view" and advice.findings.nothing_of_medicines:
         raise FactsUnavailable(
             "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"

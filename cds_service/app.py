@@ -16,7 +16,6 @@ from cds_service.answering import Desk
 from cds_service.audit import Audit
 from cds_service.auth import make_gate
 from cds_service.beside_the_demo import desks_beside
-from cds_service.chart.queries import query_urls
 from cds_service.clients import Caller, Client, anybody, load_clients
 from cds_service.errors import NotStored
 from cds_service.fhir_address import is_literal
@@ -26,8 +25,8 @@ from cds_service.gathering import Sources
 from cds_service.ledger import Ledger
 from cds_service.logs import log, set_up_logs
 from cds_service.metrics import Counts
-from cds_service.plan import read_plan
-from cds_service.rulebook import load_rulebook, warn_when_review_is_due
+from cds_service.practice import Practices, load_practices, new_practice
+from cds_service.rulebook import warn_when_review_is_due
 from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings
 from cds_service.web import Authenticate, hook_routes, prepare, supervisor_routes
@@ -56,9 +55,9 @@ def create_app(
     """The service, ready to be served; refuses to start if a setting or a table is wrong."""
     set_up_logs(settings.log_level)
     clients = load_clients(settings.clients) if settings.clients else ()
-    rulebook = rulebook or _rulebook(settings, clock)
+    practices = _practices(settings, clients, rulebook, clock)
     ledger = _ledger(settings)
-    desk = _desk(settings, rulebook, clients, ledger, clock, new_id)
+    desk = _desk(settings, practices, clients, ledger, clock, new_id)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
     app.url_map.strict_slashes = False
@@ -75,28 +74,36 @@ def create_app(
         from cds_service.explain.page import create_page
 
         app.register_blueprint(create_demo(settings))
-        app.register_blueprint(create_page(rulebook))
+        app.register_blueprint(create_page(practices.own.rulebook))
     _allow_browsers(app, settings)
     return app
 
 
-def _rulebook(settings: Settings, clock: Callable[[], datetime]) -> Rulebook:
-    tables = load_rulebook(settings)
-    warn_when_review_is_due(tables.protocol, clock().date())
-    return tables
+def _practices(
+    settings: Settings,
+    clients: tuple[Client, ...],
+    rulebook: Rulebook | None,
+    clock: Callable[[], datetime],
+) -> Practices:
+    """What callers are answered by; tables that are handed in answer everybody."""
+    if rulebook is not None:
+        return Practices(new_practice(rulebook, settings.concepts, settings.time_zone))
+    practices = load_practices(settings, clients)
+    for practice in practices.all:
+        warn_when_review_is_due(practice.rulebook.protocol, clock().date())
+    return practices
 
 
 def _desk(
     settings: Settings,
-    rulebook: Rulebook,
+    practices: Practices,
     clients: tuple[Client, ...],
     ledger: Ledger,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
 ) -> Desk:
-    templates = query_urls(rulebook.concepts)
     sources = Sources(
-        plan=read_plan(templates, rulebook.concepts.queries),
+        plan=practices.own.plan,
         http=FhirHttp(_private_hosts(settings, clients)),
         limits=Limits(
             settings.fhir_deadline_seconds, settings.fhir_page_cap, settings.fhir_byte_cap
@@ -110,15 +117,14 @@ def _desk(
         counts.audit_row_lost,
     )
     return Desk(
-        rulebook,
-        templates,
+        practices,
         sources,
         clock,
         new_id,
         audit,
         counts,
         public_url=settings.public_url,
-        zone=settings.zone,
+        record_required=settings.ledger_required,
     )
 
 

@@ -1,7 +1,8 @@
 """What was asked and advised: one row per call that concerns us, one per card shown.
 
-Holds no clinical text and no names. The patient is a keyed hash: enough to find the calls about
-one patient again with the key, useless without it. Advice is never withheld when this fails.
+Holds no clinical text and no names. The patient is a keyed hash, of the client's own: enough to
+find the calls about one patient again with the key, useless without it, and different for the same
+id at another hospital. When it fails advice is given all the same, unless a setting demands it.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from sqlalchemy import (
     Table,
     insert,
 )
-from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.advice import Advice
-from cds_service.assessment.protocol import Protocol
 from cds_service.clients import Caller
+from cds_service.errors import NotStored
 from cds_service.hooks import HookCall
-from cds_service.ledger import Ledger, Purge, metadata
+from cds_service.ledger import Ledger, Purge, cause
+from cds_service.ledger_schema import metadata, of_client
 from cds_service.logs import log
+from cds_service.practice import Practice
 
 calls = Table(
     "call",
@@ -43,9 +45,11 @@ calls = Table(
     Column("user", String(200), nullable=False),
     Column("hook", String(20), nullable=False),
     Column("hook_instance", String(200), nullable=False),
-    Column("patient", String(64), nullable=False, index=True),  # keyed hash
+    Column("patient", String(64), nullable=False, index=True),  # keyed hash, per client
     Column("protocol", String(200), nullable=False),
     Column("protocol_hash", String(64), nullable=False),
+    Column("concepts_hash", String(64), nullable=False, server_default=""),  # of a site's codes
+    Column("time_zone", String(100), nullable=False, server_default=""),
     Column("outcome", String(20), nullable=False),  # "cards", "silent", "unavailable", "failed"
     Column("milliseconds", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),  # resources that could not be read
@@ -85,34 +89,36 @@ class Audit:
         self,
         call: HookCall,
         caller: Caller,
-        protocol: Protocol,
+        practice: Practice,
         answered: Answered,
         now: datetime,
-    ) -> None:
-        """Write down one call, or say loudly that it could not be."""
-        row = self._row(call, caller, protocol, answered, now)
+    ) -> bool:
+        """Write down one call, or say loudly that it could not be; whether it was."""
+        row = self._row(call, caller, practice, answered, now)
         try:
-            with self.ledger.engine.begin() as connection:
+            with self.ledger.writing() as connection:
                 connection.execute(_NEW_CALL, row)
                 if answered.cards:
                     connection.execute(_NEW_CARDS, _card_rows(row["id"], answered))
-        except SQLAlchemyError as error:
-            self.ledger.failed(calls.name)
+        except NotStored as error:
+            self.ledger.failed(calls)
             self.lost()
-            log().error("audit row not stored", error=type(error).__name__)
-        else:
-            self.ledger.worked(calls.name)
-            self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
+            log().error("audit row not stored", error=cause(error))
+            return False
+        self.ledger.worked(calls)
+        self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
+        return True
 
-    def patient(self, patient_id: str) -> str:
-        """The keyed hash a patient's calls are found by."""
-        return hmac.new(self.key, patient_id.encode(), hashlib.sha256).hexdigest()
+    def patient(self, caller: Caller, patient_id: str) -> str:
+        """The keyed hash that the calls of one client about a patient are found by."""
+        keyed = hmac.new(self.key, patient_id.encode(), hashlib.sha256).hexdigest()
+        return of_client(caller.name, keyed)
 
     def _row(
         self,
         call: HookCall,
         caller: Caller,
-        protocol: Protocol,
+        practice: Practice,
         answered: Answered,
         now: datetime,
     ) -> dict[str, Any]:
@@ -123,9 +129,11 @@ class Audit:
             "user": _id(call.asked.user),
             "hook": call.asked.hook,
             "hook_instance": _id(call.instance),
-            "patient": self.patient(call.asked.patient_id),
-            "protocol": protocol.name,
-            "protocol_hash": protocol.digest,
+            "patient": self.patient(caller, call.asked.patient_id),
+            "protocol": practice.rulebook.protocol.name,
+            "protocol_hash": practice.rulebook.protocol.digest,
+            "concepts_hash": practice.concepts_hash,
+            "time_zone": practice.time_zone,
             "outcome": answered.outcome,
             "milliseconds": answered.milliseconds,
             "skipped": len(answered.advice.chart.skipped) if answered.advice else 0,

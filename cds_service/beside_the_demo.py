@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cds_service.answering import Desk
+from cds_service.practice import Practices
 from cds_service.rulebook import PROTOCOLS, load_protocol
 
 REVIEW = "review-as-written"
@@ -20,7 +21,9 @@ LOOKING_BACK = "/looking-back"
 def desks_beside(desk: Desk) -> Mapping[str, Desk]:
     """By prefix of the address: who answers there."""
     protocol = load_protocol(PROTOCOLS[REVIEW])
-    review = replace(desk, rulebook=replace(desk.rulebook, protocol=protocol))
+    own = desk.practices.own
+    practice = replace(own, rulebook=replace(own.rulebook, protocol=protocol))
+    review = replace(desk, practices=Practices(practice))
     return {
         f"/{REVIEW}": review,
         LOOKING_BACK: replace(desk, recorded=False),

@@ -68,3 +68,27 @@ def feedback(as_text: bool, database: str) -> None:
         click.echo(json.dumps(as_json(found), indent=2))
     else:
         Console().print(as_table(found) if found else "No card has been shown yet.")
+
+
+@main.command()
+@click.argument("revision", required=False)
+@click.option("--database", envvar="CDS_DATABASE_URL", default=DEFAULT_DATABASE, show_default=True)
+def migrate(revision: str | None, database: str) -> None:
+    """Bring the ledger to a version of its schema: the newest, or back to one that is named.
+
+    A start does the first by itself. Stop the service before going back for an older release.
+    """
+    from cds_service.errors import NotStored
+    from cds_service.ledger import Ledger
+    from cds_service.ledger_schema import REVISIONS
+
+    if revision is not None and revision not in REVISIONS:
+        raise click.BadParameter(f"there are {', '.join(REVISIONS)}", param_hint="REVISION")
+    ledger = Ledger(database)
+    try:
+        ledger.create(revision or REVISIONS[-1])
+    except NotStored as error:
+        raise click.ClickException(f"{error}: {error.__cause__ or ''}".rstrip(": ")) from error
+    finally:
+        ledger.close()
+    click.echo(f"The ledger is at version {revision or REVISIONS[-1]}.")

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cds_service.errors import StartRefused
 from cds_service.fhir_address import Address, parse_address
+from cds_service.rulebook import PROTOCOLS
 
 # What a site may opt into; "none" and symmetric algorithms are never accepted (CDS Hooks 2.0).
 Algorithm = Literal["ES384", "RS384", "ES256", "RS256", "ES512", "RS512", "PS384"]
@@ -31,7 +33,24 @@ def _https(url: str) -> str:
     return url
 
 
+def _printable(name: str) -> str:
+    """A name keys hashes and stands in logs and ledger: no control characters."""
+    if not name.isprintable() or name != name.strip():
+        raise ValueError("must be printable, without blanks around it")
+    return name
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone such as Europe/Berlin") from error
+    return name
+
+
 HttpsUrl = Annotated[str, AfterValidator(_https)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +86,7 @@ class Client(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1)
+    name: Name
     issuer: str = Field(min_length=1)  # iss, compared as a whole
     jku: HttpsUrl | None = None  # compared as a whole; nothing else is ever fetched
     jwks_file: Path | None = None  # key set exchanged beforehand, instead of jku
@@ -78,6 +97,11 @@ class Client(BaseModel):
 
     selection_behavior: SelectionBehavior = "at-most-one"
     single_action: bool = False  # true: tests; stops and deletes only in HIT; never a start
+
+    # What it is answered by; empty: what the service's own settings name.
+    protocol: str = ""  # a shipped one by name, or a file beside the clients file
+    concepts: Path | None = None  # the site's own codes, beside the clients file
+    time_zone: TimeZone | None = None
 
     @property
     def caller(self) -> Caller:
@@ -118,11 +142,16 @@ def load_clients(path: Path) -> tuple[Client, ...]:
 
 
 def _client(row: Any, folder: Path) -> Client:
-    """A key set file is looked for beside the clients file."""
+    """Files are looked for beside the clients file."""
     client = Client.model_validate(row)
-    if client.jwks_file is None:
-        return client
-    return client.model_copy(update={"jwks_file": folder / client.jwks_file})
+    beside: dict[str, Any] = {}
+    if client.jwks_file is not None:
+        beside["jwks_file"] = folder / client.jwks_file
+    if client.concepts is not None:
+        beside["concepts"] = folder / client.concepts
+    if client.protocol and client.protocol not in PROTOCOLS:
+        beside["protocol"] = str(folder / client.protocol)
+    return client.model_copy(update=beside)
 
 
 def _fault(path: Path, number: int, item: Any) -> str:

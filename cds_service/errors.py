@@ -7,6 +7,7 @@ HeparinCdsError
 │   ├── WrongMediaType        the body is declared to be something else than JSON
 │   ├── BodyTooLarge          more than we read
 │   ├── UnknownService        no service of this id
+│   ├── UnknownCard           feedback on a card that this client was never shown
 │   ├── NotAuthenticated      no JWT we accept; the caller is never told why
 │   └── FactsUnavailable      nothing of medicines could be had from anywhere
 ├── FhirFault             one query to a FHIR server failed; ends as a state, never as an answer
@@ -57,6 +58,10 @@ class BodyTooLarge(RequestRefused):
 
 class UnknownService(RequestRefused):
     """No service has the id that was called."""
+
+
+class UnknownCard(RequestRefused):
+    """Feedback names a card that did not go to the client who sends it."""
 
 
 class NotAuthenticated(RequestRefused):

@@ -1,25 +1,26 @@
 """Feedback: what became of a card. Stored before it is acknowledged, and stored once.
 
-Written as clients really send it: in batches, late, twice, for cards we do not know, with Epic's
-`overrideReasons`, with a comment or an extension only. https://cds-hooks.hl7.org/2.0/#feedback
+Written as clients really send it: in batches, late, twice, with Epic's `overrideReasons`, with a
+comment or an extension only. It counts only from the client that the card was shown to: a batch
+with any other card is refused, and nothing of it stored. https://cds-hooks.hl7.org/2.0/#feedback
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Column, DateTime, Index, Insert, String, Table, Text
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import JSON, Column, Connection, DateTime, Index, String, Table, Text, select
 
-from cds_service.errors import MalformedRequest, NotStored
-from cds_service.ledger import Ledger, metadata, stored
+from cds_service.audit import calls, cards
+from cds_service.errors import BodyTooLarge, MalformedRequest, NotStored, UnknownCard
+from cds_service.ledger import Ledger, cause, insert_new, stored
+from cds_service.ledger_schema import metadata
 from cds_service.logs import log
 
 feedback = Table(
@@ -29,7 +30,7 @@ feedback = Table(
     Column("received", DateTime(), nullable=False),  # UTC, by our clock
     Column("client", String(200), nullable=False),
     Column("service", String(100), nullable=False),
-    Column("card", String(200), nullable=False, index=True),  # need not be one of ours
+    Column("card", String(200), nullable=False, index=True),
     Column("outcome", String(20), nullable=False),
     Column("outcome_at", String(64), nullable=False),  # as the client wrote it
     Column("suggestions", JSON, nullable=False),
@@ -42,6 +43,8 @@ feedback = Table(
 Index("feedback_reasons", feedback.c.reason_code, feedback.c.received)  # for memory.py
 
 _LONGEST_CARD_ID = 200
+_MOST_ITEMS = 1_000  # of a batch
+_MOST_SUGGESTIONS = 50  # of an item; a card has a handful
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +67,45 @@ def read_feedback(body: object) -> tuple[Item, ...]:
     items = body.get("feedback")
     if not isinstance(items, list):
         raise MalformedRequest("feedback must be an array.", "feedback")
+    if len(items) > _MOST_ITEMS:
+        raise BodyTooLarge(f"feedback may have {_MOST_ITEMS} items at a time.", "feedback")
     return tuple(_item(item, f"feedback[{number}]") for number, item in enumerate(items))
 
 
 def store_feedback(
-    ledger: Ledger, items: Iterable[Item], client: str, service: str, now: datetime
-) -> None:
+    ledger: Ledger, items: Sequence[Item], client: str, service: str, now: datetime
+) -> Mapping[str, str]:
     """All items in one transaction; what was stored before is left as it is.
 
-    In one order whoever sends them: two batches with the same items, one the other way round, would
-    wait for each other in PostgreSQL, and one of them be refused.
+    Gives the topic of each card. In one order whoever sends them: two batches with the same items,
+    one the other way round, would wait for each other in PostgreSQL, and one of them be refused.
     """
     rows = sorted((_row(item, client, service, now) for item in items), key=itemgetter("id"))
     if not rows:
-        return
+        return {}
     try:
         with ledger.durably() as connection:
-            connection.execute(_insert_new(connection.dialect.name), rows)
-    except SQLAlchemyError as error:
-        ledger.failed(feedback.name)
-        log().error("feedback not stored", error=type(error).__name__)
+            topics = _topics(connection, items, client)
+            insert_new(connection, feedback, rows)
+    except NotStored as error:
+        ledger.failed(feedback)
+        log().error("feedback not stored", error=cause(error))
         raise NotStored("The feedback could not be stored; please send it again.") from error
-    ledger.worked(feedback.name)
+    ledger.worked(feedback)
+    return topics
 
 
-def _insert_new(dialect: str) -> Insert:
-    """Both databases can pass over what is there, each in its own statement."""
-    if dialect == "postgresql":
-        return postgresql.insert(feedback).on_conflict_do_nothing()
-    return sqlite.insert(feedback).on_conflict_do_nothing()
+def _topics(connection: Connection, items: Sequence[Item], client: str) -> Mapping[str, str]:
+    """The topic of each card, all of which must have gone to this client."""
+    ids = {item.card for item in items}
+    shown = select(cards.c.uuid, cards.c.topic).join(calls, calls.c.id == cards.c.call)
+    theirs = shown.where(calls.c.client == client).where(cards.c.uuid.in_(ids))
+    topics = {uuid: topic for uuid, topic in connection.execute(theirs)}
+    for number, item in enumerate(items):
+        if item.card not in topics:
+            field = f"feedback[{number}].card"
+            raise UnknownCard(f"{field} was not shown to this client.", field)
+    return topics
 
 
 def _item(value: object, field: str) -> Item:
@@ -112,7 +125,7 @@ def _item(value: object, field: str) -> Item:
         card=stored(card, _LONGEST_CARD_ID),
         outcome=outcome,
         at=stored(at, 64),
-        suggestions=tuple(_suggestions(value.get("acceptedSuggestions"))),
+        suggestions=_suggestions(value.get("acceptedSuggestions"), field),
         reason=_coding(override.get("reason")),
         comment=stored(override.get("userComment"), 4000),
         digest=orjson.dumps(value, option=orjson.OPT_SORT_KEYS),
@@ -143,10 +156,16 @@ def _coding(value: object) -> Mapping[str, str]:
     return {name: stored(coding.get(name), most) for name, most in longest.items()}
 
 
-def _suggestions(value: object) -> Iterable[str]:
-    for suggestion in value if isinstance(value, list) else []:
-        if isinstance(suggestion, Mapping) and isinstance(suggestion.get("id"), str):
-            yield stored(suggestion["id"], _LONGEST_CARD_ID)
+def _suggestions(value: object, field: str) -> tuple[str, ...]:
+    given = value if isinstance(value, list) else []
+    if len(given) > _MOST_SUGGESTIONS:
+        field = f"{field}.acceptedSuggestions"
+        raise BodyTooLarge(f"{field} may have {_MOST_SUGGESTIONS} entries.", field)
+    return tuple(
+        stored(one["id"], _LONGEST_CARD_ID)
+        for one in given
+        if isinstance(one, Mapping) and isinstance(one.get("id"), str)
+    )
 
 
 def _row(item: Item, client: str, service: str, now: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.table import Table
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from cds_service.audit import calls, cards
 from cds_service.feedback import feedback
@@ -99,6 +99,7 @@ def _outcomes() -> Any:
     """One row per card, outcome and reason, however often it was told."""
     told = (
         select(
+            feedback.c.client,
             feedback.c.card,
             feedback.c.outcome,
             feedback.c.reason_code,
@@ -107,7 +108,10 @@ def _outcomes() -> Any:
         .group_by(feedback.c.client, feedback.c.card, feedback.c.outcome, feedback.c.reason_code)
         .subquery()
     )
-    source = told.outerjoin(cards, cards.c.uuid == told.c.card)
-    source = source.outerjoin(calls, calls.c.id == cards.c.call)
+    # An older ledger may hold feedback from a client that the card did not go to.
+    shown = cards.join(calls, calls.c.id == cards.c.call)
+    source = told.outerjoin(
+        shown, and_(cards.c.uuid == told.c.card, calls.c.client == told.c.client)
+    )
     columns = (cards.c.topic, calls.c.at, told.c.received, told.c.outcome, told.c.reason_code)
     return select(*columns).select_from(source)

@@ -1,100 +1,185 @@
 """The database: what must outlive a request. SQLite beside the service, or PostgreSQL by URL.
 
-Opens, creates and asks whether it can be written to; the rows are in the modules that own them.
+Opens it, brings its schema up, hands out transactions, and tells whether it takes records. Every
+way it can fail is a `NotStored`; the rows are in the modules that own them.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+import mmap
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Engine,
+    Insert,
     Integer,
-    MetaData,
     Table,
-    create_engine,
+    Text,
     delete,
-    event,
     insert,
-    make_url,
-    text,
+    select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cds_service.errors import NotStored
+from cds_service.ledger_engine import LedgerFile, new_engine, wait_for_disk
+from cds_service.ledger_schema import HEAD, bring_to, metadata
 from cds_service.logs import log
 
-metadata = MetaData()
+_probe = Table(
+    "probe",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("filler", Text, nullable=False, server_default=""),
+)
+_FILLER = "x" * 16_384  # more than the free space of a page: a full disk does not pass for healthy
 
-_probe = Table("probe", metadata, Column("id", Integer, primary_key=True))
+_REST_SECONDS = 2.0  # after a failure: calls are not made to wait for it one by one
+_SET_UP_AGAIN_SECONDS = 5.0
 
-_BUSY_SECONDS = 1.0  # how long a writer waits for another one: calls wait with it
+# What a database or the values in it can raise. A foreign or damaged one holds rows that are no
+# JSON where JSON should be, which SQLAlchemy passes on as it comes.
+_FAULTS = (SQLAlchemyError, OSError, ValueError, TypeError, LookupError)
 
 
 class Ledger:
     """One engine per process; connections are opened when first needed, so after a fork."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
-        self._failing: set[str] = set()  # tables that did not take the last record
+        self.engine = new_engine(url)
+        self._file = LedgerFile(self.engine)
+        self._is_set_up = False
+        self._next_set_up = float("-inf")
+        self._rests_until = float("-inf")
+        self._lock = threading.Lock()
+        self._failing = _Flags()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from."""
+        with self._whole(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that outlives the process once it is committed.
+
+        Not attempted for a moment after one failed: a locked database would cost every call a wait.
+        """
+        if time.monotonic() < self._rests_until:
+            raise NotStored("the database failed a moment ago")
+        try:
+            with self._whole(), self.engine.begin() as connection:
+                yield connection
+        except NotStored:
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            raise
 
     @contextmanager
     def durably(self) -> Iterator[Connection]:
         """A transaction that outlives a power cut once it is committed."""
-        with self.engine.connect() as connection:
-            _wait_for_disk(connection, always=True)
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                _wait_for_disk(connection, always=False)
+        with self._whole():
+            with self.engine.connect() as connection:
+                wait_for_disk(connection, always=True)
+                try:
+                    with connection.begin():
+                        yield connection
+                finally:
+                    wait_for_disk(connection, always=False)
+            self._file.check()  # what was written to a file that is gone is gone
 
-    def failed(self, table: str) -> None:
-        """A record was not taken, though the call went on: `/readyz` turns red."""
-        self._failing.add(table)
+    def failed(self, table: Table) -> None:
+        """A record was not taken, though the call went on: `/readyz` turns red in every worker."""
+        self._failing.raise_for(table)
 
-    def worked(self, table: str) -> None:
+    def worked(self, table: Table) -> None:
         """A record was taken: all is well again."""
-        self._failing.discard(table)
+        self._failing.lower_for(table)
 
-    def create(self) -> None:
-        """Create what is missing; several workers may do so at once."""
+    def create(self, revision: str = HEAD) -> None:
+        """Create or migrate what is needed; several instances may do so at once."""
         try:
             with self.engine.begin() as connection:
-                if connection.dialect.name == "postgresql":
-                    # IF NOT EXISTS alone is no protection against a second session there.
-                    connection.execute(text("SELECT pg_advisory_xact_lock(7211)"))
-                for table in metadata.sorted_tables:
-                    connection.execute(CreateTable(table, if_not_exists=True))
-                    for index in table.indexes:
-                        connection.execute(CreateIndex(index, if_not_exists=True))
-        except SQLAlchemyError as error:
+                bring_to(connection, revision)
+            self._file.learn()
+        except _FAULTS as error:
             raise NotStored("the database cannot be set up") from error
+        self._is_set_up = True
 
     def ready(self) -> bool:
-        """Whether the database can be reached and, after a record was lost, written to again."""
+        """Whether the database takes a record now, and lost none since it last took one."""
         try:
-            with self.engine.begin() as connection:
-                connection.execute(text("SELECT 1"))
-                if self._failing:
-                    connection.execute(delete(_probe))
-                    connection.execute(insert(_probe).values(id=1))
-        except SQLAlchemyError:
+            with self._whole(), self.engine.begin() as connection:
+                for table in metadata.sorted_tables:
+                    connection.execute(select(table).limit(1)).all()
+                connection.execute(delete(_probe))
+                connection.execute(insert(_probe).values(id=1, filler=_FILLER))
+            with self._whole(), self.engine.begin() as connection:
+                connection.execute(delete(_probe))
+        except NotStored:
             return False
-        self._failing.clear()
+        self._failing.lower_all()
+        self._rests_until = float("-inf")
         return True
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """The database is the one that was set up; whatever it does then is a `NotStored`."""
+        try:
+            self._set_up_if_needed()
+            yield
+        except _FAULTS as error:
+            raise NotStored("the database failed") from error
+
+    def _set_up_if_needed(self) -> None:
+        try:
+            self._file.check()
+        except NotStored:
+            self._is_set_up = False
+            raise
+        if self._is_set_up:
+            return
+        with self._lock:
+            now = time.monotonic()
+            if now < self._next_set_up:
+                raise NotStored("the database is not set up")
+            self._next_set_up = now + _SET_UP_AGAIN_SECONDS
+        self.create()
+
+
+class _Flags:
+    """Which tables did not take the last record: one byte each, in memory that workers share.
+
+    It is shared because it was made before they were forked from the process that made it.
+    """
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._bytes = mmap.mmap(-1, mmap.PAGESIZE)
+        self._names = [table.name for table in metadata.sorted_tables]
+
+    def raise_for(self, table: Table) -> None:
+        self._bytes[self._names.index(table.name)] = 1
+
+    def lower_for(self, table: Table) -> None:
+        self._bytes[self._names.index(table.name)] = 0
+
+    def lower_all(self) -> None:
+        for place in range(len(self._names)):
+            self._bytes[place] = 0
 
 
 class Purge:
@@ -115,38 +200,30 @@ class Purge:
             return
         self._last = now
         try:
-            with self._ledger.engine.begin() as connection:
+            with self._ledger.writing() as connection:
                 connection.execute(delete(self._table).where(is_old))
-        except SQLAlchemyError as error:  # the next one will
-            log().error("not purged", table=self._table.name, error=type(error).__name__)
+        except NotStored as error:  # the next one will
+            log().error("not purged", table=self._table.name, error=cause(error))
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows that are not there yet; how many it were is told of a single row only."""
+    given = rows[0] if len(rows) == 1 else rows
+    return connection.execute(_new(table, connection.dialect.name), given).rowcount
+
+
+@cache
+def _new(table: Table, dialect: str) -> Insert:
+    """Both databases can pass over what is there, each in its own statement."""
+    statement = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return statement(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
+def cause(error: NotStored) -> str:
+    """What kind of error lies behind it, for the log."""
+    return type(error.__cause__ or error).__name__
 
 
 def stored(text: object, longest: int) -> str:
     """A text as it can be stored anywhere: PostgreSQL takes no NUL, a column no more than fits."""
     return text.replace("\0", "")[:longest] if isinstance(text, str) else ""
-
-
-def _engine(url: str) -> Engine:
-    is_file = make_url(url).get_backend_name() == "sqlite"
-    engine = create_engine(url, pool_pre_ping=not is_file)  # a file does not hang up
-    if is_file:
-        event.listen(engine, "connect", _set_up_sqlite)
-    return engine
-
-
-def _wait_for_disk(connection: Connection, *, always: bool) -> None:
-    """SQLite alone is told: PostgreSQL waits for every commit. Not within a transaction."""
-    if connection.dialect.name == "sqlite":
-        mode = "FULL" if always else "NORMAL"
-        driven: Any = connection.connection.driver_connection
-        driven.execute(f"PRAGMA synchronous = {mode}")
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    """Readers beside one writer; a commit outlives the process, `durably` the machine too."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
-    cursor.close()

@@ -1,25 +1,26 @@
 """What a clinician has answered already: an overridden warning comes back as plain information.
 
-For a day, for the same patient and topic, after a reason that says "I know, and not here"; never
-for critical cards, and not if a fact got worse meanwhile. When in doubt a card is shown in full.
+For a day, for the same client's patient and topic, after a reason that says "I know, and not here";
+never for critical cards, and not if a fact got worse meanwhile. When in doubt a card is shown in
+full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.findings import Findings
 from cds_service.assessment.registry import TOPICS
 from cds_service.audit import calls, cards
 from cds_service.cards.card import Card
+from cds_service.errors import NotStored
 from cds_service.feedback import feedback
-from cds_service.ledger import Ledger
+from cds_service.ledger import Ledger, cause
 from cds_service.logs import log
 
 REASONS = ("comfortCare", "protocolDiffers", "disagree")
@@ -46,23 +47,33 @@ _OVERRIDDEN = (
     .where(feedback.c.received > bindparam("since"))
     .where(feedback.c.outcome == "overridden")
     .where(calls.c.patient.concat("") == bindparam("of_patient"))
+    .where(calls.c.client == bindparam("of_client"))
+    .where(feedback.c.client == calls.c.client)
 )
 
 _RANKS = ("critical", "warning", "info")
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose patient, and which, by the keyed hash of the ledger."""
+
+    client: str
+    patient: str
+
+
 def with_memory(
-    advised: tuple[Card, ...], findings: Findings, ledger: Ledger, patient: str, now: datetime
+    advised: tuple[Card, ...], findings: Findings, ledger: Ledger, subject: Subject, now: datetime
 ) -> tuple[Card, ...]:
     """The cards, those softened that were answered; most urgent first as before."""
     if not any(card.indicator == "warning" for card in advised):
         return advised
     try:
-        with ledger.engine.connect() as connection:
+        with ledger.reading() as connection:
             lasts = findings.measured.case.protocol.span("cards.override_hours")
-            answered = _answered(connection, patient, now - lasts)
-    except SQLAlchemyError as error:
-        log().error("overrides not read", error=type(error).__name__)
+            answered = _answered(connection, subject, now - lasts)
+    except NotStored as error:
+        log().error("overrides not read", error=cause(error))
         return advised
     present = facts_by_topic(findings)
     shown = [_softened(card, answered, present.get(card.topic, {})) for card in advised]
@@ -101,12 +112,18 @@ def _comparable(facts: Iterable[Evidence], *, upward: bool) -> dict[str, float]:
 
 
 def _answered(
-    connection: Connection, patient: str, moment: datetime
+    connection: Connection, subject: Subject, moment: datetime
 ) -> list[tuple[str, Mapping[str, float]]]:
     """Topic and facts of each card of this patient that was overridden of late."""
     since = moment.astimezone(UTC).replace(tzinfo=None)
-    found = connection.execute(_OVERRIDDEN, {"of_patient": patient, "since": since})
-    return [(topic, facts) for topic, facts in found]
+    given = {"of_client": subject.client, "of_patient": subject.patient, "since": since}
+    found = connection.execute(_OVERRIDDEN, given)
+    # A row that holds something else than a card's facts answers nothing.
+    return [(topic, facts) for topic, facts in found if _are_numbers(facts)]
+
+
+def _are_numbers(facts: object) -> bool:
+    return isinstance(facts, Mapping) and all(isinstance(v, int | float) for v in facts.values())
 
 
 def _softened(

@@ -35,7 +35,7 @@ class Counts:
             "heparin_cds_queries", "FHIR queries.", ["query", "state"], registry=registry
         )
         self._feedback = Counter(
-            "heparin_cds_feedback", "Feedback items.", ["outcome"], registry=registry
+            "heparin_cds_feedback", "Feedback items.", ["topic", "outcome"], registry=registry
         )
         self._refusals = Counter(
             "heparin_cds_refusals", "Requests refused.", ["status"], registry=registry
@@ -65,10 +65,10 @@ class Counts:
         for key, answer in answers.items():
             self._queries.labels(key, answer.state.value).inc()
 
-    def feedback(self, outcomes: Iterable[str]) -> None:
-        """Items of feedback."""
-        for outcome in outcomes:
-            self._feedback.labels(outcome).inc()
+    def feedback(self, told: Iterable[tuple[str, str]]) -> None:
+        """Items of feedback, each a topic and an outcome."""
+        for topic, outcome in told:
+            self._feedback.labels(topic, outcome).inc()
 
     def refusal(self, status: int) -> None:
         """A request that ended without an answer."""

@@ -11,10 +11,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from cachetools import TTLCache
-from sqlalchemy import Column, DateTime, String, Table, insert
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Column, DateTime, String, Table
 
-from cds_service.ledger import Ledger, Purge, metadata
+from cds_service.errors import NotStored
+from cds_service.ledger import Ledger, Purge, cause, insert_new
+from cds_service.ledger_schema import metadata
 from cds_service.logs import log
 
 seen_tokens = Table(
@@ -24,7 +25,6 @@ seen_tokens = Table(
     Column("expires", DateTime(), nullable=False, index=True),  # UTC
 )
 
-_NEW = insert(seen_tokens)  # built once: it is in every call
 _PURGE_EVERY = timedelta(minutes=10)
 _REMEMBERED = 100_000
 _REMEMBERED_SECONDS = 3900  # longer than any token we accept lives
@@ -50,17 +50,16 @@ class SeenTokens:
 
     def _is_new_to_all(self, token_id: str, expires: datetime, now: datetime) -> bool:
         try:
-            with self._ledger.engine.begin() as connection:
-                connection.execute(_NEW, {"id": token_id, "expires": expires})
-        except IntegrityError:
-            return False
-        except SQLAlchemyError as error:
-            self._ledger.failed(seen_tokens.name)
-            log().error("token id not stored", error=type(error).__name__)
+            with self._ledger.writing() as connection:
+                row = {"id": token_id, "expires": expires}
+                is_new = insert_new(connection, seen_tokens, [row]) > 0
+        except NotStored as error:
+            self._ledger.failed(seen_tokens)
+            log().error("token id not stored", error=cause(error))
             return True
-        self._ledger.worked(seen_tokens.name)
+        self._ledger.worked(seen_tokens)
         self._purge.when_due(now, seen_tokens.c.expires < now)
-        return True
+        return is_new
 
 
 def _utc(time: datetime) -> datetime:

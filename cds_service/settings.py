@@ -56,6 +56,7 @@ class Settings(BaseModel):
     time_zone: str = ""  # of times that a record gives without one: "Europe/Berlin"
     database_url: str = DEFAULT_DATABASE
     ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
+    ledger_required: bool = False  # advice that cannot be recorded is not given
     retention_days: int = Field(default=730, ge=1)  # of the record of calls
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Hosts of FHIR servers that may be called in open mode, and that may lie at private addresses.

@@ -28,6 +28,7 @@ from cds_service.errors import (
     NotAuthenticated,
     NotStored,
     RequestRefused,
+    UnknownCard,
     UnknownService,
     UnreadableJson,
     WrongMediaType,
@@ -45,6 +46,7 @@ STATUSES: Mapping[type[HeparinCdsError], tuple[int, str]] = {
     UnreadableJson: (400, "structure"),
     NotAuthenticated: (401, "login"),
     UnknownService: (404, "not-found"),
+    UnknownCard: (404, "not-found"),
     FactsUnavailable: (412, "incomplete"),
     BodyTooLarge: (413, "too-long"),
     WrongMediaType: (415, "not-supported"),
@@ -64,8 +66,8 @@ def hook_routes(
 
     @blueprint.get("/cds-services")
     def discover() -> Response:
-        authenticate()
-        return _json(discovery(desk.templates))
+        caller = authenticate()
+        return _json(discovery(desk.practices.of(caller).templates))
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
@@ -80,8 +82,8 @@ def hook_routes(
         caller = authenticate()
         service = find_service(service_id)
         items = read_feedback(_body())
-        store_feedback(ledger, items, caller.name, service.id, desk.clock())
-        desk.counts.feedback(item.outcome for item in items)
+        topics = store_feedback(ledger, items, caller.name, service.id, desk.clock())
+        desk.counts.feedback((topics[item.card], item.outcome) for item in items)
         return _json({"received": len(items)})
 
     return blueprint

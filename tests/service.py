@@ -36,11 +36,12 @@ class Service:
         self.path = folder / "ledger.sqlite"  # unless another database is given or chosen
         self.now: datetime = cases()[CASE].now
         url = changes.pop("database_url", None) or new_database(folder)
+        rules = changes.pop("rulebook", tables())  # None: as the settings and the clients say
         given = {"open": True, "database_url": url, "ledger_key": SecretStr(KEY)}
         settings = Settings(**(given | changes))
         self.database_url = settings.database_url
         self._engine = create_engine(self.database_url)
-        self.app: Flask = create_app(settings, rulebook=tables(), clock=lambda: self.now)
+        self.app: Flask = create_app(settings, rulebook=rules, clock=lambda: self.now)
         self.client: FlaskClient = self.app.test_client()
 
     def call(self, name: str = CASE, **changes: Any) -> Any:

@@ -17,7 +17,7 @@ from cds_service.clients import Client
 from cds_service.errors import FhirFault, NotAuthenticated
 from cds_service.keys import KeySource
 from cds_service.ledger import Ledger
-from cds_service.seen_tokens import SeenTokens
+from cds_service.seen_tokens import SeenTokens, seen_tokens
 from tests.databases import new_database
 from tests.tokens import ISSUER, JKU, claims, ec_key, key_set, public_jwk, rsa_key, sign
 
@@ -331,13 +331,11 @@ class TestDatabase:
         ledger.close()
 
     def test_after_a_failed_write_it_is_ready_once_it_can_write_again(self, ledger: Ledger) -> None:
-        ledger.failed("seen_token")
+        ledger.failed(seen_tokens)
         assert ledger.ready()
 
     def test_expired_ids_are_purged(self, door: Door, ledger: Ledger) -> None:
         from sqlalchemy import func, select
-
-        from cds_service.seen_tokens import seen_tokens
 
         for _ in range(3):
             door.admit(door.token())

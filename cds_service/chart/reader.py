@@ -49,7 +49,7 @@ class _Lexicon:
         return Reading(self.vocabulary, pharmacy, self.dosing, self.giving, self.goals, placing)
 
 
-@lru_cache(maxsize=8)  # by identity: a running service has one table, a test run a few
+@lru_cache(maxsize=64)  # by identity: a running service has a table or one for each client
 def _lexicon(concepts: Concepts) -> _Lexicon:
     vocabulary, units = Vocabulary(concepts), Units(concepts.units)
     return _Lexicon(

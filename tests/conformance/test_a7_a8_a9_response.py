@@ -206,13 +206,18 @@ class TestFeedback:
         assert (row.reason_code, row.comment) == (card["overrideReasons"][0]["code"], "Later.")
 
     def test_8_2_8_4_batches_repeats_and_late_items(self, service: Service) -> None:
-        late = item("c2", outcomeTimestamp="2020-01-01T00:00:00Z")
-        assert post(service, item("c1"), late, item("c1")).json == {"received": 3}
-        assert post(service, item("c1")).json == {"received": 1}
+        one, two = (service.call().json["cards"][0]["uuid"] for _ in range(2))
+        late = item(two, outcomeTimestamp="2020-01-01T00:00:00Z")
+        assert post(service, item(one), late, item(one)).json == {"received": 3}
+        assert post(service, item(one)).json == {"received": 1}
         assert len(service.rows(feedback)) == 2
 
-    def test_8_4_unknown_cards_do_not_fail_the_batch(self, service: Service) -> None:
-        assert post(service, item("nobody's")).status_code == 200
+    def test_8_4_an_unknown_card_is_404_and_stores_nothing(self, service: Service) -> None:
+        known = service.call().json["cards"][0]["uuid"]
+        answer = post(service, item(known), item("nobody's"))
+        assert answer.status_code == 404
+        assert answer.json["issue"][0]["expression"] == ["feedback[1].card"]
+        assert service.rows(feedback) == []
 
     def test_8_4_9_3_an_unknown_service_is_404(self, service: Service) -> None:
         answer = service.client.post("/cds-services/other/feedback", json={"feedback": []})
@@ -249,12 +254,14 @@ class TestStatuses:
 
     def test_9_1_200_where_it_went_well(self, service: Service) -> None:
         assert service.client.get("/cds-services").status_code == 200
-        assert service.call().status_code == 200
-        assert post(service, item("c")).status_code == 200
+        called = service.call()
+        assert called.status_code == 200
+        assert post(service, item(called.json["cards"][0]["uuid"])).status_code == 200
 
     def test_9_6_503_where_feedback_cannot_be_stored(self, service: Service) -> None:
+        card = service.call().json["cards"][0]["uuid"]
         service.execute("ALTER TABLE feedback RENAME TO gone")
-        answer = post(service, item("c"))
+        answer = post(service, item(card))
         assert (answer.status_code, answer.json["issue"][0]["code"]) == (503, "transient")
 
     def test_9_3_404_for_an_unknown_service(self, service: Service) -> None:

@@ -160,8 +160,9 @@ def test_b7_8_an_incomplete_authorization_is_none(service: Service) -> None:
 
 
 def test_b7_10_feedback_as_epic_writes_it(service: Service) -> None:
+    (card,) = service.call().json["cards"]
     item = {
-        "card": "not-a-uuid",
+        "card": card["uuid"],
         "outcome": "overridden",
         "outcomeTimestamp": "2026-03-02T14:01:00Z",
         "overrideReasons": {"extension": {"com.epic": {"x": 1}}},

@@ -111,8 +111,9 @@ class TestWithoutADatabase:
         assert service.client.get("/readyz").status_code == 200
 
     def test_feedback_is_refused(self, service: Service) -> None:
+        card = service.call().json["cards"][0]["uuid"]
         service.execute("ALTER TABLE feedback RENAME TO gone")
-        item = {"card": "c", "outcome": "accepted", "outcomeTimestamp": "2026-03-02T11:59:00Z"}
+        item = {"card": card, "outcome": "accepted", "outcomeTimestamp": "2026-03-02T11:59:00Z"}
         answer = service.client.post(
             "/cds-services/heparin-order-sign/feedback", json={"feedback": [item]}
         )

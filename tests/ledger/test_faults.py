@@ -20,6 +20,7 @@ from cds_service.feedback import feedback, read_feedback, store_feedback
 from cds_service.ledger import Ledger
 from tests.cases import cases
 from tests.databases import Postgres
+from tests.ledger.shown import at_present, show
 from tests.running import Gunicorn, until
 from tests.service import CASE, Service
 from tests.steady_calls import PATH as VIEW
@@ -82,6 +83,10 @@ def test_every_acknowledged_item_survives_kill_9_and_none_is_there_twice(
     gunicorn: Gunicorn, database: str
 ) -> None:
     senders = [Sender(gunicorn.url, f"s{number}") for number in range(4)]
+    before = Ledger(database)
+    for sender in senders:
+        show(before.engine, (f"{sender.prefix}-{n}" for n in range(5000)), "open", **at_present())
+    before.close()
     for sender in senders:
         sender.start()
 
@@ -119,15 +124,18 @@ def test_at_the_limit_of_a_file_s_size_cards_go_on_and_no_feedback_is_lost(
     tmp_path: Path,
 ) -> None:
     """The real limit of the operating system, on the service as it is run."""
-    server = Gunicorn(tmp_path, f"sqlite:///{tmp_path}/ledger.sqlite", 1, before="ulimit -f 400")
+    before = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    before.create()
+    names = [f"{number:036}" for number in range(500)]
+    show(before.engine, names, "open", **at_present())
+    before.close()
+    server = Gunicorn(tmp_path, f"sqlite:///{tmp_path}/ledger.sqlite", 1, before="ulimit -f 800")
     acknowledged: list[str] = []
     try:
         server.wait()
-        for number in range(2000):
-            card = f"{number}-" + "x" * 150
-            answer = requests.post(
-                server.url + FEEDBACK, json={"feedback": [item(card)]}, timeout=30
-            )
+        for card in names:
+            told = item(card) | {"overrideReason": {"userComment": "x" * 3000}}
+            answer = requests.post(server.url + FEEDBACK, json={"feedback": [told]}, timeout=30)
             if answer.status_code != 200:
                 break
             acknowledged.append(card)
@@ -152,7 +160,9 @@ def test_a_database_that_takes_nothing_refuses_feedback_and_cards_go_on(
     tmp_path: Path, fault: str
 ) -> None:
     path = tmp_path / "ledger.sqlite"
-    Ledger(f"sqlite:///{path}").create()
+    first = Ledger(f"sqlite:///{path}")
+    first.create()
+    show(first.engine, ["c"], "open")
     other = sqlite3.connect(path, isolation_level=None)
     url = f"sqlite:///file:{path}?mode=ro&uri=true" if fault == "read-only" else f"sqlite:///{path}"
     service = Service(tmp_path, database_url=url)
@@ -175,6 +185,7 @@ class TestSqlite:
 
     def test_a_read_only_database_refuses_feedback(self, ledger: Ledger, tmp_path: Path) -> None:
         url = f"sqlite:///file:{tmp_path}/ledger.sqlite?mode=ro&uri=true"
+        show(ledger.engine, ["c"])
         reader = Ledger(url)
         with pytest.raises(NotStored):
             store(reader, "c")
@@ -182,7 +193,10 @@ class TestSqlite:
         assert count(ledger) == 0
 
     def test_a_full_disk_refuses_feedback_and_keeps_what_was_there(self, ledger: Ledger) -> None:
+        show(ledger.engine, ["before"])
         store(ledger, "before")
+        more = [str(number) for number in range(500)]
+        show(ledger.engine, more)
 
         @event.listens_for(ledger.engine, "connect")
         def limit(connection: Any, _: Any) -> None:
@@ -192,8 +206,8 @@ class TestSqlite:
         ledger.close()
 
         def fill() -> None:
-            for number in range(1000):
-                store(ledger, f"{number}-" + "x" * 150)
+            for card in more:
+                store(ledger, card)
 
         with pytest.raises(NotStored):
             fill()
@@ -204,6 +218,7 @@ class TestSqlite:
     def test_a_locked_database_refuses_while_it_is_locked(
         self, ledger: Ledger, tmp_path: Path
     ) -> None:
+        show(ledger.engine, ["c"])
         other = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
         with other.engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -218,13 +233,14 @@ class TestSqlite:
 @pytest.mark.slow
 def test_a_restarted_postgresql_is_found_again(tmp_path: Path, postgres: Postgres) -> None:
     service = Service(tmp_path, database_url=postgres.new_database())
-    assert service.call().json["cards"]
+    (card,) = service.call().json["cards"]
     postgres.stop()
     assert service.call().json["cards"]
     path = "/cds-services/heparin-order-sign/feedback"
-    assert service.client.post(path, json={"feedback": [item("c")]}).status_code == 503
+    told = {"feedback": [item(card["uuid"])]}
+    assert service.client.post(path, json=told).status_code == 503
     assert service.client.get("/readyz").status_code == 503
     postgres.start()
-    assert service.client.post(path, json={"feedback": [item("c")]}).status_code == 200
+    assert service.client.post(path, json=told).status_code == 200
     assert service.client.get("/readyz").status_code == 200
     service.close()

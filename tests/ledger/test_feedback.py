@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from cds_service.errors import MalformedRequest, NotStored
+from cds_service.errors import BodyTooLarge, MalformedRequest, NotStored, UnknownCard
 from cds_service.feedback import Item, feedback, read_feedback, store_feedback
 from cds_service.ledger import Ledger
+from tests.ledger.shown import show
 
 Json = dict[str, Any]
 
@@ -85,6 +86,21 @@ class TestRead:
         (item,) = read(accepted(acceptedSuggestions=suggestions))
         assert item.suggestions == ()
 
+    @pytest.mark.parametrize(
+        ("items", "field"),
+        [
+            ([accepted()] * 1001, "feedback"),
+            (
+                [accepted(acceptedSuggestions=[{"id": "s"}] * 51)],
+                "feedback[0].acceptedSuggestions",
+            ),
+        ],
+    )
+    def test_more_than_anybody_has_to_say_is_refused(self, items: list[Json], field: str) -> None:
+        with pytest.raises(BodyTooLarge) as refusal:
+            read(*items)
+        assert refusal.value.field == field
+
     def test_an_empty_batch_is_no_error(self) -> None:
         assert read() == ()
 
@@ -121,6 +137,14 @@ def rows(ledger: Ledger) -> list[Any]:
         return list(connection.execute(select(feedback).order_by(feedback.c.card)))
 
 
+@pytest.fixture
+def ledger(ledger: Ledger) -> Ledger:
+    """One that has shown the cards these tests answer."""
+    show(ledger.engine, [f"c{number}" for number in range(20)])
+    show(ledger.engine, ["o1"], client="Other")
+    return ledger
+
+
 def store(ledger: Ledger, *items: Json, client: str = "General") -> None:
     store_feedback(ledger, read(*items), client, SERVICE, NOW)
 
@@ -143,17 +167,25 @@ class TestStored:
         store(ledger, accepted())
         assert len(rows(ledger)) == 2
 
-    def test_the_same_item_of_another_client_apart(self, ledger: Ledger) -> None:
-        store(ledger, accepted())
-        store(ledger, accepted(), client="Other")
-        assert len(rows(ledger)) == 2
+    @pytest.mark.parametrize("card", ["c1", "nobody's", "C1", "c1 "])
+    def test_not_from_a_client_that_the_card_did_not_go_to(self, ledger: Ledger, card: str) -> None:
+        with pytest.raises(UnknownCard) as refusal:
+            store(ledger, accepted("o1"), accepted(card), client="Other")
+        assert refusal.value.field == "feedback[1].card"
+        assert rows(ledger) == [], "the rest of the batch neither"
+
+    def test_gives_the_topic_of_each_card(self, ledger: Ledger) -> None:
+        found = store_feedback(ledger, read(accepted(), accepted("c2")), "General", SERVICE, NOW)
+        assert found == {"c1": "antithrombinDose", "c2": "antithrombinDose"}
 
     def test_in_one_order_however_they_are_sent(self, ledger: Ledger) -> None:
         """Else two overlapping batches could wait for each other, and one be refused."""
         written: list[list[str]] = []
 
         @event.listens_for(ledger.engine, "before_cursor_execute")
-        def look(_c: Any, _cursor: Any, _sql: str, given: Any, *_: Any) -> None:
+        def look(_c: Any, _cursor: Any, sql: str, given: Any, *_: Any) -> None:
+            if not sql.startswith("INSERT INTO feedback"):
+                return
             found = [row[0] if isinstance(row, tuple) else row["id"] for row in given]
             written.append([str(id_) for id_ in found])
 

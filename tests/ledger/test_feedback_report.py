@@ -75,9 +75,18 @@ def test_a_card_counts_for_the_month_it_was_shown_in(service: Service) -> None:
     assert (months["2026-03"]["shown"], months["2026-03"]["accepted"]) == (1, 1)
 
 
-def test_cards_that_are_not_ours_stand_apart(service: Service) -> None:
-    tell(service, "nobody's")
-    assert told(service)["(unknown card)"]["total"]["accepted"] == 1
+def test_feedback_of_others_that_an_older_ledger_kept_stands_apart(service: Service) -> None:
+    card = show(service)
+    tell(service, card)
+    assert told(service)["antithrombinDose"]["total"]["accepted"] == 1
+    for change in (
+        "UPDATE feedback SET client = 'another'",
+        "UPDATE feedback SET client = 'open', card = 'not one of ours'",
+    ):
+        service.execute(change)
+        report = told(service)
+        assert report["(unknown card)"]["total"]["accepted"] == 1
+        assert report["antithrombinDose"]["total"]["accepted"] == 0
 
 
 def test_people_get_a_table(service: Service) -> None:

@@ -19,6 +19,8 @@ from cds_service.audit import calls
 from cds_service.feedback import feedback
 from tests.cases import cases
 from tests.databases import Postgres
+from tests.ledger.shown import at_present as at_present_time
+from tests.ledger.shown import show
 from tests.running import Gunicorn, at_present
 from tests.service import CASE, prefetch_of, request_of
 from tests.tokens import ISSUER, claims, key_set, sign
@@ -45,6 +47,11 @@ class Pair:
     def post(self, path: str, body: Json, at: Gunicorn | None = None) -> requests.Response:
         url = (at or next(self._turns)).url + path
         return requests.post(url, json=body, headers=bearer(path), timeout=30)
+
+    def show(self, cards: list[str]) -> None:
+        engine = create_engine(self.database)
+        show(engine, cards, **at_present_time())
+        engine.dispose()
 
     def rows(self, table: Any, *where: Any) -> list[Any]:
         engine = create_engine(self.database)
@@ -156,7 +163,8 @@ def test_cards_of_one_are_answered_at_the_other(pair: Pair) -> None:
 def test_the_same_feedback_sent_to_both_at_once_is_stored_once(pair: Pair) -> None:
     """Batches overlap and come in opposite order: neither instance may wait for the other's."""
     for _ in range(3):
-        cards = [f"both-{uuid4()}" for _ in range(400)]
+        cards = [str(uuid4()) for _ in range(400)]
+        pair.show(cards)
         items = [item(card) for card in cards]
         batches = [items, items[::-1], items[100:], items[300::-1]]
         statuses: list[int] = []

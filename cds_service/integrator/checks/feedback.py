@@ -31,7 +31,7 @@ def feedback_checks(subject: Subject) -> Iterator[Outcome]:
         batch = {"feedback": [item for _, item in _items(card)] * 2}
         yield status(AREA, "both in one batch, twice", service.post(url, batch).status, 200)
     unknown = {"feedback": [_item(str(uuid4()), "overridden")]}
-    yield status(AREA, "an unknown card", service.post(url, unknown).status, 200)
+    yield status(AREA, "an unknown card", service.post(url, unknown).status, 404)
     yield status(AREA, "no feedback array", service.post(url, {}).status, 400)
     no_outcome = {"feedback": [_item(str(uuid4()), "considered")]}
     yield status(AREA, "an unknown outcome", service.post(url, no_outcome).status, 400)

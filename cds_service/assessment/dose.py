@@ -21,6 +21,7 @@ class DailyDose:
     units: float = 0.0
     per_kg_h: float | None = None
     evidence: Evidence | None = None
+    documented: Evidence | None = None  # given in the last 24 h as charted; decides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,65 +34,33 @@ class DraftedRate:
 
 
 def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDose:
-    """The larger of the documented total and the present rate; clinical logic 2."""
+    """The running rate of all infusions x 24; clinical logic 2.6."""
     if not infusion.running.yes:
         reasons = infusion.running.reasons or (Reason("heparinDose", "notRunning"),)
         return DailyDose(unknown(*reasons))
     if not infusion.by_order and not case.answered("administrations"):
         return DailyDose(unknown(Reason("heparinDose", case.state("administrations").value)))
-    found = _present(case, infusion) if _has_fallen(case, infusion) else _larger(case, infusion)
-    if found is None:
-        reasons = infusion.reasons or (Reason("heparinDose", "tooShort"),)
-        return DailyDose(unknown(*reasons))
-    per_kg_h = found.value / HOURS_A_DAY / weight if weight else None
-    return DailyDose(yes(found), found.value, per_kg_h, found)
-
-
-def _larger(case: Case, infusion: Infusion) -> Evidence | None:
-    options = [e for e in (_documented(case, infusion), _held(case, infusion)) if e is not None]
-    return max(options, key=lambda e: round(e.value), default=None)  # a tie is the documented
+    if infusion.rate is None:
+        return DailyDose(unknown(*(infusion.reasons or (Reason("heparinDose", "noRate"),))))
+    units = infusion.rate * HOURS_A_DAY
+    how = "byOrder" if infusion.by_order else "presentRate"
+    found = Evidence("dailyDose", units, "U/d", case.now, infusion.source, how)
+    by_weight = infusion.rate / weight if weight else None
+    return DailyDose(yes(found), units, by_weight, found, _documented(case, infusion))
 
 
 def _documented(case: Case, infusion: Infusion) -> Evidence | None:
-    """Documented total / documented hours x 24, when half of the day is on record."""
+    """Units charted as infused in the last 24 hours, and how many hours that tells of."""
+    if infusion.by_order:
+        return None
     since = case.ago("heparin.dose_window")
     known = [s for s in infusion.segments if s.rate is not None]
     hours = sum(s.overlap(since, case.now) for s in known)
-    if infusion.by_order or hours < case.protocol["heparin.documented_for"]:
+    units = sum((s.rate or 0.0) * s.overlap(since, case.now) for s in known)
+    if not hours:
         return None
-    total = sum((s.rate or 0.0) * s.overlap(since, case.now) for s in known)
-    return _evidence(case, infusion, total / hours * HOURS_A_DAY, "documented", hours)
-
-
-def _held(case: Case, infusion: Infusion) -> Evidence | None:
-    """The present rate x 24, when it was held long enough, or stands by order."""
-    changed = infusion.last_change
-    if changed is None or case.now - changed < case.protocol.span("heparin.held_for"):
-        return None
-    return _present(case, infusion)
-
-
-def _present(case: Case, infusion: Infusion) -> Evidence | None:
-    if infusion.rate is None:
-        return None
-    how = "byOrder" if infusion.by_order else "presentRate"
-    return _evidence(case, infusion, infusion.rate * HOURS_A_DAY, how)
-
-
-def _evidence(
-    case: Case, infusion: Infusion, units: float, how: str, hours: float | None = None
-) -> Evidence:
-    return Evidence("dailyDose", units, "U/d", case.now, infusion.source, how, hours=hours)
-
-
-def _has_fallen(case: Case, infusion: Infusion) -> bool:
-    """Whether the rate is at least a fifth below its highest of the last 24 hours."""
-    since = case.ago("heparin.dose_window")
-    rates = [s.rate for s in infusion.segments if s.rate and s.overlap(since, case.now) > 0]
-    if infusion.rate is None or not rates:
-        return False
-    fall = 1 - case.protocol["heparin.rate_fall"] / 100
-    return infusion.rate <= max(rates) * fall
+    source = infusion.source
+    return Evidence("documentedDose", units, "U", case.now, source, "documented", hours=hours)
 
 
 def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
@@ -101,7 +70,7 @@ def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
         for o in case.drafted("heparin")
         if is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
     ]
-    rows = [DraftedRate(o, *rate_in_units_per_hour(o.dosage, weight)) for o in drafts]
+    rows = [DraftedRate(o, *rate_in_units_per_hour(case, o.dosage, weight)) for o in drafts]
     return tuple(sorted(rows, key=lambda d: (-(d.rate or 0.0), d.order.source)))
 
 

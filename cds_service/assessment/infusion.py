@@ -1,242 +1,231 @@
-"""The heparin infusion over time: segments, changes, what runs now, and the daily dose.
+"""The heparin infusions: which there are, what runs now, and what ran at any moment before.
 
 Only intravenous treatment infusions; boluses are added up apart and decide nothing.
-Clinical logic 2, "Heparin dose". Rates are in U/h, times aware datetimes.
+Clinical logic 2.6. Rates are in U/h, times aware datetimes. Several infusions run side by side and
+add up; where one of those that run cannot be read, the sum is unknown.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 
-from cds_service.assessment.answers import NO, YES, Reason, Verdict, unknown
-from cds_service.assessment.case import HOUR, Case
-from cds_service.assessment.rates import (
-    bolus_units,
-    is_infusion,
-    is_therapy_rate,
-    rate_in_units_per_hour,
-)
-from cds_service.chart.facts import (
-    Administration,
-    Form,
-    Order,
-    Route,
-    Use,
-)
+from cds_service.assessment.answers import NO, YES, Reason, Verdict, any_of, unknown
+from cds_service.assessment.case import Case
+from cds_service.assessment.charting import Charting
+from cds_service.assessment.lines import Line, by_orders, charted_lines, dti_runs, is_recent
+from cds_service.assessment.segments import Bolus, Segment
+from cds_service.assessment.sums import changes_of, differ, run_start, total
 
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of one rate; `rate` is None when it could not be read."""
-
-    start: datetime
-    end: datetime | None  # None: still open
-    rate: float | None
-    source: str
-    written: str = ""
-
-    def overlap(self, since: datetime, until: datetime) -> float:
-        """Hours of this segment between two moments."""
-        end = min(self.end or until, until)
-        return max((end - max(self.start, since)) / HOUR, 0.0)
+__all__ = [
+    "Infusion",
+    "Line",
+    "Segment",
+    "boluses",
+    "charted_segments",
+    "differs",
+    "longest_total",
+    "read_infusion",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Infusion:
-    """The infusion as known now."""
+    """All heparin infusions as known now, and their sum over time.
 
-    segments: tuple[Segment, ...]  # in time order, none overlapping
-    changes: tuple[datetime, ...]  # starts, rate changes, holds, restarts
+    The questions about the past (`rate_at`, `steady_since`, `bolus_or_pause_within`,
+    `raised_since`) answer None or unknown where the record does not tell.
+    """
+
+    segments: tuple[Segment, ...]  # the sum: in time order, none overlapping
+    changes: tuple[datetime, ...]  # starts, rate changes, holds, restarts of the sum
     running: Verdict
-    rate: float | None  # U/h now, when running and readable
+    rate: float | None  # U/h now of all infusions, when running and readable
     since: datetime | None  # start of the present run
     by_order: bool
-    reasons: tuple[Reason, ...] = ()  # why a rate could not be read
+    reasons: tuple[Reason, ...] = ()  # why the rate could not be read
     bolus_units: float = 0.0
     source: str = ""
     written: str = ""
+    lines: tuple[Line, ...] = ()  # each infusion by itself, the systemic one first
+    boluses: tuple[Bolus, ...] = ()  # oldest first
+    now: datetime | None = None
+    step: float = 0.0  # per cent from which on a change of the rate counts
+    gap: timedelta = timedelta()  # a pause this short is a change of the bag
 
     @property
     def last_change(self) -> datetime | None:
         return self.changes[-1] if self.changes else None
 
+    @property
+    def parts(self) -> tuple[Line, ...]:
+        """The infusions that run, or may run, now."""
+        return tuple(line for line in self.lines if not line.running.no)
+
+    def rate_at(self, at: datetime) -> float | None:
+        """U/h of all infusions at a moment; 0 where none ran, None where nobody can tell."""
+        segment = self._at(at)
+        if segment is None:
+            return 0.0
+        return segment.rate if segment.told else None
+
+    def steady_since(self, at: datetime, percent: float | None = None) -> datetime | None:
+        """Since when, at a moment, the sum was without start, change, hold or restart.
+
+        A change counts from `percent` on (unless given, the protocol's). None where nothing ran
+        at that moment, or whether it did cannot be told. A rate that cannot be read may be a
+        change: it is steady since that stretch began.
+        """
+        segment = self._at(at)
+        if segment is None or segment.rate == 0 or not segment.told:
+            return None
+        found = self.changes
+        if percent is not None and percent != self.step:
+            found = changes_of(self.segments, percent, self.gap)
+        place = bisect_right(found, at)
+        return found[place - 1] if place else None
+
+    def bolus_or_pause_within(self, at: datetime, span: timedelta) -> Verdict:
+        """Whether a bolus was given, or the infusion stood still, in a span before a moment."""
+        since = at - span
+        if any(since <= one.at <= at for one in self.boluses):
+            return YES
+        found, until = NO, None
+        for segment in self._between(since, at):
+            begins_late = until is None or segment.start - until > self.gap
+            if segment.start > since and begins_late:
+                return YES
+            until = segment.end or at
+            if until > since and segment.rate == 0:
+                return YES
+            if until > since and not segment.told:
+                found = unknown(*_why(segment))
+        return YES if until is None or at - until > self.gap else found
+
+    def raised_since(self, at: datetime, percent: float | None = None) -> Verdict:
+        """Whether, after a moment, the sum was raised by at least `percent` over what ran then."""
+        before = self.rate_at(at)
+        now = self.now or at
+        segment = self._at(at)
+        if before is None:
+            return unknown(*(_why(segment) if segment else ()))
+        later = [s for s in self._between(at, now) if s.start > at]
+        step = self.step if percent is None else percent
+        if any(s.rate is not None and _is_rise(before, s.rate, step) for s in later):
+            return YES
+        unread = [reason for s in later if s.rate is None for reason in _why(s)]
+        return unknown(*dict.fromkeys(unread)) if unread else NO
+
+    def _at(self, at: datetime) -> Segment | None:
+        """What ran at a moment; through a change of the bag what ran before it."""
+        place = bisect_right(self.segments, at, key=lambda s: s.start)
+        if not place:
+            return None
+        segment = self.segments[place - 1]
+        over = segment.end is not None and at - segment.end > self.gap
+        return None if over else segment
+
+    def _between(self, since: datetime, until: datetime) -> tuple[Segment, ...]:
+        """The segments that touch a span, and the one before it."""
+        first = max(bisect_right(self.segments, since, key=lambda s: s.start) - 1, 0)
+        return self.segments[first : bisect_left(self.segments, until, key=lambda s: s.start)]
+
+
+def _is_rise(before: float, after: float, percent: float) -> bool:
+    return after > before and (after - before) * 100 >= percent * before
+
+
+def _why(segment: Segment) -> tuple[Reason, ...]:
+    return (segment.why,) if segment.why else ()
+
 
 def read_infusion(case: Case, weight: float | None) -> Infusion:
-    """The infusion from administrations, or from the standing order without them."""
-    segments, reasons = charted_segments(case, weight)
-    recent = [s for s in segments if _within_window(case, s)]
-    if not recent:
-        return _by_order(case, weight)
-    last = segments[-1]
-    running = _running(case, last)
+    """The infusions from administrations, or from the standing orders without them."""
+    charting = Charting(case, weight)
+    charted = charted_lines(case, charting, weight)
+    lines = _lines_now(case, charted, weight)
+    boluses = _boluses(charting, charted)
+    since = case.ago("heparin.dose_window")
+    units = sum(one.units for one in boluses if one.at >= since)
+    gap, step = case.protocol.span("heparin.ended_within"), case.protocol["heparin.rate_change"]
+    segments = total(line.segments for line in lines)
+    running = _running(case, lines)
+    main = max(lines, key=_weight_of, default=None)
     return Infusion(
         segments=segments,
-        changes=_changes(case, segments),
+        changes=changes_of(segments, step, gap),
         running=running,
-        rate=last.rate if running.yes else None,
-        since=_run_start(case, segments),
-        by_order=False,
-        reasons=reasons if running.answer is not NO.answer and last.rate is None else (),
-        bolus_units=bolus_units(case, weight),
-        source=last.source,
-        written=last.written,
+        rate=_rate(lines) if running.yes else None,
+        since=run_start(segments, gap),
+        by_order=bool(lines) and all(line.by_order for line in lines),
+        reasons=() if running.no else _reasons(lines),
+        bolus_units=units,
+        source=main.last.source if main else "",
+        written=main.last.written if main else "",
+        lines=lines,
+        boluses=boluses,
+        now=case.now,
+        step=step,
+        gap=gap,
     )
+
+
+def _lines_now(case: Case, charted: tuple[Line, ...], weight: float | None) -> tuple[Line, ...]:
+    """What is charted of the last days; else, and for sites not charted, what is ordered."""
+    recent = tuple(line for line in charted if is_recent(case, line))
+    if any(line.rated for line in recent):
+        sites = {line.site for line in charted if is_recent(case, line)}
+        return (*recent, *by_orders(case, weight, without={"", *sites}))
+    if not case.answered("administrations", "orders"):
+        return recent
+    return by_orders(case, weight) or recent
+
+
+def _running(case: Case, lines: tuple[Line, ...]) -> Verdict:
+    charted = any(not line.by_order for line in lines)
+    if not charted and not case.answered("administrations", "orders"):
+        return unknown(Reason("heparinDose", case.state("administrations").value))
+    return NO if dti_runs(case) else any_of(NO, *(line.running for line in lines))
+
+
+def _rate(lines: tuple[Line, ...]) -> float | None:
+    rates = [line.rate for line in lines if not line.running.no]
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) if rates and len(known) == len(rates) else None
+
+
+def _reasons(lines: tuple[Line, ...]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(reason for line in lines for reason in line.reasons))
+
+
+def _weight_of(line: Line) -> tuple[bool, float, str]:
+    return not line.running.no, line.rate or 0.0, line.last.source
+
+
+def _boluses(charting: Charting, charted: tuple[Line, ...]) -> tuple[Bolus, ...]:
+    found = (*charting.boluses(), *(bolus for line in charted for bolus in line.boluses))
+    return tuple(sorted(found, key=lambda one: (one.at, one.units, one.source)))
 
 
 def charted_segments(
     case: Case, weight: float | None
 ) -> tuple[tuple[Segment, ...], tuple[Reason, ...]]:
-    """Every stretch of the infusion on record, however old, and why a rate could not be read."""
-    reasons: list[Reason] = []
-    raw: list[Segment] = []
-    for row in case.given("heparin"):
-        if not _is_infusion_row(case, row) or row.start is None:
-            continue
-        rate, reason = rate_in_units_per_hour(row.dosage, weight)
-        if row.halted and rate is None:
-            rate, reason = 0.0, None
-        if reason is not None:
-            reasons.append(reason)
-        raw.extend(_pieces(row, row.start, rate))
-    return joined(raw), tuple(dict.fromkeys(reasons))
+    """Every stretch of the sum on record, however old, and why a rate could not be read."""
+    segments = total(line.segments for line in charted_lines(case, Charting(case, weight), weight))
+    return segments, tuple(dict.fromkeys(s.why for s in segments if s.why is not None))
 
 
-def _is_infusion_row(case: Case, row: Administration) -> bool:
-    return (
-        row.use is Use.THERAPY
-        and row.route not in (Route.SUBCUTANEOUS, Route.ORAL)
-        and (row.form is Form.INFUSION or (row.halted and row.form is not Form.SINGLE))
-        and is_therapy_rate(case, row.dosage.rate)
-    )
-
-
-def _pieces(row: Administration, start: datetime, rate: float | None) -> Iterable[Segment]:
-    """A row as segments: a stop or hold is zero from its end, or from its start when open."""
-    written = row.dosage.written
-    if not row.halted:
-        return (Segment(start, row.end, rate, row.source, written),)
-    if row.end is None:
-        return (Segment(start, None, 0.0, row.source, written),)
-    return (
-        Segment(start, row.end, rate, row.source, written),
-        Segment(row.end, None, 0.0, row.source, written),
-    )
-
-
-def joined(raw: Iterable[Segment]) -> tuple[Segment, ...]:
-    """In time order; where two overlap, the newer ends the older."""
-    ordered = sorted(set(raw), key=lambda s: (s.start, s.end is None, s.end or s.start, s.source))
-    cut = [
-        replace(older, end=newer.start) if older.end is None or older.end > newer.start else older
-        for older, newer in pairwise(ordered)
-    ]
-    kept = [s for s in [*cut, *ordered[-1:]] if s.end is None or s.end > s.start]
-    return tuple(kept)
-
-
-def _within_window(case: Case, segment: Segment) -> bool:
-    """Whether a segment has something to do with the last three days, or still may run."""
-    return segment.end is None or segment.end >= case.ago("heparin.administration_window")
-
-
-def _running(case: Case, last: Segment) -> Verdict:
-    if _dti_runs(case) or last.rate == 0:
-        return NO
-    if last.end is not None:
-        return YES if last.end >= case.ago("heparin.ended_within") else NO
-    if _charted_lately(case) or _infusion_orders(case):
-        return YES
-    return unknown(Reason("heparinRunning", "uncharted"))
-
-
-def _charted_lately(case: Case) -> bool:
-    """Any newer charting of treatment heparin, a bolus too, says that it is still looked after."""
-    since = case.ago("heparin.administration_window")
-    rows = (a for a in case.given("heparin") if a.use is Use.THERAPY)
-    return any(a.start is not None and a.start >= since for a in rows)
-
-
-def _dti_runs(case: Case) -> bool:
-    """A thrombin inhibitor runs, by administration; by order only where no infusion is charted."""
-    rows = [a for a in case.given("dti") if a.form is not Form.SINGLE]
-    if rows:
-        last = rows[0]
-        ended = last.end is not None and last.end < case.ago("heparin.ended_within")
-        zero = last.dosage.rate is not None and last.dosage.rate.value == 0
-        old = last.start is not None and last.start < case.ago("heparin.administration_window")
-        return not (ended or zero or last.halted or (old and last.end is None))
-    charted = any(a.form is Form.INFUSION for a in case.given("heparin"))
-    return bool(case.active_orders("dti")) and not charted
-
-
-def _infusion_orders(case: Case) -> tuple[Order, ...]:
-    return tuple(
-        o
-        for o in case.active_orders("heparin")
-        if is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
-    )
-
-
-def _by_order(case: Case, weight: float | None) -> Infusion:
-    """No infusion charted: the standing order's rate, not confirmed as given."""
-    orders = _infusion_orders(case)
-    quiet = Infusion((), (), NO, None, None, by_order=True, bolus_units=bolus_units(case, weight))
-    if not case.answered("administrations", "orders"):
-        failed = Reason("heparinDose", case.state("administrations").value)
-        return replace(quiet, running=unknown(failed))
-    if not orders or _dti_runs(case):
-        return quiet
-    dated = [(o.authored, o.source, o) for o in orders if o.authored is not None]
-    since, _, order = max(dated, default=(None, "", None), key=lambda row: row[:2])
-    if since is None or order is None or since < case.ago("heparin.order_age"):
-        return replace(quiet, running=unknown(Reason("heparinRunning", "oldOrder")))
-    rate, reason = rate_in_units_per_hour(order.dosage, weight)
-    segment = Segment(since, None, rate, order.source, order.dosage.written)
-    return Infusion(
-        segments=(segment,),
-        changes=(since,),
-        running=YES,
-        rate=rate,
-        since=since,
-        by_order=True,
-        reasons=(reason,) if reason else (),
-        bolus_units=bolus_units(case, weight),
-        source=order.source,
-        written=order.dosage.written,
-    )
+def boluses(case: Case, weight: float | None) -> tuple[Bolus, ...]:
+    """Every intravenous bolus on record with its units, oldest first."""
+    charting = Charting(case, weight)
+    return _boluses(charting, charted_lines(case, charting, weight))
 
 
 def differs(case: Case, before: float, after: float) -> bool:
     """A change of the rate that counts as one."""
-    return abs(after - before) * 100 >= case.protocol["heparin.rate_change"] * before
-
-
-def _changes(case: Case, segments: tuple[Segment, ...]) -> tuple[datetime, ...]:
-    changes = [segments[0].start]
-    for older, newer in pairwise(segments):
-        gap = newer.start - (older.end or newer.start)
-        if gap > case.protocol.span("heparin.ended_within") or _steps(case, older, newer):
-            changes.append(newer.start)
-    return tuple(changes)
-
-
-def _steps(case: Case, older: Segment, newer: Segment) -> bool:
-    if older.rate is None or newer.rate is None:
-        return True
-    return older.rate != newer.rate and differs(case, older.rate, newer.rate)
-
-
-def _run_start(case: Case, segments: tuple[Segment, ...]) -> datetime:
-    """Start of the present run: after the last hold, stop or undocumented gap."""
-    start = segments[0].start
-    for older, newer in pairwise(segments):
-        gap = newer.start - (older.end or newer.start)
-        if gap > case.protocol.span("heparin.ended_within") or older.rate == 0:
-            start = newer.start
-    return start
+    return differ(before, after, case.protocol["heparin.rate_change"])
 
 
 def longest_total(segments: Iterable[Segment], now: datetime, window: timedelta) -> float:

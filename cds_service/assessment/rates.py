@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import Case
 from cds_service.chart.facts import (
@@ -17,25 +15,58 @@ from cds_service.chart.facts import (
     Use,
 )
 
+IMPLAUSIBLE = Problem.IMPLAUSIBLE.value
+
 
 def rate_in_units_per_hour(
-    dosage: Dosage, weight: float | None
+    case: Case, dosage: Dosage, weight: float | None
 ) -> tuple[float | None, Reason | None]:
-    """A heparin rate in U/h, or the reason why not; weight in kg."""
+    """A heparin rate in U/h that can be true, or the reason why there is none; weight in kg."""
+    rate, reason = stated_rate(case, dosage, weight)
+    if is_implausible(case, rate, said(dosage), weight):
+        return None, Reason("heparinDose", IMPLAUSIBLE, dosage.written)
+    return rate, reason
+
+
+def stated_rate(
+    case: Case, dosage: Dosage, weight: float | None
+) -> tuple[float | None, Reason | None]:
+    """The same, plausible or not: a bolus from the pump has a rate of its own."""
     if dosage.problem is not None:
         return None, Reason("heparinDose", dosage.problem.value, dosage.written)
     rate = dosage.rate
     if rate is None:
         return None, Reason("heparinDose", "noRate", dosage.written)
+    if rate.value == 0 and rate.unit in ("[IU]/h", "[IU]/kg/h"):
+        return 0.0, None
+    if rate.per_ml is not None and rate.per_ml > case.protocol["heparin.bag_strength"]:
+        return None, Reason("heparinDose", "vialStrength", dosage.written)
     if rate.unit == "[IU]/h":
         return rate.value, None
     if rate.unit != "[IU]/kg/h":
         return None, Reason("heparinDose", Problem.UNIT.value, dosage.written)
-    if rate.value == 0:
-        return 0.0, None
     if weight is None:
         return None, Reason("heparinDose", "noWeight", dosage.written)
     return rate.value * weight, None
+
+
+def said(dosage: Dosage) -> tuple[str, float] | None:
+    """A rate as it was charted: by it two rates that cannot be worked out are compared."""
+    if dosage.rate is not None and dosage.problem is None:
+        return dosage.rate.unit, dosage.rate.value
+    return (dosage.written, 1.0) if dosage.written and dosage.problem is not None else None
+
+
+def is_implausible(
+    case: Case, rate: float | None, charted: tuple[str, float] | None, weight: float | None
+) -> bool:
+    """Whether nobody runs heparin so fast: by weight, or in units where it is not known."""
+    by_weight = case.protocol["heparin.highest_rate"]
+    if charted is not None and charted[0] == "[IU]/kg/h":
+        return charted[1] > by_weight
+    if rate is None:
+        return False
+    return rate > (by_weight * weight if weight else case.protocol["heparin.highest_units"])
 
 
 def is_infusion(order: Order) -> bool:
@@ -56,27 +87,25 @@ def is_therapy_rate(case: Case, rate: Amount | None) -> bool:
     return rate.value >= case.protocol["heparin.therapy_rate"]
 
 
-def bolus_units(case: Case, weight: float | None) -> float:
-    """Units given as intravenous boluses in the dose window."""
-    since = case.ago("heparin.dose_window")
-    return sum(units for at, units in boluses(case, weight) if at >= since)
+def is_treatment_row(row: Administration) -> bool:
+    """Given into a vein, or not said how, and for treatment."""
+    return row.use is Use.THERAPY and row.route not in (Route.SUBCUTANEOUS, Route.ORAL)
 
 
-def boluses(case: Case, weight: float | None) -> tuple[tuple[datetime, float], ...]:
-    """Every intravenous bolus on record with its units, newest first."""
-    rows = [(a.start, a) for a in case.given("heparin") if a.start and _is_bolus(a)]
-    return tuple((at, _dose_units(a.dosage.dose, weight)) for at, a in rows)
-
-
-def _is_bolus(row: Administration) -> bool:
-    return (
-        row.use is Use.THERAPY
-        and row.form is Form.SINGLE
-        and row.route not in (Route.SUBCUTANEOUS, Route.ORAL)
+def is_bag(case: Case, row: Administration) -> bool:
+    """A bag that was hung, by its words or by its content: no bolus and no rate."""
+    dose = row.dosage.dose
+    content = (
+        dose is not None
+        and dose.unit == "[IU]"
+        and dose.value >= case.protocol["heparin.bag_content"]
+        and (row.end is None or row.end == row.start)
     )
+    return (row.bag or content) and row.dosage.rate is None
 
 
-def _dose_units(dose: Amount | None, weight: float | None) -> float:
+def dose_units(dose: Amount | None, weight: float | None) -> float:
+    """Units of a dose; 0 where it cannot be worked out."""
     if dose is None:
         return 0.0
     if dose.unit == "[IU]":

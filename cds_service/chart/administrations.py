@@ -78,6 +78,8 @@ def _administration(resource: Resource, medicine: Medicine, reading: Reading) ->
     route = reading.giving.route(dosages)
     telling = [*methods, member(resource, "category")]
     no_rate_left = dosage.rate is not None and dosage.rate.value == 0
+    stopped = no_rate_left or reading.giving.is_halt(methods)
+    bag = reading.giving.is_bag(telling, [text(member(one, "text")) for one in dosages])
     return Administration(
         drug=medicine.drug,
         source=source(resource),
@@ -86,12 +88,17 @@ def _administration(resource: Resource, medicine: Medicine, reading: Reading) ->
         end=period.end,
         unread_end=period.unread_end,
         point=point,
-        halted=status in _HALTED or no_rate_left or reading.giving.is_halt(methods),
-        form=_form(dosage, route, point, telling, reading),
+        halted=status in _HALTED or stopped,
+        form=Form.INFUSION if bag else _form(dosage, route, point, telling, reading),
         route=route,
         use=reading.giving.use(medicine, resource, dosages),
         dosage=dosage,
         request=reference(member(resource, "request")).source,
+        status=status,
+        site=reading.giving.site(medicine, resource, dosages),
+        bag=bag,
+        bolus=reading.giving.is_single(telling),
+        stopped=stopped,
     )
 
 

@@ -158,10 +158,11 @@ def _phrases(concepts: Concepts) -> Mapping[str, tuple[str, ...]]:
         **{f"{where}.words": row.words for where, row in rows.items()},
         **{f"{where}.except_words": row.except_words for where, row in rows.items()},
         **{f"route_words.{key}": words for key, words in concepts.route_words.items()},
+        **{f"site_words.{key}": words for key, words in concepts.site_words.items()},
         **{
             field.name: getattr(concepts, field.name)
             for field in fields(concepts)
-            if field.name.endswith("_words") and field.name != "route_words"
+            if field.name.endswith("_words") and field.name not in ("route_words", "site_words")
         },
         "negations": concepts.negations,
         "diluents": concepts.diluents,

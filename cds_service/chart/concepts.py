@@ -127,6 +127,8 @@ class Concepts:
     halted: tuple[Code, ...] = ()  # methods that record a stop
     halted_words: tuple[str, ...] = ()
     infusion_words: tuple[str, ...] = ()
+    bag_words: tuple[str, ...] = ()  # a bag was hung: neither a bolus nor a rate
+    site_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # infusions apart
     single_words: tuple[str, ...] = ()  # bolus, push
     infusion_minutes: float = 30.0  # a dose given over longer than this is an infusion
     diluents: tuple[str, ...] = ()  # "25,000 units in D5W 250 mL"

@@ -60,24 +60,25 @@ class Dosing:
         if read.rate or read.problem or read.dose is None or period.hours is None:
             return read
         rate = _over(read.dose, period.hours)
-        return Dosage(rate, read.dose, None, None, read.written) if rate else read
+        return Dosage(rate, read.dose, None, None, read.written, spread=True) if rate else read
 
     def _instruction(
         self, node: object, measured_in: str, concentration: Concentration | None
     ) -> Dosage:
         rates = list(self._rates(node))
-        doses = [read_quantity(d) for d in _elements(node, ("doseQuantity", "dose"))]
+        doses: list[tuple[Quantity, Unit | None]] = []
+        for quantity in map(read_quantity, _elements(node, ("doseQuantity", "dose"))):
+            unit = self._units.unit_of(quantity)
+            (rates if unit and unit.per_hour else doses).append((quantity, unit))
         rate = _one_of([self._amount(q, u, measured_in, concentration) for q, u in rates])
-        dose = _one_of(
-            [self._amount(q, self._units.unit_of(q), measured_in, concentration) for q in doses]
-        )
+        dose = _one_of([self._amount(q, u, measured_in, concentration) for q, u in doses])
         ranged = any(True for _ in _elements(node, ("rateRange", "doseRange")))
         return Dosage(
             rate if isinstance(rate, Amount) and _is_rate(rate) else None,
-            dose if isinstance(dose, Amount) and not _is_rate(dose) else None,
+            dose if isinstance(dose, Amount) else None,
             self._doses_per_day(member(node, "timing")),
             _problem(rate, dose, ranged, text(member(node, "text"))),
-            _written(node, [q for q, _ in rates], doses),
+            _written(node, [q for q, _ in (*rates, *doses)]),
         )
 
     def _rates(self, node: object) -> Iterator[tuple[Quantity, Unit | None]]:
@@ -117,7 +118,8 @@ class Dosing:
         if measured_in not in ("", kind):
             return Problem.UNIT
         name, factor = _NAMES[kind, unit.per_kg, unit.per_hour, unit.micro]
-        return Amount(rounded(value * factor), name, from_text)
+        per_ml = concentration.per_ml if unit.kind == "volume" and concentration else None
+        return Amount(rounded(value * factor), name, from_text, per_ml)
 
     def _doses_per_day(self, timing: object) -> float | None:
         repeat = member(timing, "repeat")
@@ -175,7 +177,7 @@ def _problem(rate: Said | None, dose: Said | None, ranged: bool, said: str) -> P
     if isinstance(dose, Problem):
         return dose
     if isinstance(dose, Amount):
-        return Problem.UNIT if _is_rate(dose) else None
+        return None
     if ranged:
         return Problem.UNREADABLE
     return Problem.TEXT_ONLY if said else None
@@ -185,7 +187,8 @@ def _over(dose: Amount, hours: float) -> Amount | None:
     """A dose spread over hours, in the unit of a rate."""
     per_hour = {"[IU]": "[IU]/h", "[IU]/kg": "[IU]/kg/h", "mg": "mg/h", "mg/kg": "mg/kg/h"}
     name = per_hour.get(dose.unit)
-    return Amount(rounded(dose.value / hours), name, dose.from_text) if name else None
+    value = rounded(dose.value / hours)
+    return Amount(value, name, dose.from_text, dose.per_ml) if name else None
 
 
 def _together(read: list[Dosage]) -> Dosage:
@@ -210,9 +213,9 @@ def _contradiction(read: Iterable[Dosage]) -> Dosage:
     return Dosage(problem=Problem.UNREADABLE, written=said)
 
 
-def _written(node: object, rates: list[Quantity], doses: list[Quantity]) -> str:
+def _written(node: object, quantities: list[Quantity]) -> str:
     """The rate, else the dose, else the text, as the record has it."""
-    for quantity in (*rates, *doses):
+    for quantity in quantities:
         if quantity.value is not None:
             unit = quantity.unit or quantity.code
             return f"{_grouped(quantity.value)} {unit}".strip()

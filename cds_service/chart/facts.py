@@ -97,6 +97,7 @@ class Amount:
     value: float
     unit: str
     from_text: bool = False  # concentration or dose read from product text
+    per_ml: float | None = field(default=None, compare=False)  # strength, where mL were converted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Dosage:
     doses_per_day: float | None = None
     problem: Problem | None = None
     written: str = ""  # as the record has it, for the card ("1,800 U/h")
+    spread: bool = False  # `rate` is the dose over the record's own duration: a mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,11 @@ class Administration:
     dosage: Dosage
     request: str = ""  # the order it carries out: "MedicationRequest/abc"
     unread_end: bool = False  # an end is recorded that cannot be one: it is over, or not
+    status: str = ""
+    site: str = ""  # where it runs to, by a listed word: "impella", "sheath", ...
+    bag: bool = False  # charts a bag that was hung: its dose is the bag's content
+    bolus: bool = False  # called a bolus or a push in words
+    stopped: bool = False  # a stop in words, by code, or a rate of zero; not by status alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,14 @@ class Order:
     home: bool = False  # a home or community medicine
     intent: str = "order"  # plans and proposals are no orders
     goal: Goal = Goal()  # of a heparin infusion
+    begins: datetime | None = None  # the latest of authoredOn, bounds and validity period
+    ends: datetime | None = None  # the earliest end of bounds and validity period
+    site: str = ""  # where it runs to, by a listed word
+
+    @property
+    def begun(self) -> datetime | None:
+        """When it takes effect, as far as the record says."""
+        return self.begins or self.authored
 
     @property
     def active(self) -> bool:

@@ -28,6 +28,10 @@ class Giving:
         self._halted = _Said(vocabulary, concepts.halted, concepts.halted_words)
         self._infusion = _Said(vocabulary, (), concepts.infusion_words)
         self._single = _Said(vocabulary, (), concepts.single_words)
+        self._bag = _Said(vocabulary, (), concepts.bag_words)
+        self._sites = {
+            key: _Said(vocabulary, (), words) for key, words in concepts.site_words.items()
+        }
 
     def route(self, dosages: Sequence[object]) -> Route:
         """By code, else by words, else by the dosage text; two different ways are none."""
@@ -69,6 +73,19 @@ class Giving:
     def is_single(self, concepts: Iterable[object]) -> bool:
         """Whether it is called a bolus or a push."""
         return self._single.by(concepts)
+
+    def is_bag(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
+        """Whether it says that a bag was hung."""
+        return self._bag.by(concepts, texts)
+
+    def site(self, medicine: Medicine, resource: object, dosages: Sequence[object]) -> str:
+        """Where it runs to, by the first listed word; empty for the systemic infusion."""
+        concepts = [
+            *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
+            *(member(resource, key) for key in ("reasonCode", "category")),
+        ]
+        texts = (*medicine.texts, *(text(member(dosage, "text")) for dosage in dosages))
+        return next((key for key, said in self._sites.items() if said.by(concepts, texts)), "")
 
     def _worded(self, sayings: Iterable[str]) -> set[str]:
         whole = " ".join(spaced(saying) for saying in sayings)

@@ -16,6 +16,7 @@ from cds_service.chart.instants import read_instant
 from cds_service.chart.json_reading import codings, each, member, reference, source, text
 from cds_service.chart.medications import Medicine
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
+from cds_service.chart.validity import validity
 
 _HOME = frozenset({"community", "discharge", "patientspecified"})
 _NO_ORDER = frozenset({"entered-in-error", "unknown"})
@@ -77,11 +78,13 @@ def _order(
     dosage = reading.dosing.of_order(dosages, reading.measured_in(medicine), medicine.concentration)
     route = reading.giving.route(dosages)
     drafted = selected is not None
+    authored = read_instant(member(resource, "authoredOn"), reading.placing)
+    begins, ends = validity(resource, authored, reading)
     return Order(
         drug=medicine.drug,
         source=source(resource),
         status=text(member(resource, "status")),
-        authored=read_instant(member(resource, "authoredOn"), reading.placing),
+        authored=authored,
         form=_form(dosage, route, _words(resource, dosages, medicine), reading),
         route=route,
         use=reading.giving.use(medicine, resource, dosages),
@@ -93,6 +96,9 @@ def _order(
         home=not drafted and _is_home(resource),
         intent=text(member(resource, "intent")) or "order",
         goal=_goal(resource, dosages, medicine, reading),
+        begins=begins,
+        ends=ends,
+        site=reading.giving.site(medicine, resource, dosages),
     )
 
 

@@ -15,12 +15,17 @@ from datetime import UTC, datetime, timedelta
 from cds_service.advice import Advice, Rulebook
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import DAY, HOUR, Case
-from cds_service.assessment.infusion import Segment, charted_segments, longest_total
+from cds_service.assessment.infusion import (
+    Segment,
+    boluses,
+    charted_segments,
+    longest_total,
+)
 from cds_service.assessment.items import Indicator
 from cds_service.assessment.protocol import Protocol
-from cds_service.assessment.rates import boluses
 from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.scope import scope_of
+from cds_service.assessment.segments import Bolus
 from cds_service.cards.card import Card
 from cds_service.chart.facts import Asked, Chart, Result
 from cds_service.chart.instants import read_period
@@ -160,10 +165,10 @@ def _hours(running: Iterable[Segment], case: Case) -> float:
     return sum((min(s.end or case.now, case.now) - s.start) / HOUR for s in running)
 
 
-def _most(given: tuple[tuple[datetime, float], ...], window: timedelta) -> float:
+def _most(given: tuple[Bolus, ...], window: timedelta) -> float:
     """The largest sum of any stretch of that length."""
     return max(
-        (sum(u for at, u in given if first <= at < first + window) for first, _ in given),
+        (sum(b.units for b in given if one.at <= b.at < one.at + window) for one in given),
         default=0.0,
     )
 

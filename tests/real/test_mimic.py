@@ -18,8 +18,7 @@ import pytest
 
 from cds_service.advice import Rulebook
 from cds_service.assessment.case import Case
-from cds_service.assessment.infusion import charted_segments, longest_total
-from cds_service.assessment.rates import boluses
+from cds_service.assessment.infusion import boluses, charted_segments, longest_total
 from cds_service.chart.facts import Asked, Queried, State
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook import rulebook
@@ -114,7 +113,7 @@ def infused(case: Case) -> float:
 
 
 def pushed(case: Case) -> float:
-    given = boluses(case, weight=None)
+    given = [(one.at, one.units) for one in boluses(case, weight=None)]
     return max(
         (sum(u for t, u in given if first <= t < first + DAY) for first, _ in given), default=0.0
     )

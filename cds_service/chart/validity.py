@@ -1,0 +1,80 @@
+"""From when until when an order says it runs, beside the time at which it was written.
+
+`timing.repeat.bounds[x]` of the instructions and `dispenseRequest.validityPeriod`; where both
+speak, the narrower holds. https://hl7.org/fhir/R4/datatypes.html#Timing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from cds_service.chart.administrations import Reading
+from cds_service.chart.facts import Resource
+from cds_service.chart.instants import Period, read_period
+from cds_service.chart.json_reading import each, member
+from cds_service.chart.units import read_quantity
+
+_LONGEST_HOURS = 24.0 * 36_525  # a century: beyond it something else is meant
+
+
+def validity(
+    resource: Resource, authored: datetime | None, reading: Reading
+) -> tuple[datetime | None, datetime | None]:
+    """When an order begins and ends.
+
+    It begins at the latest of what is said, `authored` among it, and ends at the earliest end.
+    """
+    valid = read_period(member(resource, "dispenseRequest", "validityPeriod"), reading.placing)
+    leading = _leading(member(resource, "dosageInstruction"))
+    bounds = _together([_bounds(node, authored, reading) for node in leading])
+    starts = [at for at in (authored, valid.start, bounds.start) if at is not None]
+    ends = [at for at in (valid.end, bounds.end) if at is not None]
+    return max(starts, default=None), min(ends, default=None)
+
+
+def _leading(instructions: object) -> list[object]:
+    """The instructions with a rate, as they lead the dosage; without any, all of them."""
+    nodes = list(each(instructions))
+    return [node for node in nodes if _has_rate(node)] or nodes
+
+
+def _has_rate(node: object) -> bool:
+    holders = (*each(member(node, "doseAndRate")), node)
+    return any(
+        member(holder, key) is not None
+        for holder in holders
+        for key in ("rateQuantity", "rateRatio")
+    )
+
+
+def _bounds(node: object, authored: datetime | None, reading: Reading) -> Period:
+    repeat = member(node, "timing", "repeat")
+    stated = read_period(member(repeat, "boundsPeriod"), reading.placing)
+    hours = reading.vocabulary.concepts.units["time"]
+    if stated.start is not None or stated.end is not None:
+        return stated
+    longest = _hours(member(repeat, "boundsDuration"), hours)
+    longest = longest or _hours(member(repeat, "boundsRange", "high"), hours)
+    if authored is None or longest is None:
+        return Period()
+    return Period(None, authored + timedelta(hours=longest))
+
+
+def _hours(node: object, hours: Mapping[str, float]) -> float | None:
+    quantity = read_quantity(node)
+    worth = hours.get(quantity.code) or hours.get(quantity.unit)
+    if quantity.value is None or worth is None or quantity.value <= 0:
+        return None
+    length = quantity.value * worth
+    return length if length <= _LONGEST_HOURS else None
+
+
+def _together(bounds: list[Period]) -> Period:
+    """Of several instructions the earliest start and the latest end; open if one is."""
+    starts = [one.start for one in bounds]
+    ends = [one.end for one in bounds]
+    return Period(
+        None if None in starts else min((s for s in starts if s), default=None),
+        None if None in ends else max((e for e in ends if e), default=None),
+    )

@@ -15,7 +15,7 @@ from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import Case
 from cds_service.assessment.rates import (
     dose_units,
-    is_bag,
+    is_content,
     is_therapy_rate,
     is_treatment_row,
     said,
@@ -49,7 +49,11 @@ class Charting:
         self._case, self._weight = case, weight
         self._orders = heparin_orders(case)
         self._standing = {order.source for order in infusion_orders(case)}
-        given = [r for r in case.given("heparin") if is_treatment_row(r) and r.start is not None]
+        given = [
+            row
+            for row in case.given("heparin")
+            if is_treatment_row(row) and row.start is not None and not is_content(case, row)
+        ]
         infused: list[Administration] = []
         single: list[Administration] = []
         for row in sorted(given, key=_place):
@@ -78,7 +82,7 @@ class Charting:
         )
 
     def _is_infused(self, row: Administration) -> bool:
-        if is_bag(self._case, row):
+        if row.bag:
             return True
         if row.bolus or _is_amount(row):
             return False

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown, yes
 from cds_service.assessment.case import DAY, HOUR, Case
-from cds_service.assessment.infusion import Infusion
+from cds_service.assessment.infusion import Infusion, Line
 from cds_service.assessment.rates import is_infusion, is_therapy_rate, rate_in_units_per_hour
 from cds_service.chart.facts import Order
 
 HOURS_A_DAY = DAY / HOUR
+SEVERAL = 2  # infusions: from two on each is listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class DailyDose:
     per_kg_h: float | None = None
     evidence: Evidence | None = None
     documented: Evidence | None = None  # given in the last 24 h as charted; decides nothing
+    parts: tuple[Evidence, ...] = ()  # each infusion, where several run or may run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,30 @@ def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDos
         return DailyDose(unknown(*reasons))
     if not infusion.by_order and not case.answered("administrations"):
         return DailyDose(unknown(Reason("heparinDose", case.state("administrations").value)))
+    parts = _parts(infusion)
     if infusion.rate is None:
-        return DailyDose(unknown(*(infusion.reasons or (Reason("heparinDose", "noRate"),))))
+        why = infusion.reasons or (Reason("heparinDose", "noRate"),)
+        return DailyDose(unknown(*why), parts=parts)
     units = infusion.rate * HOURS_A_DAY
     how = "byOrder" if infusion.by_order else "presentRate"
     found = Evidence("dailyDose", units, "U/d", case.now, infusion.source, how)
     by_weight = infusion.rate / weight if weight else None
-    return DailyDose(yes(found), units, by_weight, found, _documented(case, infusion))
+    return DailyDose(yes(found), units, by_weight, found, _documented(case, infusion), parts)
+
+
+def _parts(infusion: Infusion) -> tuple[Evidence, ...]:
+    """The rate of each infusion, where several run or may run."""
+    if len(infusion.parts) < SEVERAL:
+        return ()
+    return tuple(_part(line) for line in infusion.parts)
+
+
+def _part(line: Line) -> Evidence:
+    fact, last = f"rate_{line.site or 'systemic'}", line.last
+    if line.rate is None:
+        return Evidence(fact, 0.0, "", last.start, last.source, "rateUnread", written=last.written)
+    how = "byOrder" if line.by_order else "running"
+    return Evidence(fact, line.rate, "U/h", last.start, last.source, how)
 
 
 def _documented(case: Case, infusion: Infusion) -> Evidence | None:

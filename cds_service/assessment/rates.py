@@ -92,16 +92,17 @@ def is_treatment_row(row: Administration) -> bool:
     return row.use is Use.THERAPY and row.route not in (Route.SUBCUTANEOUS, Route.ORAL)
 
 
-def is_bag(case: Case, row: Administration) -> bool:
-    """A bag that was hung, by its words or by its content: no bolus and no rate."""
+def is_content(case: Case, row: Administration) -> bool:
+    """The content of a bag, by its size alone: no bolus, no rate, and no word that it runs."""
     dose = row.dosage.dose
-    content = (
+    return (
         dose is not None
         and dose.unit == "[IU]"
         and dose.value >= case.protocol["heparin.bag_content"]
         and (row.end is None or row.end == row.start)
+        and row.dosage.rate is None
+        and not row.bag
     )
-    return (row.bag or content) and row.dosage.rate is None
 
 
 def dose_units(dose: Amount | None, weight: float | None) -> float:

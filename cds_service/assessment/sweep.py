@@ -181,7 +181,7 @@ class Sweep:
         )
         last = self._out[-1] if self._out else None
         if last is not None and last.end == new.start and _is_one(last, new):
-            self._out[-1] = replace(last, end=new.end, order=new.order)
+            self._out[-1] = replace(new, start=last.start)
         else:
             self._out.append(new)
 

@@ -1,5 +1,6 @@
 """The heparin infusion over time and the daily dose (clinical logic 2, "Heparin dose")."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -31,67 +32,33 @@ def dose_of(*facts):
     return measured(*facts).dose
 
 
+def ordered_within(rate, begins, ends):
+    """An order that states from when until when it runs."""
+    one = order("heparin", rate=rate, name="a")
+    return replace(one, begins=ago(begins), ends=ago(ends))
+
+
 @spec(
     "facts, units, how",
+    ("an open segment since two days", (heparin(1600, 48),), DAY_DOSE, "presentRate"),
+    ("the present rate, however short", (heparin(1600, MINUTE),), DAY_DOSE, "presentRate"),
     (
-        "an open segment since two days",
-        (heparin(1600, 48),),
-        DAY_DOSE,
-        "documented",
-    ),
-    (
-        "twelve documented hours suffice",
-        (heparin(1600, 12),),
-        DAY_DOSE,
-        "documented",
-    ),
-    (
-        "under twelve documented hours the rate held four hours decides",
-        (heparin(1900, 12 - MINUTE, 6), heparin(1600, 6)),
+        "the present rate, whatever ran before",
+        (heparin(2400, 24, 1), heparin(1600, 1)),
         DAY_DOSE,
         "presentRate",
     ),
     (
-        "documented hours are spread over the day they stand for",
-        (heparin(1600, 20, 12), heparin(1600, 8)),
+        "a segment that has just ended: a bag change",
+        (heparin(1600, 20, 2),),
         DAY_DOSE,
-        "documented",
+        "presentRate",
     ),
     (
-        "only the last 24 hours are counted",
-        (heparin(1000, 48, 24), heparin(1500, 24)),
+        "after a hold the rate of the restart",
+        (heparin(1600, 24, 12), heparin(None, 12, 8, halted=True), heparin(1500, 8)),
         36_000,
-        "documented",
-    ),
-    (
-        "the larger of documented and present: the documented total",
-        (heparin(1800, 24, 8), heparin(1500, 8)),
-        (1800 * 16 + 1500 * 8),
-        "documented",
-    ),
-    (
-        "the larger of documented and present: the present rate",
-        (heparin(1000, 24, 4), heparin(1600, 4)),
-        DAY_DOSE,
         "presentRate",
-    ),
-    (
-        "a present rate held under four hours does not count yet",
-        (heparin(1000, 24, 4 - MINUTE), heparin(1600, 4 - MINUTE)),
-        (1000 * (20 + MINUTE) + 1600 * (4 - MINUTE)),
-        "documented",
-    ),
-    (
-        "a fall by a fifth: the present rate alone",
-        (heparin(2000, 24, 1), heparin(1600, 1)),
-        DAY_DOSE,
-        "presentRate",
-    ),
-    (
-        "a fall by a little less: the documented total stays",
-        (heparin(2000, 24, 1), heparin(1602, 1)),
-        (2000 * 23 + 1602),
-        "documented",
     ),
     (
         "without administrations the order's rate",
@@ -112,10 +79,16 @@ def dose_of(*facts):
         "byOrder",
     ),
     (
+        "a stop older than three days leaves it to a newer order",
+        (heparin(900, 100, 72 + MINUTE, halted=True), order("heparin", rate=1600, hours_ago=60)),
+        DAY_DOSE,
+        "byOrder",
+    ),
+    (
         "U/kg/h with a weight",
         (heparin(20, 48, unit="[IU]/kg/h"), weight(80)),
         DAY_DOSE,
-        "documented",
+        "presentRate",
     ),
     (
         "point-in-time rates hold until the next",
@@ -124,14 +97,8 @@ def dose_of(*facts):
         "presentRate",
     ),
     (
-        "of overlapping open segments the newer ends the older",
-        (heparin(1600, 30), heparin(1600, 20), heparin(1600, 10)),
-        DAY_DOSE,
-        "documented",
-    ),
-    (
-        "a hold counts as zero",
-        (heparin(1600, 24, 12), heparin(None, 12, 8, halted=True), heparin(1600, 8)),
+        "of open segments the newer ends the older",
+        (heparin(1800, 30), heparin(1700, 20), heparin(1600, 10)),
         DAY_DOSE,
         "presentRate",
     ),
@@ -144,13 +111,38 @@ def test_the_daily_dose(facts, units, how):
 
 
 @spec(
+    "facts, units, hours",
+    ("all of a day", (heparin(1600, 48),), 38_400, 24),
+    ("the last 24 hours alone", (heparin(1000, 48, 12), heparin(1500, 12)), 30_000, 24),
+    ("what is charted of it", (heparin(1600, 20, 12), heparin(1600, 8)), 25_600, 16),
+    (
+        "a hold is charted, and nothing ran",
+        (heparin(1600, 20, 12, halted=True), heparin(1600, 8)),
+        25_600,
+        20,
+    ),
+    (
+        "a rate that cannot be read tells nothing",
+        (heparin(None, 20, problem=Problem.UNIT), heparin(1600, 8)),
+        12_800,
+        8,
+    ),
+)
+def test_the_documented_total_is_shown_and_decides_nothing(facts, units, hours):
+    dose = dose_of(*facts)
+    assert dose.documented.value == pytest.approx(units)
+    assert dose.documented.hours == pytest.approx(hours)
+    assert dose.units == dose.evidence.value == facts[-1].dosage.rate.value * 24
+
+
+@spec("facts", ("an order alone", (order("heparin", rate=1600),)), ("nothing", ()))
+def test_without_charting_there_is_no_documented_total(facts):
+    assert dose_of(*facts).documented is None
+
+
+@spec(
     "facts, reason",
     ("nothing at all", (), "heparinDose: notRunning"),
-    (
-        "an infusion of less than four hours",
-        (heparin(1600, 4 - MINUTE),),
-        "heparinDose: tooShort",
-    ),
     (
         "U/kg/h without a weight",
         (heparin(20, 48, unit="[IU]/kg/h"),),
@@ -339,7 +331,9 @@ def test_boluses_are_added_up_without_a_charted_infusion_too(facts):
 def test_an_order_alone_is_one_open_segment_from_when_it_was_written():
     found = measured(order("heparin", rate=20, unit="[IU]/kg/h", hours_ago=9), weight(80)).infusion
     source, written = "MedicationRequest/heparin", "20 [IU]/kg/h"
-    assert found.segments == (Segment(ago(9), None, 1600.0, source, written),)
+    (segment,) = found.segments
+    assert (segment.start, segment.end, segment.rate) == (ago(9), None, 1600.0)
+    assert (segment.source, segment.written) == (source, written)
     assert (found.changes, found.since, found.rate) == ((ago(9),), ago(9), 1600.0)
     assert (found.source, found.written) == (source, written)
 
@@ -347,17 +341,33 @@ def test_an_order_alone_is_one_open_segment_from_when_it_was_written():
 @spec(
     "others",
     ("an older one", (order("heparin", rate=1000, hours_ago=20, name="a"),)),
+    ("one of the same moment", (order("heparin", rate=1000, hours_ago=9, name="z"),)),
+    ("one at the same rate", (order("heparin", rate=1600, hours_ago=20, name="a"),)),
+    ("one older than a week", (order("heparin", rate=1000, hours_ago=200, name="a"),)),
     ("an undated one", (order("heparin", rate=1000, hours_ago=None, name="z"),)),
+    ("one without a rate", (order("heparin", form=Form.INFUSION, name="a"),)),
 )
-def test_of_several_orders_the_newest_counts(others):
+def test_of_several_standing_orders_the_dose_is_unknown(others):
     new = order("heparin", rate=1600, hours_ago=9, name="m")
-    assert measured(new, *others).infusion.rate == 1600
-    assert measured(*others, new).infusion.rate == 1600
+    for facts in ((new, *others), (*others, new)):
+        m = measured(*facts)
+        assert m.infusion.running.yes
+        assert m.infusion.rate is None
+        assert why(m.dose.known.reasons) == {"heparinDose: severalOrders"}
 
 
-def test_of_two_orders_of_one_moment_the_same_counts_in_any_order():
-    a, b = (order("heparin", rate=r, hours_ago=9, name=n) for r, n in ((1000, "a"), (1600, "b")))
-    assert measured(a, b).infusion.rate == measured(b, a).infusion.rate
+@spec(
+    "other",
+    ("stopped", order("heparin", rate=1000, status="stopped", name="a")),
+    ("a bolus", order("heparin", dose=5000, name="a")),
+    ("a flush", order("heparin", rate=1000, use=Use.NO_THERAPY, name="a")),
+    ("replaced by the newer one", order("heparin", rate=1000, name="old")),
+    ("past its end", ordered_within(1000, 48, 1)),
+    ("still to begin", ordered_within(1000, -1, -24)),
+)
+def test_an_order_that_does_not_stand_is_not_counted(other):
+    new = replace(order("heparin", rate=1600, hours_ago=9), replaces="MedicationRequest/old")
+    assert measured(new, other).infusion.rate == 1600
 
 
 def test_without_heparin_there_is_no_segment_and_no_change():
@@ -403,9 +413,10 @@ def test_dose_by_weight_is_the_daily_dose_over_24_hours_and_the_weight():
     ("a hold and its restart are changes", ((1500, 30), (0, 20), (1500, 10)), (30, 20, 10)),
     ("a hold that is charted twice is one", ((1500, 30), (0, 20), (0, 10)), (30, 20)),
     ("a rate that cannot be read may be a change", ((1500, 30), (None, 10)), (30, 10)),
+    ("small steps add up", ((1500, 30), (1600, 20), (1700, 10), (1800, 5)), (30, 10)),
 )
 def test_changes_of_the_rate(steps, changes):
-    rows = [heparin(rate, hours) for rate, hours in steps]
+    rows = [heparin(r, at, problem=None if r is not None else Problem.UNIT) for r, at in steps]
     found = measured(*rows).infusion.changes
     assert [round((measured().case.now - at).total_seconds() / 3600, 3) for at in found] == list(
         changes
@@ -477,9 +488,3 @@ def test_an_amount_in_a_unit_that_is_no_dose_adds_no_bolus():
     row = given("heparin", 2, 5, unit="mg")
     assert measured(heparin(1600, 48), row).infusion.bolus_units == 0
     assert row.dosage.dose == Amount(5, "mg")
-
-
-def test_where_two_segments_of_one_start_meet_the_later_reading_stays():
-    m = measured(heparin(1600, 48, 40), heparin(1600, 48, 40, source="b"), heparin(1600, 40))
-    assert [s.rate for s in m.infusion.segments] == [1600, 1600]
-    assert m.dose.units == pytest.approx(DAY_DOSE)

@@ -260,7 +260,12 @@ def test_a_card_cites_the_lines_that_this_patient_crossed(facts, cited):
 
 def test_a_level_that_is_too_old_is_not_shown():
     card = due(judge_chart(*failing(lab("aptt", 55, 13))), "heparinResistance")
-    assert {fact.fact for fact in card.facts} == {"dailyDose", "anti_xa", "weight"}
+    assert {fact.fact for fact in card.facts} == {
+        "dailyDose",
+        "documentedDose",
+        "anti_xa",
+        "weight",
+    }
 
 
 @spec(

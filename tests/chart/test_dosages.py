@@ -134,7 +134,6 @@ def test_a_ratio_is_a_rate(rate: Json, expected: Amount | Problem) -> None:
         ({"rateQuantity": quantity(1800, "U/h", comparator="<")}, Problem.UNREADABLE),
         ({"rateQuantity": quantity(-5, "U/h")}, Problem.IMPLAUSIBLE),
         ({"dose": quantity(5000, "{dose}")}, Problem.UNIT),
-        ({"dose": quantity(5000, "U/h")}, Problem.UNIT),
         ({"dose": quantity(5, "mg")}, Problem.UNIT),
         ({"text": "18 units/kg/h per protocol"}, Problem.TEXT_ONLY),
     ],
@@ -142,6 +141,27 @@ def test_a_ratio_is_a_rate(rate: Json, expected: Amount | Problem) -> None:
 def test_what_cannot_be_read_says_why(dosage: Json, problem: Problem) -> None:
     read = given(administration(dosage)).dosage
     assert (read.rate, read.dose, read.problem) == (None, None, problem)
+
+
+@pytest.mark.parametrize(
+    ("dosage", "rate"),
+    [
+        ({"dose": quantity(20, "Units/kg/hr")}, Amount(20, "[IU]/kg/h")),
+        ({"dose": quantity(1800, "U/h")}, Amount(1800, "[IU]/h")),
+        ({"dose": quantity(18, "mL/h")}, Amount(1800, "[IU]/h")),
+        (
+            {"dose": quantity(1800, "U/h"), "rateQuantity": quantity(1800, "U/h")},
+            Amount(1800, "[IU]/h"),
+        ),
+        (
+            {"dose": quantity(1800, "U/h"), "rateQuantity": quantity(900, "U/h")},
+            Problem.UNREADABLE,
+        ),
+    ],
+)
+def test_a_dose_that_is_a_rate_is_the_rate(dosage: Json, rate: Amount | Problem) -> None:
+    read = rate_of(dosage, BAG)
+    assert (read.rate or read.problem, read.dose) == (rate, None)
 
 
 def test_no_dosage_at_all_is_no_problem() -> None:

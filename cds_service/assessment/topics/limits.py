@@ -8,6 +8,7 @@ from cds_service.assessment.case import ANY_HEPARIN, DAY
 from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.topics.situation import dose_shown
 from cds_service.chart.facts import Problem
 
 Due = dict[str, Item]
@@ -29,7 +30,7 @@ def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     return Item(
         indicator=Indicator.INFO,
-        facts=tuple(e for e in (m.dose.evidence, m.antithrombin.evidence) if e),
+        facts=(*dose_shown(m), *((m.antithrombin.evidence,) if m.antithrombin.evidence else ())),
         notes=("notAssessed.rule",),
         open=tuple(dict.fromkeys((*reasons, *_refused(m)))),
     )

@@ -16,7 +16,13 @@ GROUNDS = {
 
 def situation(m: Measured) -> tuple[Evidence, ...]:
     """The facts every resistance card opens with: dose, level, antithrombin."""
-    found = [m.dose.evidence, *levels_shown(m), m.antithrombin.evidence, m.antithrombin.antigen]
+    found = [*levels_shown(m), m.antithrombin.evidence, m.antithrombin.antigen]
+    return (*dose_shown(m), *(e for e in found if e is not None))
+
+
+def dose_shown(m: Measured) -> tuple[Evidence, ...]:
+    """The daily dose, each of several infusions by itself, and what was charted as given."""
+    found = (m.dose.evidence, *m.dose.parts, m.dose.documented)
     return tuple(e for e in found if e is not None)
 
 

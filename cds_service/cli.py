@@ -13,6 +13,7 @@ from cds_service.integrator.check_command import check
 from cds_service.replay.command import replay
 from cds_service.serving import demo, serve
 from cds_service.settings import DEFAULT_DATABASE
+from cds_service.simulate.command import simulate
 
 
 @click.group(
@@ -35,6 +36,7 @@ main.add_command(integrator.unload)
 main.add_command(integrator.call)
 main.add_command(check)
 main.add_command(replay)
+main.add_command(simulate)
 
 
 @main.command(

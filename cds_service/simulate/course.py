@@ -74,6 +74,7 @@ class Course:
     crrt: float | None = None
     hereditary: bool = False
     hit: float | None = None  # hour at which the platelets begin to fall
+    cause: str = ""  # truth: what raised the need most at its highest
     segments: list[Segment] = field(default_factory=list)
     boluses: list[tuple[float, float]] = field(default_factory=list)  # hour, units
     at_doses: list[tuple[float, float]] = field(default_factory=list)  # hour, IU

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
-from cds_service.simulate.body import Body, draw_body
+from cds_service.simulate.body import Body, antithrombin_help, draw_body
 from cds_service.simulate.course import Bleed, Course, Draw, Order
 from cds_service.simulate.laboratory import draw_laboratory
 from cds_service.simulate.ward import Ward, draw_faults
@@ -13,6 +14,7 @@ from cds_service.simulate.worlds import POPULATIONS, WORLDS, Population, World
 
 FULL, LOW = (0.3, 0.7), (0.2, 0.4)  # IU/mL
 LONG_ENOUGH_FOR_HIT = 216.0  # h
+USUAL_NEED = 9.0  # U/kg/h for 0.30 IU/mL without inflammation
 
 
 def simulate_stay(population: str, number: int, seed: int = 1, world: str = "moderate") -> Course:
@@ -40,6 +42,7 @@ def run_stay(rng: Random, number: int, name: str, population: Population, world:
     )
     ward.run()
     _counts(rng, course, body)
+    course.cause = _cause(course, body)
     course.draws.sort(key=lambda draw: draw.at)
     return course
 
@@ -115,3 +118,19 @@ def _hit_share(course: Course, at: float, lasting: float) -> float:
     if course.hit is None or at <= course.hit:
         return 1.0
     return 1 - (1 - lasting) * min((at - course.hit) / 72, 1)
+
+
+def _cause(course: Course, body: Body) -> str:
+    """What raised the need most when it was highest; "own" is the patient's own clearance."""
+    hour = max(course.need, key=lambda one: one[1])[0]
+    lower = course.order.lower
+    plain = replace(body, severity=0.0, septic=(), crrt=None)
+    filtered = replace(body, severity=0.0, septic=())
+    free = lower / antithrombin_help(body.antithrombin(hour))
+    raised = {
+        "inflammation": body.needed(hour, lower) / filtered.needed(hour, lower),
+        "renal_replacement": filtered.needed(hour, lower) / plain.needed(hour, lower),
+        "antithrombin": free / lower,
+        "own": body.need * math.exp(body.walk) / USUAL_NEED,
+    }
+    return max(raised, key=lambda name: raised[name])

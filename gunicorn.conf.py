@@ -95,6 +95,13 @@ def when_ready(server):
     gc.freeze()
 
 
+def post_worker_init(worker):
+    # Before it takes a call: keys are fetched by each process for itself.
+    gate = worker.wsgi.extensions.get("gate")
+    if gate is not None:
+        gate.warm_up()
+
+
 def child_exit(server, worker):
     from prometheus_client import multiprocess
 

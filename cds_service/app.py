@@ -63,7 +63,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.extensions["ledger"] = ledger  # whoever ends the application closes it
     prepare(app, desk.counts)
-    authenticate = _authenticate(settings, clients, ledger, clock)
+    authenticate = _authenticate(app, settings, clients, ledger, clock)
     app.register_blueprint(hook_routes(desk, authenticate, ledger))
     app.register_blueprint(supervisor_routes(desk, ledger))
     if settings.demo and settings.open:
@@ -144,6 +144,7 @@ def _private_hosts(settings: Settings, clients: tuple[Client, ...]) -> frozenset
 
 
 def _authenticate(
+    app: Flask,
     settings: Settings,
     clients: tuple[Client, ...],
     ledger: Ledger,
@@ -154,6 +155,7 @@ def _authenticate(
         caller = anybody(settings.fhir_allow)
         return lambda: caller
     gate = make_gate(clients, SeenTokens(ledger), clock)
+    app.extensions["gate"] = gate  # a worker fetches its keys before it takes calls
 
     def admit() -> Caller:
         header = request.headers.get("Authorization", "")

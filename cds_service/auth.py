@@ -6,6 +6,8 @@ the registration, never by the token. The caller learns only that it was refused
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ import jwt
 
 from cds_service.clients import Caller, Client
 from cds_service.errors import NotAuthenticated
-from cds_service.keys import KeySource, key_source
+from cds_service.keys import FETCH_SECONDS, WAITING_OF_ALL, KeySource, key_source
 from cds_service.seen_tokens import SeenTokens
 
 LEEWAY_SECONDS = 60
@@ -56,6 +58,17 @@ class Gate:
         self._check_first_use(proven, client)
         return client.caller
 
+    def warm_up(self) -> None:
+        """Fetch the keys of all clients at once, and wait for them as long as a fetch may take.
+
+        For a worker that takes no calls yet: after a restart under load many calls would want keys
+        at the same moment, and only a few can wait.
+        """
+        end = time.monotonic() + FETCH_SECONDS
+        for under_way in [keys.begin() for _, keys in self.clients]:
+            if under_way is not None:
+                under_way.wait(max(end - time.monotonic(), 0))
+
     def _client(self, head: Claims, claims: Claims) -> tuple[Client, KeySource]:
         """The one registration that issuer and key URL fit; a token may leave out its key URL."""
         fitting = [
@@ -73,6 +86,8 @@ class Gate:
         begins = _seconds(claims, "nbf") if "nbf" in claims else issued
         if expires <= now - LEEWAY_SECONDS:
             raise NotAuthenticated(f"{client.name}: expired")
+        if expires < issued:
+            raise NotAuthenticated(f"{client.name}: expires before it was issued")
         if max(issued, begins) > now + LEEWAY_SECONDS:
             raise NotAuthenticated(f"{client.name}: not valid yet")
         if expires - issued > LONGEST_LIFE_SECONDS:
@@ -88,8 +103,9 @@ class Gate:
 
 
 def make_gate(clients: Iterable[Client], seen: SeenTokens, clock: Callable[[], datetime]) -> Gate:
-    """The gate for these clients; keys are fetched when first needed."""
-    return Gate(tuple((client, key_source(client)) for client in clients), seen, clock)
+    """The gate for these clients; keys are fetched when first needed, or by `warm_up`."""
+    waiting = threading.BoundedSemaphore(WAITING_OF_ALL)
+    return Gate(tuple((client, key_source(client, waiting)) for client in clients), seen, clock)
 
 
 def _bearer(header: str) -> str:

@@ -52,6 +52,17 @@ class Deadline:
         """Whether nothing more may be read."""
         return self._is_cut or self.remaining <= 0
 
+    @contextmanager
+    def enforced(self) -> Iterator[Deadline]:
+        """Cut when it is over; who waits for several reads at once does that itself."""
+        timer = threading.Timer(max(self.remaining, 0), self.cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield self
+        finally:
+            timer.cancel()
+
     def watch(self, line: socket.socket) -> None:
         """Shut this connection down when the deadline is cut."""
         with self._lock:

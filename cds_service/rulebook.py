@@ -92,6 +92,8 @@ def load_protocol(path: Path) -> Protocol:
         review_due=file.review_due,
         approver=file.approver,
         source_note=file.source_note,
+        intensities=file.intensities,
+        indications=file.indications,
         digest=hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_LENGTH],
     )
 
@@ -113,6 +115,7 @@ def protocol_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
             yield from _row_faults(key, row, ranges[key])
     yield from (f"rows.{key}: missing" for key in ranges if key not in rows)
     yield from _choice_faults(file, bounds)
+    yield from _target_faults(file, bounds)
     yield from _order_faults(rows)
 
 
@@ -123,6 +126,21 @@ def _row_faults(key: str, row: Row, bound: Bound) -> Iterable[str]:
         yield f"rows.{key}.value: {row.value} is outside {bound.lowest} to {bound.highest}"
     if not row.source.strip():
         yield f"rows.{key}.source: missing"
+
+
+def _target_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
+    """A site's own ranges: within the bounds of their test, and the laboratory's aPTT dated."""
+    for section, sites in (("intensities", file.intensities), ("indications", file.indications)):
+        for name, site in sites.items():
+            bound = bounds.site_targets[site.test]
+            if not bound.lowest <= site.low < site.high <= bound.highest:
+                yield f"{section}.{name}: {site.low} to {site.high} is no range of {site.test}"
+            if not site.source.strip():
+                yield f"{section}.{name}.source: missing"
+    levels = file.rows.get("levels", {})
+    undated = [k for k in ("aptt_low", "aptt_high") if k in levels and not levels[k].reviewed]
+    if file.options.get("aptt_range") == "site":
+        yield from (f"rows.levels.{k}.reviewed: when the laboratory set it" for k in undated)
 
 
 def _choice_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:

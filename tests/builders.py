@@ -32,6 +32,8 @@ from cds_service.chart.facts import (
     Dosage,
     Drug,
     Form,
+    Goal,
+    GoalRange,
     Order,
     Person,
     Problem,
@@ -156,6 +158,9 @@ def lab(
     label: str = "",
     written: str = "",
     source: str = "",
+    issued: float | None = None,
+    hemolysed: bool = False,
+    heparinase: bool = False,
 ) -> Result:
     """One result; with a problem it has no value, as the reader gives it."""
     return Result(
@@ -169,6 +174,9 @@ def lab(
         label=label,
         positive=positive,
         preliminary=preliminary,
+        issued=None if issued is None else ago(issued),
+        hemolysed=hemolysed,
+        heparinase=heparinase,
     )
 
 
@@ -202,6 +210,7 @@ def heparin(
     use: Use = Use.THERAPY,
     problem: Problem | None = None,
     source: str = "",
+    request: str = "",
 ) -> Administration:
     """A charted heparin infusion from so many hours ago, still open unless `until` says."""
     amount = None if rate is None else Amount(rate, unit)
@@ -217,6 +226,7 @@ def heparin(
         route=route,
         use=use,
         dosage=Dosage(rate=amount, problem=problem, written=f"{rate} {unit}"),
+        request=request,
     )
 
 
@@ -272,6 +282,7 @@ def order(
     home: bool = False,
     intent: str = "order",
     name: str = "",
+    goal: Goal | None = None,
 ) -> Order:
     """A standing order of any drug; a rate makes it an infusion."""
     infused = rate is not None
@@ -300,7 +311,20 @@ def order(
         },
         home=home,
         intent=intent,
+        goal=goal or Goal(),
     )
+
+
+def goal(anti_xa: tuple[float, float] | None = None, **ranges: tuple[float, float]) -> Goal:
+    """A goal that was read from an order: by test, from and to."""
+    every = ({"anti_xa": anti_xa} if anti_xa else {}) | ranges
+    return Goal(tuple(GoalRange(test, low, high) for test, (low, high) in every.items()))
+
+
+def aiming(wanted: Goal, rate: float = 1600, hours_ago: float = 48) -> tuple[Any, ...]:
+    """Heparin at one rate by an order that states a goal."""
+    ordered = order("heparin", rate=rate, hours_ago=hours_ago, goal=wanted)
+    return (heparin(rate, hours_ago, request=ordered.source), ordered)
 
 
 def draft(

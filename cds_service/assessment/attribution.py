@@ -17,7 +17,7 @@ from cds_service.chart.instants import earliest, latest
 LONG_ACTING = ("fondaparinux", "danaparoid")
 # A laboratory may report a level of another drug under the code of unfractionated heparin.
 OTHERS_NAMED = re.compile(
-    r"\blmwh\b|\blow[ -]molecular\b|\blow mol\b|parinux\b|danaparoid|xaban\b"
+    r"\blmwh\b|\bnmh\b|\bhbpm\b|\blow[ -]molecular\b|\blow mol\b|parinux\b|danaparoid|xaban\b"
     r"|\b(enoxa|dalte|tinza|nadro|beni|certo|revi)parin\b",
     re.IGNORECASE,
 )
@@ -34,21 +34,51 @@ def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reas
         return Reason("anti_xa", "namesAnother")
     if not case.answered("administrations", "orders"):
         return Reason("anti_xa", "medicinesUnknown")
-    spans = {
-        ("oralXa",): "attribution.oral_xa_renal" if slow else "attribution.oral_xa",
-        ("lmwh",): "attribution.lmwh_renal" if slow else "attribution.lmwh",
-        LONG_ACTING: "attribution.long_acting",
-    }
-    for families, key in spans.items():
-        if exposed(case, families, result.at, case.protocol.span(key)):
+    by_order = _no_administrations_kept(case)
+    for families, span in _spans(case, slow=slow):
+        if exposed(case, families, result.at, span, by_order=by_order):
             return Reason("anti_xa", f"foreign.{families[0]}")
     return None
 
 
-def exposed(case: Case, families: tuple[str, ...], drawn: datetime, span: timedelta) -> bool:
+def washed_out(case: Case, why: Reason, result: Result, *, slow: bool) -> datetime | None:
+    """From when an anti-Xa is heparin's own again; None where the drug may still be given."""
+    drawn = latest(result.at or case.now)
+    for families, span in _spans(case, slow=slow):
+        ends = [latest(until) for _, start, until in spans(case, *families) if start <= drawn]
+        last = max(ends, default=None)
+        if why.why == f"foreign.{families[0]}" and last is not None and last < case.now:
+            return last + span
+    return None
+
+
+def _spans(case: Case, *, slow: bool) -> tuple[tuple[tuple[str, ...], timedelta], ...]:
+    """How long each kind of drug is on board."""
+    rows = (
+        (("oralXa",), "attribution.oral_xa_renal" if slow else "attribution.oral_xa"),
+        (("lmwh",), "attribution.lmwh_renal" if slow else "attribution.lmwh"),
+        (LONG_ACTING, "attribution.long_acting"),
+    )
+    return tuple((families, case.protocol.span(row)) for families, row in rows)
+
+
+def _no_administrations_kept(case: Case) -> bool:
+    """Whether orders have to stand in for what was given: by the site, or none is on record."""
+    return not (case.protocol.allows("administrations_kept") and case.chart.administrations)
+
+
+def exposed(
+    case: Case,
+    families: tuple[str, ...],
+    drawn: datetime,
+    span: timedelta,
+    *,
+    by_order: bool = True,
+) -> bool:
     """Whether a drug of these families may have been on board at a draw.
 
-    Given, ordered or taken at home before it; what was given at an unknown time counts too.
+    Given or taken at home before it, or with `by_order` ordered and begun; what was given at an
+    unknown time counts too.
     """
     first, last = earliest(drawn), latest(drawn)
     given = any(
@@ -59,7 +89,7 @@ def exposed(case: Case, families: tuple[str, ...], drawn: datetime, span: timede
         given
         or bool(unplaced(case, *families))
         or any(
-            _ordered(case, order, drawn, span)
+            (by_order or order.home) and _ordered(case, order, drawn, span)
             for order in case.chart.orders
             if order.drug.family in families and order.intent not in NOT_ORDERS
         )

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, any_of, unknown, yes
 from cds_service.assessment.case import Case, evidence
-from cds_service.assessment.levels import newest
+from cds_service.assessment.level import newest
 from cds_service.assessment.record import procedures, recent_conditions
 from cds_service.assessment.thrombolysis import lysed
 from cds_service.chart.facts import Condition, Procedure, Result

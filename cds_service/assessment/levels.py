@@ -1,215 +1,221 @@
-"""The levels that follow heparin: aPTT and anti-Xa; which are current, steady and heparin's own.
+"""The levels that follow heparin: aPTT and anti-Xa, which of them decide, and what they say.
 
-Clinical logic 2: newest by time drawn; an unreadable newest is unknown, never the older one.
+Clinical logic 2.2 and 2.4: only usable levels decide. A level is judged at the moment and at the
+rate it was drawn under; one drawn too early decides nothing and hides nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from cds_service.assessment.answers import (
     NO,
-    YES,
     Answer,
-    Evidence,
     Reason,
     Verdict,
     all_of,
-    any_of,
-    compared,
     negate,
     unknown,
 )
-from cds_service.assessment.attribution import foreign_to_heparin
-from cds_service.assessment.case import Case, absent, evidence, unread
-from cds_service.assessment.exposure import first_exposure
-from cds_service.assessment.given import spans, unplaced
+from cds_service.assessment.case import Case, evidence
 from cds_service.assessment.infusion import Infusion
-from cds_service.assessment.times import apart, at_or_after
+from cds_service.assessment.level import Level, currency, newest
+from cds_service.assessment.suspect import without_suspects
+from cds_service.assessment.target import UNITS, Target
+from cds_service.assessment.times import apart, within
+from cds_service.assessment.trust import anti_xa_trust, aptt_trust
 from cds_service.chart.facts import Result
-from cds_service.chart.instants import latest
 
-UNITS = {"aptt": "s", "aptt_ratio": "1", "anti_xa": "[IU]/mL"}
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The newest result of one test, and what it may be used for."""
-
-    concept: str
-    result: Result | None
-    current: Verdict  # read, plausible and of the last hours
-    steady: Verdict  # current, and long enough after the last change
-    usable: Verdict  # not disturbed by something else than heparin
-    evidence: Evidence | None = None
-
-    def below(self, limit: float) -> Verdict:
-        """Whether the value lies under a limit; a comparator may leave it open."""
-        return self._compare(limit, under=True)
-
-    def above(self, limit: float) -> Verdict:
-        return self._compare(limit, under=False)
-
-    def _compare(self, limit: float, *, under: bool) -> Verdict:
-        if not self.current.yes or self.result is None or self.result.value is None:
-            return Verdict(Answer.UNKNOWN, (), self.current.reasons)
-        answer = compared(self.result.value, self.result.comparator, limit, under=under)
-        if answer is Answer.UNKNOWN:
-            return unknown(Reason(self.concept, "comparator", self.result.written))
-        facts = (self.evidence,) if self.evidence else ()
-        return Verdict(answer, facts)
+STEADY = {
+    "anti_xa": "levels.anti_xa_steady",
+    "aptt": "levels.aptt_steady",
+    "aptt_ratio": "levels.aptt_steady",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """aPTT and anti-Xa now, the pair they make, and where they stand to the target."""
+    """Both tests: the levels that decide, those drawn last, and the patterns they make."""
 
+    target: Target
+    anti_xa: Level  # the newest that was not drawn too early, of the last hours
     aptt: Level
-    anti_xa: Level
-    aptt_low: float
-    aptt_high: float
+    newest_anti_xa: Level  # whatever it may be used for
+    newest_aptt: Level
+    history: tuple[Level, ...]  # of both tests and three days, the newest first
     paired: bool
     below: Verdict
     above: Verdict
-    over_high_aptt: Verdict  # a current aPTT above the upper limit, whatever the anti-Xa
+    over_high_aptt: Verdict  # a current aPTT above the line, whatever the anti-Xa
     masked: Verdict
+    masked_clearly: Verdict  # with the protocol's margin to both lines
     pseudo: Verdict
 
     @property
     def on_target(self) -> Verdict:
+        """Neither below nor above."""
         return all_of(negate(self.below), negate(self.above))
 
+    @property
+    def deciding(self) -> Level:
+        """The level by which below or not below is told."""
+        if self.target.leads == "aptt":
+            return self.aptt
+        told = _below_by(self.target, self.anti_xa)
+        return self.aptt if told.unknown and self.target.leads != "anti_xa" else self.anti_xa
 
-def read_levels(case: Case, infusion: Infusion, *, slow_clearance: bool) -> Levels:
-    """Both levels and the patterns they make (clinical logic 3)."""
-    ratio_only = not case.results("aptt") and bool(case.results("aptt_ratio"))
-    aptt = _aptt(case, infusion, "aptt_ratio" if ratio_only else "aptt")
-    low = case.protocol["levels.aptt_ratio_low" if ratio_only else "levels.aptt_low"]
-    high = case.protocol["levels.aptt_ratio_high" if ratio_only else "levels.aptt_high"]
-    anti_xa = _anti_xa(case, infusion, slow=slow_clearance)
+    def of(self, concept: str) -> tuple[Level, ...]:
+        """The levels of one test, the newest first."""
+        return tuple(level for level in self.history if level.concept == concept)
+
+
+def read_levels(case: Case, infusion: Infusion, target: Target, *, slow_clearance: bool) -> Levels:
+    """Both tests' levels, and the patterns they make (clinical logic 3)."""
+    concept = _aptt_concept(case, target)
+    aptts = _levels(case, infusion, concept, slow=slow_clearance)
+    anti_xas = _levels(case, infusion, "anti_xa", slow=slow_clearance)
+    aptts, anti_xas = without_suspects(case, infusion, aptts, anti_xas)
+    last_aptt, last_xa = _newest(case, concept, aptts), _newest(case, "anti_xa", anti_xas)
+    aptt, anti_xa = _deciding(case, aptts, last_aptt), _deciding(case, anti_xas, last_xa)
     paired = _paired(case, aptt, anti_xa)
+    history = sorted((*aptts, *anti_xas), key=_place, reverse=True)
     return Levels(
-        aptt=aptt,
+        target=target,
         anti_xa=anti_xa,
-        aptt_low=low,
-        aptt_high=high,
+        aptt=aptt,
+        newest_anti_xa=last_xa,
+        newest_aptt=last_aptt,
+        history=tuple(history),
         paired=paired,
-        below=_below(case, aptt, anti_xa, low),
-        above=_above(case, aptt, anti_xa, high),
-        over_high_aptt=_over(aptt, high),
-        masked=_unpaired(_masked(case, aptt, anti_xa, low), paired=paired),
-        pseudo=_unpaired(_pseudo(case, aptt, anti_xa, low), paired=paired),
+        below=_below(target, aptt, anti_xa),
+        above=_above(target, last_aptt, last_xa),
+        over_high_aptt=_over(case, last_aptt),
+        masked=_unpaired(_masked(case, target, aptt, anti_xa), paired=paired),
+        masked_clearly=_unpaired(_masked(case, target, aptt, anti_xa, 1), paired=paired),
+        pseudo=_unpaired(_pseudo(target, aptt, anti_xa), paired=paired),
     )
 
 
-def newest(case: Case, concept: str, query: str, window: str, unit: str) -> Level:
-    """The newest result as a level; steady and usable are for the caller to say."""
-    first, doubt = case.newest(concept)
-    if first is None:
-        verdict = absent(case, concept, query) if doubt is None else unknown(doubt)
-        return Level(concept, None, verdict, verdict, verdict)
-    if doubt is not None:
-        verdict = unknown(doubt)
-    elif first.value is None:
-        verdict = unknown(unread(concept, first))
-    else:
-        fresh = at_or_after(first.at, case.ago(window), concept)
-        verdict = unknown(Reason(concept, "stale")) if fresh.no else fresh
-    return Level(concept, first, verdict, verdict, YES, evidence(first, unit))
+def _place(level: Level) -> tuple[object, ...]:
+    return (level.drawn, level.concept)
 
 
-def _aptt(case: Case, infusion: Infusion, concept: str) -> Level:
-    level = newest(case, concept, "coagulation", "levels.current", UNITS[concept])
-    disturbed = _aptt_disturbed(case)
-    usable = unknown(disturbed) if disturbed else YES
-    steady = _steady(case, level, infusion, "levels.aptt_steady")
-    return Level(concept, level.result, level.current, steady, usable, level.evidence)
+def _aptt_concept(case: Case, target: Target) -> str:
+    """In seconds, unless only the ratio is on record or the order's goal is a ratio."""
+    by_order = target.known.yes and not target.aptt
+    ratio_only = not case.results("aptt") and bool(case.results("aptt_ratio"))
+    return "aptt_ratio" if by_order or ratio_only else "aptt"
 
 
-def _anti_xa(case: Case, infusion: Infusion, *, slow: bool) -> Level:
-    level = newest(case, "anti_xa", "coagulation", "levels.current", UNITS["anti_xa"])
-    foreign = foreign_to_heparin(case, level.result, slow=slow)
-    usable = unknown(foreign) if foreign else YES
-    steady = _steady(case, level, infusion, "levels.anti_xa_steady")
-    return Level("anti_xa", level.result, level.current, steady, usable, level.evidence)
+def _levels(case: Case, infusion: Infusion, concept: str, *, slow: bool) -> tuple[Level, ...]:
+    """Every dated result of a test in the window of trends, the newest first."""
+    found = case.results(concept, case.ago("levels.trend"))
+    return tuple(_level(case, infusion, result, slow=slow) for result in found)
 
 
-def _steady(case: Case, level: Level, infusion: Infusion, span: str) -> Verdict:
-    if not level.current.yes or level.result is None or level.result.at is None:
-        return level.current
-    changed = infusion.last_change
-    if not infusion.running.yes or changed is None:
-        return unknown(Reason(level.concept, "notRunning"))
-    waited = apart(level.result.at, changed, case.protocol.span(span), level.concept)
-    return unknown(Reason(level.concept, "tooEarly")) if waited.no else waited
-
-
-def _aptt_disturbed(case: Case) -> Reason | None:
-    """A prolonged baseline, warfarin with a raised INR, or a thrombin inhibitor."""
-    first = first_exposure(case)
-    if first is not None and _baseline_prolonged(case, first):
-        return Reason("aptt", "prolongedBaseline")
-    if _warfarin_acts(case):
-        return Reason("aptt", "warfarin")
-    if case.active_orders("dti") or _given_within_current(case, "dti"):
-        return Reason("aptt", "dti")
-    return None
-
-
-def _baseline_prolonged(case: Case, first: datetime) -> bool:
-    """An order outlives the days that charting is asked for: what was drawn under it is none."""
-    wait = case.protocol.span("levels.aptt_steady")
-    under = [o.authored + wait for o in case.active_orders("heparin") if o.authored]
-    before = (
-        r
-        for r in case.results("aptt")
-        if r.at is not None and r.at < first and not any(r.at >= since for since in under)
-    )
-    last = next(before, None)
-    return (
-        last is not None
-        and last.value is not None
-        and last.value > case.protocol["levels.aptt_baseline_prolonged"]
+def _level(case: Case, infusion: Infusion, result: Result, *, slow: bool) -> Level:
+    anti_xa = result.concept == "anti_xa"
+    trust = anti_xa_trust(case, result, slow=slow) if anti_xa else aptt_trust(case, result)
+    return Level(
+        concept=result.concept,
+        result=result,
+        current=currency(case, result, "levels.trend"),
+        steady=_steady(case, infusion, result),
+        usable=trust.usable,
+        evidence=evidence(result, UNITS[result.concept]),
+        rate=infusion.rate_at(result.at) if result.at else None,
+        until=trust.until,
+        at_most=trust.at_most,
+        at_least=trust.at_least,
     )
 
 
-def _warfarin_acts(case: Case) -> bool:
-    inr = newest(case, "inr", "coagulation", "acute_phase.current", "1")
-    raised = inr.above(case.protocol["levels.inr_raised"]).yes
-    return raised and bool(case.active_orders("vka") or case.given("vka"))
+def _steady(case: Case, infusion: Infusion, result: Result) -> Verdict:
+    """Told at the moment of drawing: what follows does not change it."""
+    since = infusion.steady_since(result.at) if result.at else None
+    if since is None:
+        return unknown(Reason(result.concept, "notRunning"))
+    span = case.protocol.span(STEADY[result.concept])
+    waited = apart(result.at, since, span, result.concept)
+    return unknown(Reason(result.concept, "tooEarly")) if waited.no else waited
 
 
-def _given_within_current(case: Case, family: str) -> bool:
-    since = case.ago("levels.current")
-    lately = any(latest(until) >= since for _, _, until in spans(case, family))
-    return lately or bool(unplaced(case, family))
+def _newest(case: Case, concept: str, levels: tuple[Level, ...]) -> Level:
+    """The newest result, by what may be newer still and by the hours that it is current for."""
+    last = newest(case, concept, "coagulation", "levels.current", UNITS[concept])
+    if last.result is None:
+        return last
+    same = next((level for level in levels if level.result is last.result), None)
+    if same is None:
+        return replace(last, steady=last.current)
+    steady = same.steady if last.current.yes else last.current
+    return replace(same, current=last.current, steady=steady)
+
+
+def _deciding(case: Case, levels: tuple[Level, ...], last: Level) -> Level:
+    """The newest of the last hours that was not drawn too early; else the newest."""
+    if not last.current.yes:
+        return last
+    for level in levels:
+        current = last.current
+        if level.result is not last.result and level.result is not None:
+            current = currency(case, level.result, "levels.current")
+        if not current.yes:
+            break
+        if not drawn_too_early(level):
+            return replace(level, current=current)
+    return last
+
+
+def drawn_too_early(level: Level) -> bool:
+    """Whether a level was drawn before the rate had told on it."""
+    return any(reason.why == "tooEarly" for reason in level.steady.reasons)
 
 
 def _paired(case: Case, aptt: Level, anti_xa: Level) -> bool:
     """Two steady levels drawn close together; steady, so with no change between."""
-    if not (aptt.steady.yes and anti_xa.steady.yes):
+    if not (aptt.steady.yes and anti_xa.steady.yes and aptt.drawn and anti_xa.drawn):
         return False
-    if aptt.result is None or anti_xa.result is None:
-        return False
-    if aptt.result.at is None or anti_xa.result.at is None:
-        return False
-    return abs(aptt.result.at - anti_xa.result.at) <= case.protocol.span("levels.pair")
+    span = case.protocol.span("levels.pair")
+    return within(aptt.drawn, anti_xa.drawn - span, anti_xa.drawn + span, "pair").yes
 
 
-def _below(case: Case, aptt: Level, anti_xa: Level, aptt_low: float) -> Verdict:
+def _below_by(target: Target, level: Level) -> Verdict:
+    """Whether one test's level is below target, as far as it can be trusted."""
+    low = target.below(level)
+    if not (level.current.yes and level.steady.yes):
+        return unknown(*dict.fromkeys((*level.current.reasons, *level.steady.reasons)))
+    return _trusted(level, low, stands=Answer.YES if level.at_most else Answer.NO)
+
+
+def _above_by(target: Target, level: Level) -> Verdict:
+    """Whether one test's newest level is above target; it need not be steady."""
+    high = target.above(level)
+    if not level.current.yes:
+        return unknown(*level.current.reasons)
+    return _trusted(level, high, stands=Answer.NO if level.at_most else Answer.YES)
+
+
+def _trusted(level: Level, told: Verdict, *, stands: Answer) -> Verdict:
+    """What is disturbed one way leaves one answer standing."""
+    one_way = level.at_most or level.at_least
+    if level.usable.yes or (one_way and told.answer is stands):
+        return told
+    return unknown(*dict.fromkeys((*level.usable.reasons, *told.reasons)))
+
+
+def _below(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     """Steady anti-Xa under target; without a usable one, steady aPTT under target."""
-    low = anti_xa.below(case.protocol["levels.anti_xa_low"])
-    if anti_xa.steady.yes and low.yes:
-        return low
-    if anti_xa.steady.yes and low.no and anti_xa.usable.yes:
-        return low
-    by_aptt = all_of(aptt.steady, aptt.usable, aptt.below(aptt_low))
-    if by_aptt.unknown or not (aptt.steady.yes and aptt.usable.yes):
-        why = (*anti_xa.steady.reasons, *anti_xa.usable.reasons, *low.reasons)
-        reasons = (*aptt.steady.reasons, *aptt.usable.reasons, *by_aptt.reasons)
-        return unknown(*dict.fromkeys((*why, *reasons)))
-    if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.answer is not low.answer:
+    by_aptt, by_anti_xa = _below_by(target, aptt), _below_by(target, anti_xa)
+    if target.leads:
+        return by_aptt if target.leads == "aptt" else by_anti_xa
+    if not by_anti_xa.unknown or target.known.unknown:
+        return by_anti_xa
+    if by_aptt.unknown:
+        return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
+    raw = target.below(anti_xa)
+    if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.answer is not raw.answer:
         return unknown(*anti_xa.usable.reasons)
     return by_aptt
 
@@ -219,25 +225,25 @@ def _whose_is_unread(anti_xa: Level) -> bool:
     return any(reason.why == "medicinesUnknown" for reason in anti_xa.usable.reasons)
 
 
-def _above(case: Case, aptt: Level, anti_xa: Level, aptt_high: float) -> Verdict:
+def _above(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     """A current anti-Xa over target, or without one the aPTT."""
-    high = anti_xa.above(case.protocol["levels.anti_xa_high"])
-    if anti_xa.current.yes and not high.unknown and (anti_xa.usable.yes or high.no):
-        return high
-    if not aptt.current.yes or not aptt.usable.yes:
-        why = (*anti_xa.usable.reasons, *high.reasons)
-        return unknown(*dict.fromkeys((*why, *aptt.current.reasons, *aptt.usable.reasons)))
-    by_aptt = aptt.above(aptt_high)
-    if by_aptt.no and anti_xa.current.yes and not high.no:  # heparin's own share may be above
-        return unknown(*dict.fromkeys((*anti_xa.usable.reasons, *high.reasons)))
+    by_aptt, by_anti_xa = _above_by(target, aptt), _above_by(target, anti_xa)
+    if target.leads:
+        return by_aptt if target.leads == "aptt" else by_anti_xa
+    if not by_anti_xa.unknown or target.known.unknown:
+        return by_anti_xa
+    if by_aptt.unknown:
+        return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
+    if by_aptt.no and anti_xa.current.yes:  # heparin's own share may be above
+        return by_anti_xa
     return by_aptt
 
 
-def _over(aptt: Level, aptt_high: float) -> Verdict:
-    """A current aPTT over the upper limit; one that is not on record, or old, is not over."""
+def _over(case: Case, aptt: Level) -> Verdict:
+    """A current aPTT over the line; one that is not on record, or old, is not over."""
     if aptt.result is None or any(r.why == "stale" for r in aptt.current.reasons):
         return NO
-    return aptt.above(aptt_high)
+    return aptt.above(case.protocol[f"levels.{aptt.concept}_over"])
 
 
 def _unpaired(verdict: Verdict, *, paired: bool) -> Verdict:
@@ -247,22 +253,33 @@ def _unpaired(verdict: Verdict, *, paired: bool) -> Verdict:
     return unknown(Reason("pair", "missing"))
 
 
-def _masked(case: Case, aptt: Level, anti_xa: Level, aptt_low: float) -> Verdict:
-    """Adequate aPTT over a low anti-Xa."""
-    low = _heparins_own_below(case, anti_xa)
-    return all_of(low, aptt.usable, negate(aptt.below(aptt_low)))
+def _masked(case: Case, target: Target, aptt: Level, anti_xa: Level, margins: int = 0) -> Verdict:
+    """Adequate aPTT over a low anti-Xa, both by a number of the protocol's margins."""
+    own, other = (margins * margin(case, level) for level in (anti_xa, aptt))
+    low = _trusted(anti_xa, target.below(anti_xa, own), stands=_stands(anti_xa))
+    return all_of(low, aptt.usable, negate(target.below(aptt, -other)))
 
 
-def _pseudo(case: Case, aptt: Level, anti_xa: Level, aptt_low: float) -> Verdict:
-    """Anti-Xa in range under a short aPTT."""
-    over = anti_xa.above(case.protocol["levels.anti_xa_high"])
-    if anti_xa.usable.unknown and not over.no:  # heparin's own share may be in range
-        over = unknown(*anti_xa.usable.reasons)
-    in_range = all_of(negate(_heparins_own_below(case, anti_xa)), negate(over))
-    return all_of(in_range, aptt.usable, aptt.below(aptt_low))
+def _stands(level: Level) -> Answer:
+    return Answer.YES if level.at_most else Answer.NO
 
 
-def _heparins_own_below(case: Case, anti_xa: Level) -> Verdict:
-    """Contamination only raises: a low value is low, a higher one may not be heparin's."""
-    low = anti_xa.below(case.protocol["levels.anti_xa_low"])
-    return any_of(low, unknown(*anti_xa.usable.reasons)) if anti_xa.usable.unknown else low
+def margin(case: Case, level: Level) -> float:
+    """How far from a line a level must lie not to be assay noise, in its own unit."""
+    return case.protocol[f"levels.{level.concept}_margin"]
+
+
+def _pseudo(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
+    """Anti-Xa in range under a short aPTT; another drug's anti-Xa shows no heparin in range."""
+    if anti_xa.at_most and not _whose_is_unread(anti_xa):
+        return NO
+    in_range = all_of(negate(target.below(anti_xa)), negate(target.above(anti_xa)))
+    trusted = _trusted(anti_xa, in_range, stands=Answer.UNKNOWN)
+    return all_of(trusted, aptt.usable, target.below(aptt))
+
+
+def reasons_of(levels: Iterable[Level]) -> tuple[Reason, ...]:
+    """Why levels do not decide, each reason once."""
+    found = (r for level in levels for v in (level.current, level.steady, level.usable)
+             for r in v.reasons)  # fmt: skip
+    return tuple(dict.fromkeys(found))

@@ -19,6 +19,7 @@ from cds_service.assessment.measures import (
     read_weight,
 )
 from cds_service.assessment.risk import Risk, read_risk
+from cds_service.assessment.target import Target, read_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Measured:
     infusion: Infusion
     dose: DailyDose
     drafted: tuple[DraftedRate, ...]
+    target: Target
     levels: Levels
     antithrombin: Antithrombin
     organs: Organs
@@ -44,16 +46,27 @@ def measure(case: Case) -> Measured:
     infusion = read_infusion(case, weight.kg)
     organs = read_organs(case, weight)
     hit = read_hit(case)
+    target = read_target(case, order_behind(case, infusion))
+    slow = clears_slowly(case, organs)
     return Measured(
         case=case,
         weight=weight,
         infusion=infusion,
         dose=daily_dose(case, infusion, weight.kg),
         drafted=drafted_rates(case, weight.kg),
-        levels=read_levels(case, infusion, slow_clearance=clears_slowly(case, organs)),
+        target=target,
+        levels=read_levels(case, infusion, target, slow_clearance=slow),
         antithrombin=read_antithrombin(case),
         organs=organs,
         risk=read_risk(case),
         hit=hit,
         gates=read_gates(case, hit, infusion.since),
     )
+
+
+def order_behind(case: Case, infusion: Infusion) -> str:
+    """The order that the newest row of the infusion carries out; "" where no row names one."""
+    if infusion.by_order:
+        return infusion.source
+    rows = (row for row in case.given("heparin") if row.source == infusion.source)
+    return next((row.request for row in rows), "")

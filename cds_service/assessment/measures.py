@@ -17,7 +17,7 @@ from cds_service.assessment.answers import (
     yes,
 )
 from cds_service.assessment.case import Case, evidence, unread
-from cds_service.assessment.levels import newest
+from cds_service.assessment.level import newest
 from cds_service.assessment.record import has_condition, procedures_unread, supports
 from cds_service.assessment.times import at_or_after
 from cds_service.chart.facts import Result

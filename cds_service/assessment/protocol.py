@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Literal
 
 Number = float | int
 
@@ -32,6 +33,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteTarget:
+    """A range that a hospital uses for one indication, or for an intensity by its name."""
+
+    test: Literal["anti_xa", "aptt", "aptt_ratio"]
+    low: Number
+    high: Number
+    source: str
+    reviewed: date
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolFile:
     """A protocol file: what a hospital edits."""
 
@@ -44,6 +56,8 @@ class ProtocolFile:
     rows: Mapping[str, Mapping[str, Row]]  # section -> key -> row
     approver: str = ""
     source_note: str = ""  # added to every card's source line
+    intensities: Mapping[str, SiteTarget] = field(default_factory=dict)  # "low intensity"
+    indications: Mapping[str, SiteTarget] = field(default_factory=dict)  # "vv_ecmo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class Bounds:
     ranges: Mapping[str, Mapping[str, Bound]]
     fixed: Mapping[str, Mapping[str, Row]]
     options: Mapping[str, tuple[str | bool, ...]]
+    site_targets: Mapping[str, Bound]  # by test
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,8 @@ class Protocol:
     review_due: date
     approver: str = ""
     source_note: str = ""
+    intensities: Mapping[str, SiteTarget] = field(default_factory=dict)
+    indications: Mapping[str, SiteTarget] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
     _spans: Mapping[str, timedelta] = field(init=False, compare=False, repr=False)
 

@@ -12,6 +12,8 @@ from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import Case
 from cds_service.chart.facts import Condition, Procedure
 
+ECMO = ("ecmo", "vv_ecmo")
+
 
 def conditions(case: Case, *concepts: str) -> tuple[Condition, ...]:
     """Active conditions of these kinds, whatever their age."""
@@ -67,7 +69,7 @@ def supports(case: Case, *concepts: str) -> bool:
 
 def began_on_circuit(case: Case) -> datetime | None:
     """Start of the newest circuit that still runs."""
-    running = procedures(case, "risk.support_recent", "ecmo", "crrt")
+    running = procedures(case, "risk.support_recent", *ECMO, "crrt")
     starts = [p.start for p in running if p.start is not None]
     return max(starts, default=None)
 

@@ -36,13 +36,9 @@ def _none_given(m: Measured) -> Verdict:
 
 def _reached(m: Measured, since: datetime, until: datetime) -> bool:
     """Whether the test that is on target now was so already between two moments."""
-    if m.levels.anti_xa.steady.yes and m.levels.anti_xa.usable.yes:
-        concept, low = "anti_xa", m.case.protocol["levels.anti_xa_low"]
-        high = m.case.protocol["levels.anti_xa_high"]
-    else:
-        concept, low, high = m.levels.aptt.concept, m.levels.aptt_low, m.levels.aptt_high
-    then = [r for r in m.case.results(concept, since) if r.at is not None and since < r.at <= until]
-    return any(r.value is not None and low <= r.value <= high for r in then)
+    concept, target = m.levels.deciding.concept, m.target
+    then = [v for v in m.levels.of(concept) if v.drawn is not None and since < v.drawn <= until]
+    return any(target.below(level).no and target.above(level).no for level in then)
 
 
 def refractory(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:

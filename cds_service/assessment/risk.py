@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cds_service.assessment.case import Case
 from cds_service.assessment.record import (
+    ECMO,
     has_condition,
     last_surgery,
     procedures,
@@ -91,8 +92,8 @@ def _moderate(case: Case, circuit: str) -> tuple[str, ...]:
 
 
 def _circuit(case: Case) -> str:
-    for kind in ("ecmo", "crrt"):
-        if procedures(case, "risk.support_recent", kind):
+    for kind, concepts in (("ecmo", ECMO), ("crrt", ("crrt",))):
+        if procedures(case, "risk.support_recent", *concepts):
             return kind
     return ""
 

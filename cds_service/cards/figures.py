@@ -157,7 +157,8 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values["signs"] = signs(wording, tuple(f for r in item.first for f in r.facts), quote)
     values["rate_phrase"] = rate_phrase(m, wording)
     values["dose_phrase"] = dose_phrase(m, wording)
-    values["aptt_high"] = f"{m.levels.aptt_high:g} {'s' if m.levels.aptt_high > TEN else 'x'}"
+    over = protocol[f"levels.{m.levels.aptt.concept}_over"]
+    values["aptt_high"] = f"{over:g} {'s' if over > TEN else 'x'}"
     values["age"] = " ".join(amount(wording, f) for f in m.gates.under_age.facts)
     values["risks"] = wording.layout["and"].join(wording.risks[r] for r in m.risk.names)
     values["excess"] = protocol["antithrombin_dose.label_recovery"] ** 2

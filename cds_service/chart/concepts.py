@@ -140,6 +140,9 @@ class Concepts:
     hit_words: tuple[str, ...] = ()  # in a heparin allergy: it was HIT, or thrombocytopenia
     hit_codes: tuple[Code, ...] = ()
     negative_words: tuple[str, ...] = ()
+    hemolysed_words: tuple[str, ...] = ()  # in the name or a note of a result
+    not_hemolysed_words: tuple[str, ...] = ()
+    heparinase_words: tuple[str, ...] = ()
     goals: GoalWords = field(default_factory=GoalWords)  # of an infusion, in an order's texts
 
     def order_codes(self) -> Iterable[tuple[str, str]]:

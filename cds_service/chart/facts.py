@@ -75,7 +75,9 @@ class Result:
     code: str = ""
     preliminary: bool = False
     positive: bool | None = None  # qualitative tests: positive, negative, or not said
-    issued: datetime | None = None  # read only where it is not known when it was drawn
+    issued: datetime | None = None
+    hemolysed: bool = False  # the laboratory says so of the sample
+    heparinase: bool = False  # measured after heparin was taken away
 
 
 class Route(Enum):

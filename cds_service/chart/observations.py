@@ -106,6 +106,9 @@ class ObservationReader:
         self._vocabulary = vocabulary
         self._units = units
         self._answers = Answers(vocabulary)
+        self._hemolysed = Words(vocabulary.concepts.hemolysed_words)
+        self._not_hemolysed = Words(vocabulary.concepts.not_hemolysed_words)
+        self._heparinase = Words(vocabulary.concepts.heparinase_words)
         # The same few codes come thousands of times over.
         self._known = lru_cache(maxsize=4096)(self._look_up)
 
@@ -157,8 +160,20 @@ class ObservationReader:
             code=row.code,
             preliminary=row.preliminary,
             positive=positive,
-            issued=row.issued if row.at is None else None,
+            issued=row.issued,
+            **self._remarks(row),
         )
+
+    def _remarks(self, row: Row) -> dict[str, bool]:
+        """What the laboratory notes of the sample, in the name of the test or beside it."""
+        beside = [*each(row.resource.get("note")), *each(row.node.get("interpretation"))]
+        said = [text(member(one, "text")) for one in beside]
+        whole = " ".join(spaced(one) for one in (_label(row.resource, row.node), *said) if one)
+        left = self._not_hemolysed.taken_from(whole)
+        return {
+            "hemolysed": self._hemolysed.within(left),
+            "heparinase": self._heparinase.within(whole),
+        }
 
     def _reading(self, row: ObservationConcept, node: Resource, positive: bool | None) -> Reading:
         if node.get("dataAbsentReason") is not None:

@@ -3,6 +3,7 @@
 from cds_service.chart.facts import Form, State
 from tests.builders import (
     MINUTE,
+    choosing,
     failed,
     given,
     lab,
@@ -68,6 +69,13 @@ GOOD, AT_THE_LINE, POOR = kidneys(80), kidneys(30), kidneys(29.9)
         (given("danaparoid", 200, point=False, form=Form.INFUSION), *GOOD),
         "fondaparinux",
     ),
+)
+def test_what_makes_an_anti_xa_another_drugs(facts, reason):
+    assert foreign(*facts) == ({f"anti_xa: foreign.{reason}"} if reason else set())
+
+
+@spec(
+    "facts, reason",
     ("a standing order", (order("apixaban", hours_ago=300), *GOOD), "oralXa"),
     ("a standing order without a date", (order("apixaban", hours_ago=None), *GOOD), "oralXa"),
     (
@@ -93,8 +101,11 @@ GOOD, AT_THE_LINE, POOR = kidneys(80), kidneys(30), kidneys(29.9)
     ("an order after the draw", (order("apixaban", hours_ago=-MINUTE), *GOOD), ""),
     ("a proposal", (order("apixaban", hours_ago=10, intent="proposal"), *GOOD), ""),
 )
-def test_what_makes_an_anti_xa_another_drugs(facts, reason):
-    assert foreign(*facts) == ({f"anti_xa: foreign.{reason}"} if reason else set())
+def test_where_no_administrations_are_kept_orders_stand_for_doses(facts, reason):
+    by = choosing(administrations_kept=False)
+    found = measured(*running(), XA, *facts, by=by).levels.anti_xa
+    assert why(found.usable.reasons) == ({f"anti_xa: foreign.{reason}"} if reason else set())
+    assert foreign(*facts) == set()
 
 
 @spec(

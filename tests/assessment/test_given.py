@@ -80,7 +80,7 @@ def test_what_was_given_at_no_known_time_is_kept_apart(hours):
     ("an infusion that may still run", (infused(200),), True),
 )
 def test_a_thrombin_inhibitor_disturbs_the_aptt_while_it_acts(facts, disturbed):
-    aptt = measured(failing(lab("aptt", 50, 3), *facts)).levels.aptt
+    aptt = measured(failing(lab("aptt", 50, 1), *facts)).levels.aptt
     assert why(aptt.usable.reasons) == ({"aptt: dti"} if disturbed else set())
 
 

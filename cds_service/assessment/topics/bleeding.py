@@ -8,7 +8,7 @@ from cds_service.assessment.bleeding import rows_of, why_not
 from cds_service.assessment.dose_rules import is_raise
 from cds_service.assessment.exposure import is_treatment
 from cds_service.assessment.items import Choice, Indicator, Item
-from cds_service.assessment.levels import newest
+from cds_service.assessment.level import newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.topics.advice import level_tests
 from cds_service.assessment.topics.situation import levels_shown, running_fact

@@ -20,7 +20,7 @@ from cds_service.assessment.items import (
     StartDrug,
     StopOrder,
 )
-from cds_service.assessment.levels import newest
+from cds_service.assessment.level import newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.topics.treatment import supplements

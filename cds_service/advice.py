@@ -41,7 +41,8 @@ class Advice:
 
 def concerns_us(asked: Asked, rulebook: Rulebook) -> bool:
     """Whether a call can concern us at all, told from its context alone (gate 1)."""
-    return scope_of(asked, read_drafted(asked, rulebook.concepts)[0]).anything
+    drafts, untold = read_drafted(asked, rulebook.concepts)
+    return scope_of(asked, drafts, untold).anything
 
 
 def advise(

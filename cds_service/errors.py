@@ -77,7 +77,14 @@ class FactsUnavailable(RequestRefused):
 
 
 class FhirFault(HeparinCdsError):
-    """One query to a FHIR server failed; the text is for people and names no patient."""
+    """One query to a FHIR server failed; the text is for people and names no patient.
+
+    `status` is the HTTP status where the server answered with another one than 200, else 0.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class UnreadableJson(HeparinCdsError):

@@ -122,7 +122,7 @@ class FhirHttp:
             if 300 <= response.status_code < 400:
                 raise FhirFault("redirected")
             if response.status_code != requests.codes.ok:
-                raise FhirFault(f"HTTP {response.status_code}")
+                raise FhirFault(f"HTTP {response.status_code}", response.status_code)
             if not _is_json(response.headers.get("Content-Type", "")):
                 raise FhirFault("not JSON")
             return _body(response, deadline, byte_cap)

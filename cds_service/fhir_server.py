@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
 
-from cds_service.bundles import Page, is_outcome, of_type, reaches_past, read_page
+from cds_service.bundles import Page, is_outcome, newest_first, of_type, reaches_past, read_page
 from cds_service.chart.facts import Queried, Resource, State
 from cds_service.errors import FhirFault
 from cds_service.fhir_address import next_within
@@ -20,6 +20,7 @@ from cds_service.fhir_http import Deadline, FhirHttp
 from cds_service.plan import Search
 
 _PARALLEL = 12  # reads at a time for one call: all of its queries at once
+_REFUSED = 400  # a parameter that the server does not know, or does not want
 _GRACE_SECONDS = 0.2  # for reads that were cut off to hand over what they have
 
 Key = TypeVar("Key")
@@ -72,32 +73,44 @@ class FhirReader:
         return _in_parallel(tasks, self.deadline, FhirFault("timed out"))
 
     def _search(self, search: Search, patient_id: str, now: datetime) -> Queried:
-        collected = _Collected(search, search.since(now))
-        url = f"{self.endpoint.base.rstrip('/')}/{search.url(patient_id)}"
+        """One query; some servers refuse to sort, include or count: then once more without."""
+        query, plain = search.url(patient_id), search.plain_url(patient_id)
+        found, fault = self._pages(search, query, search.since(now))
+        if fault is not None and fault.status == _REFUSED and plain != query:
+            found, fault = self._pages(search, plain, None)
+            found.sort()
+        return found.whole() if fault is None else found.part(str(fault))
+
+    def _pages(
+        self, search: Search, query: str, since: datetime | None
+    ) -> tuple[_Collected, FhirFault | None]:
+        """Page after page, as far as needed; and what ended it early."""
+        collected = _Collected(search, since)
+        url = f"{self.endpoint.base.rstrip('/')}/{query}"
         seen: set[str] = set()
         try:
             while len(seen) < self.limits.pages:
                 seen.add(url)
                 page = self._page(url, collected)
                 if collected.add(page):
-                    return collected.whole()
+                    return collected, None
                 url = self._next(url, page, seen)
         except FhirFault as fault:
-            return collected.part(str(fault))
-        return collected.part(f"more than {self.limits.pages} pages")
+            return collected, fault
+        return collected, FhirFault(f"more than {self.limits.pages} pages")
 
     def _page(self, url: str, collected: _Collected) -> Page:
         cap = self.limits.bytes - collected.size
         value, size = self.http.get(url, self.endpoint.token, self.deadline, cap)
         collected.size += size
         page = read_page(value)
-        if page is None or is_outcome(value) or not page.readable:
+        if page is None or is_outcome(value) or not (page.readable and page.answers_search):
             raise FhirFault("not an answer to a search")
         return page
 
     def _next(self, url: str, page: Page, seen: set[str]) -> str:
         following = next_within(self.endpoint.base, url, page.next_url)
-        if following is None:
+        if following is None or not page.next_url:
             raise FhirFault("next page is elsewhere")
         if following in seen:
             raise FhirFault("pages go round in circles")
@@ -123,6 +136,7 @@ class _Collected:
     since: datetime | None
     resources: list[Resource] = field(default_factory=list)
     matches: list[Resource] = field(default_factory=list)
+    full_urls: dict[str, Resource] = field(default_factory=dict)
     size: int = 0
 
     def add(self, page: Page) -> bool:
@@ -132,18 +146,26 @@ class _Collected:
             raise FhirFault("not an answer to a search")
         self.resources += page.resources
         self.matches += matches
+        self.full_urls |= page.full_urls
         if page.troubled:
             raise FhirFault("the server reported an error for it")
-        return not page.next_url or (
-            self.since is not None and reaches_past(self.matches, self.since)
-        )
+        if self.since is not None and reaches_past(self.matches, self.since):
+            return True
+        if not page.goes_on and page.total is not None and page.total > len(self.matches):
+            raise FhirFault("fewer came than were found")
+        return not page.goes_on
+
+    def sort(self) -> None:
+        """Newest first, as the server was asked to."""
+        self.resources.sort(key=newest_first)
 
     def whole(self) -> Queried:
-        return Queried(State.SUPPLIED if self.matches else State.EMPTY, tuple(self.resources))
+        state = State.SUPPLIED if self.matches else State.EMPTY
+        return Queried(state, tuple(self.resources), full_urls=self.full_urls)
 
     def part(self, problem: str) -> Queried:
         state = State.PARTIAL if self.resources else State.FAILED
-        return Queried(state, tuple(self.resources), problem)
+        return Queried(state, tuple(self.resources), problem, self.full_urls)
 
 
 def _in_parallel(

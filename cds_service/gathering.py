@@ -47,7 +47,7 @@ def gather(call: HookCall, caller: Caller, sources: Sources, now: datetime) -> d
     if lacking:
         sources.breaker.learn(server, fetched.values())
     answers = {key: _better(answer, fetched.get(key)) for key, answer in sent.items()}
-    return with_medications(answers, reader.read_all, sources.limits.medications)
+    return with_medications(answers, reader.read_all, sources.limits.medications, call.asked)
 
 
 def states(answers: Mapping[str, Queried]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.bundles import read_page
-from cds_service.chart.facts import Asked, Resource
+from cds_service.bundles import Page, read_page
+from cds_service.chart.facts import Asked
 from cds_service.errors import MalformedRequest, UnknownService
 from cds_service.json_text import sendable
 
@@ -107,7 +107,7 @@ def read_call(body: object, service: Service) -> HookCall:
     context = _context(body)
     prefetch = body.get("prefetch")
     return HookCall(
-        asked=_asked(service.hook, context),
+        asked=_asked(service.hook, context, _string(body.get("fhirServer"))),
         instance=_text(body, "hookInstance"),
         prefetch=prefetch if isinstance(prefetch, Mapping) else {},
         fhir_server=_string(body.get("fhirServer")),
@@ -115,17 +115,20 @@ def read_call(body: object, service: Service) -> HookCall:
     )
 
 
-def _asked(hook: str, context: Mapping[str, Any]) -> Asked:
+def _asked(hook: str, context: Mapping[str, Any], base: str) -> Asked:
     patient_id = _text(context, "patientId", "context.").removeprefix("Patient/")
     if patient_id in ("", ".", ".."):  # these would change the path of a query
         raise MalformedRequest("context.patientId is not an id.", "context.patientId")
+    drafts = None if hook == "patient-view" else _drafts(context)
     return Asked(
         hook=hook,
         patient_id=patient_id,
-        drafts=() if hook == "patient-view" else _drafts(context),
+        drafts=drafts.resources if drafts else (),
         selections=_selections(context.get("selections")),
         user=_string(context.get("userId")),
         encounter=_string(context.get("encounterId")),
+        full_urls=drafts.full_urls if drafts else {},
+        base=base,
     )
 
 
@@ -138,17 +141,17 @@ def _context(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _drafts(context: Mapping[str, Any]) -> tuple[Resource, ...]:
-    """The drafted orders; none if the EHR left them out (Epic does, for want of a scope)."""
+def _drafts(context: Mapping[str, Any]) -> Page | None:
+    """The drafted orders; None if the EHR left them out (Epic does, for want of a scope)."""
     bundle = context.get("draftOrders")
     if bundle is None:
-        return ()
+        return None
     page = read_page(bundle)
     if page is None:
         raise MalformedRequest("context.draftOrders must be a Bundle.", "context.draftOrders")
     if not sendable(bundle):
         raise MalformedRequest("context.draftOrders is nested too deeply.", "context.draftOrders")
-    return page.resources
+    return page
 
 
 def _selections(value: object) -> frozenset[str]:

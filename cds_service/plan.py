@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote
 from cds_service.chart.concepts import Query
 
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105 - a placeholder, no secret
+_REFUSABLE = frozenset({"_sort", "_include", "_count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class Search:
         in_query = quote(_escape(patient_id), safe="")
         path, query = path.replace(PATIENT_TOKEN, in_path), query.replace(PATIENT_TOKEN, in_query)
         return path + mark + query
+
+    def plain_url(self, patient_id: str) -> str:
+        """The same without `_sort`, `_include` and `_count`, which some servers refuse."""
+        path, mark, query = self.url(patient_id).partition("?")
+        kept = [part for part in query.split("&") if part.partition("=")[0] not in _REFUSABLE]
+        return path + mark + "&".join(kept)
 
     def since(self, now: datetime) -> datetime | None:
         """The start of what matters, or None if everything does."""

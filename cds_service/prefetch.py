@@ -20,6 +20,7 @@ Prefetch = Mapping[str, Any]
 
 _NO_FILTERS = frozenset({"patient", "subject", "_sort", "_count", "_include", "_format", "_total"})
 _SENT_ON = frozenset({"MedicationRequest"})  # to stop an order a card repeats it whole
+NO_ANSWER = "not an answer to a search"
 _NOT_SUPPLIED = Queried(State.NOT_SUPPLIED)
 
 
@@ -55,19 +56,23 @@ def _read_value(value: object, search: Search, now: datetime) -> Queried | None:
 
 def _read_page(page: Page, search: Search, now: datetime) -> Queried | None:
     matches = of_type(page.resources, search.resource)
+    if not page.answers_search:
+        return _part(page, matches, NO_ANSWER)
     if not page.readable or (page.resources and not matches):
         return None
     if search.resource in _SENT_ON and not sendable(matches):
         return Queried(State.FAILED, problem="it is nested too deeply")
     if page.troubled:
-        return Queried(
-            State.PARTIAL if matches else State.FAILED,
-            page.resources,
-            problem="the EHR reported an error for it",
-        )
+        return _part(page, matches, "the EHR reported an error for it")
     if _has_more(page, matches, search) and not _is_covered(matches, search, now):
-        return Queried(State.PARTIAL, page.resources, problem="only the first page was sent")
-    return Queried(State.SUPPLIED if matches else State.EMPTY, page.resources)
+        return _part(page, matches, "only the first page was sent")
+    state = State.SUPPLIED if matches else State.EMPTY
+    return Queried(state, page.resources, full_urls=page.full_urls)
+
+
+def _part(page: Page, matches: tuple[Resource, ...], problem: str) -> Queried:
+    state = State.PARTIAL if matches else State.FAILED
+    return Queried(state, page.resources if matches else (), problem, page.full_urls)
 
 
 def _has_more(page: Page, matches: tuple[Resource, ...], search: Search) -> bool:
@@ -76,8 +81,8 @@ def _has_more(page: Page, matches: tuple[Resource, ...], search: Search) -> bool
     CDS Hooks 1.0 forbids page links: a full page that says nothing else may be cut off.
     """
     if page.total is not None:
-        return page.total > len(matches) or bool(page.next_url)
-    return bool(page.next_url) or (search.count is not None and len(matches) == search.count)
+        return page.total > len(matches) or page.goes_on
+    return page.goes_on or (search.count is not None and len(matches) == search.count)
 
 
 def _is_covered(matches: tuple[Resource, ...], search: Search, now: datetime) -> bool:
@@ -120,9 +125,10 @@ def _joined(found: list[Queried], reservation: str) -> Queried | None:
         return None
     problem = reservation or next((a.problem for a in found if not a.state.answered), "")
     resources = tuple(resource for answer in found for resource in answer.resources)
+    urls = {url: one for answer in found for url, one in answer.full_urls.items()}
     if problem:
-        return Queried(State.PARTIAL if resources else State.FAILED, resources, problem)
-    return Queried(State.SUPPLIED if resources else State.EMPTY, resources)
+        return Queried(State.PARTIAL if resources else State.FAILED, resources, problem, urls)
+    return Queried(State.SUPPLIED if resources else State.EMPTY, resources, full_urls=urls)
 
 
 def _answers(page: Page, search: Search) -> bool:

@@ -132,7 +132,8 @@ def test_a_broken_link_is_none(link: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "read"), [(3, 3), (0, 0), ("3", None), (True, None), (None, None)]
+    ("total", "read"),
+    [(3, 3), (0, 0), ("3", 3), (3.0, 3), (1e300, None), ("x", None), (True, None), (None, None)],
 )
 def test_the_total_is_a_number_or_unknown(total: object, read: int | None) -> None:
     page = read_page(bundle(total=total))

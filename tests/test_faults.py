@@ -272,10 +272,10 @@ ODD: Mapping[str, tuple[Any, str]] = {
     "another patient's": (OTHERS, "Left out (1): MedicationRequest/of-another of another patient."),
     "nonsense all over": (
         {"resourceType": "MedicationRequest", "id": "bad", "status": [7], "subject": "me"},
-        "Left out (1): MedicationRequest/bad of a medication not supplied.",
+        "Left out (1): MedicationRequest/bad of a medicine that could not be told.",
     ),
     "an unknown type": ({"resourceType": "Spaceship", "id": "s"}, ""),
-    "nothing": (None, ""),
+    "nothing": (None, "Left out (1): MedicationRequest/odd malformed."),
 }
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Queried, Resource, State
+from cds_service.chart.facts import Asked, Queried, Resource, State
 from cds_service.errors import FhirFault
 from cds_service.medications import with_medications
 
@@ -33,7 +33,7 @@ class Server:
 
     def read_all(self, references: frozenset[str]) -> Mapping[str, Resource | FhirFault]:
         self.asked += sorted(references)
-        return {r: self.held.get(r, FhirFault("HTTP 404")) for r in references}
+        return {r: self.held.get(r, FhirFault("HTTP 500", 500)) for r in references}
 
 
 def complete(answer: Queried, server: Server, most: int = 30) -> Queried:
@@ -63,7 +63,8 @@ def test_a_medication_that_came_along_is_not_read_again() -> None:
 )
 def test_absolute_and_versioned_references_are_read_by_their_id(reference: str) -> None:
     server = Server(MEDICATION)
-    complete(supplied(order(reference)), server)
+    asked = Asked("patient-view", "p1", base="https://EHR.example.org/fhir/")
+    with_medications({"orders": supplied(order(reference))}, server.read_all, 30, asked)
     assert server.asked == ["Medication/m1"]
 
 
@@ -84,7 +85,7 @@ def test_resources_of_odd_shape_are_survived() -> None:
 
 def test_an_order_whose_drug_stays_unknown_makes_its_answer_a_part() -> None:
     answer = complete(supplied(order()), Server())
-    assert answer == Queried(State.PARTIAL, (order(),), "Medication: HTTP 404")
+    assert answer == Queried(State.PARTIAL, (order(),), "Medication: HTTP 500")
 
 
 def test_an_order_that_names_its_drug_can_do_without() -> None:

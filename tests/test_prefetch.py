@@ -147,7 +147,7 @@ class TestPages:
 
     def test_a_total_above_what_was_sent_makes_a_part(self) -> None:
         assert labs(bundle(lab(), total=2)).state is State.PARTIAL
-        assert labs(bundle(total=1)).state is State.PARTIAL
+        assert labs(bundle(total=1)).state is State.FAILED, "it holds nothing of what was found"
 
     def test_a_full_page_may_be_cut_off_unless_the_total_says_otherwise(self) -> None:
         assert labs(bundle(lab(), lab(), lab())).state is State.PARTIAL

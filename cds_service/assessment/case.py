@@ -12,7 +12,8 @@ from itertools import takewhile
 
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown
 from cds_service.assessment.protocol import Protocol
-from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
+from cds_service.assessment.times import before
+from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State, Untold
 from cds_service.chart.instants import Stretch, recorded
 from cds_service.chart.results import may_be_newer
 
@@ -40,7 +41,39 @@ class Case:
         return all(self.state(query).answered for query in queries)
 
     def state(self, query: str) -> State:
+        """How a query ended; one that brought a medicine nobody can tell is a part."""
+        had = self.had(query)
+        return State.PARTIAL if had.answered and self.untold(query) else had
+
+    def had(self, query: str) -> State:
+        """How a query ended, whatever the chart makes of what it brought."""
         return self.chart.states.get(query, State.NOT_SUPPLIED)
+
+    def came(self, *queries: str) -> bool:
+        """Whether all of these were answered, told medicines or not."""
+        return all(self.had(query).answered for query in queries)
+
+    def untold(self, *queries: str) -> tuple[Untold, ...]:
+        """Medicines on record that nobody can tell, and that may be heparin given now.
+
+        Given in the last three days or still open, or an order that stands; with a rate, a dose
+        in international units or a dose without a unit.
+        """
+        return tuple(
+            one
+            for one in self.chart.untold
+            if one.weighs and not one.drafted and one.query in queries and self._is_recent(one)
+        )
+
+    def untold_rates(self) -> tuple[Untold, ...]:
+        """Those of them that run at a rate."""
+        return tuple(one for one in self.untold("administrations", "orders") if one.rate)
+
+    def _is_recent(self, one: Untold) -> bool:
+        last = one.end or one.start
+        if one.query == "orders" or one.open or last is None:
+            return one.open or one.query == "administrations"
+        return not before(last, self.ago("heparin.administration_window"), "medicine").yes
 
     def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
         """Dated results up to now, newest first; those drawn before `since` are not looked at."""
@@ -87,6 +120,11 @@ class Case:
             for o in self.chart.drafts
             if o.drug.family in families and not o.stops and o.intent not in NOT_ORDERS
         )
+
+
+def starts_untold(asked: Asked, one: Untold) -> bool:
+    """Whether it is a draft of this call that starts a medicine nobody can tell."""
+    return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
 
 
 def _place(found: Sequence[Result], there: Callable[[datetime | None], bool]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown, yes
 from cds_service.assessment.case import DAY, HOUR, Case
 from cds_service.assessment.infusion import Infusion, Line
-from cds_service.assessment.rates import is_infusion, is_therapy_rate, rate_in_units_per_hour
+from cds_service.assessment.rates import is_therapy_rate, opens_as_infusion, rate_in_units_per_hour
 from cds_service.chart.facts import Order
 
 HOURS_A_DAY = DAY / HOUR
@@ -87,7 +87,7 @@ def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
     drafts = [
         o
         for o in case.drafted("heparin")
-        if is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
+        if opens_as_infusion(o) and is_therapy_rate(case, o.dosage.rate)
     ]
     rows = [DraftedRate(o, *rate_in_units_per_hour(case, o.dosage, weight)) for o in drafts]
     return tuple(sorted(rows, key=lambda d: (-(d.rate or 0.0), d.order.source)))

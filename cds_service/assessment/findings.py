@@ -36,7 +36,7 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
     case = Case(asked, chart, protocol, now)
     measured = measure(case)
     verdicts = judge(measured)
-    scope = scope_of(asked, chart.drafts)
+    scope = scope_of(asked, chart.drafts, chart.untold)
     open_topics = _past_gates(measured)
     allowed = scope.topics & open_topics & _switched_on(protocol)
     due: dict[str, Item] = {}
@@ -51,7 +51,7 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
         verdicts=verdicts,
         items=tuple(item for topic, item in due.items() if topic in allowed),
         scope=scope,
-        nothing_of_medicines=not (case.answered("administrations") or case.answered("orders")),
+        nothing_of_medicines=not (case.came("administrations") or case.came("orders")),
     )
 
 

@@ -84,4 +84,5 @@ class Item:
     first: tuple[Reason, ...] = ()  # told before all else: a bleed, or the risk of one
     limits: tuple[str, ...] = ()  # protocol rows cited
     rules: tuple[str, ...] = ()
+    aside: bool = False  # where another card speaks, what is `open` is a line on that one
     topic: str = ""  # the name of its row in the registry, set from there

@@ -80,6 +80,22 @@ def is_infusion(order: Order) -> bool:
     )
 
 
+def opens_as_infusion(order: Order) -> bool:
+    """Whether a draft opens what an infusion opens: one, or one that may become one.
+
+    That is a heparin draft without a dose or a rate that can be read, unless it is known to be
+    a flush, to go into a circuit, or to go under the skin.
+    """
+    return is_infusion(order) or (
+        order.drafted
+        and order.drug.family == "heparin"
+        and order.use is Use.THERAPY
+        and order.route not in (Route.SUBCUTANEOUS, Route.ORAL)
+        and order.dosage.dose is None
+        and order.dosage.rate is None
+    )
+
+
 def is_therapy_rate(case: Case, rate: Amount | None) -> bool:
     """Line patency runs at a few units an hour, without a rate by weight."""
     if rate is None or rate.unit != "[IU]/h" or rate.value == 0:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_service.assessment.rates import is_infusion
+from cds_service.assessment.case import starts_untold
+from cds_service.assessment.rates import opens_as_infusion
 from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.topics.topic import Opener
-from cds_service.chart.facts import Asked, Order
+from cds_service.chart.facts import Asked, Order, Untold
 
 BY_FAMILY = {
     "lmwh": Opener.OTHER_HEPARIN,
@@ -37,11 +38,15 @@ class Scope:
         return bool(self.topics)
 
 
-def scope_of(asked: Asked, drafts: Iterable[Order]) -> Scope:
-    """The topics that this call opens; nothing when no draft concerns us."""
+def scope_of(asked: Asked, drafts: Iterable[Order], untold: Iterable[Untold] = ()) -> Scope:
+    """The topics that this call opens; nothing when no draft concerns us.
+
+    A draft whose medicine nobody can tell may be any drug: that much is always said.
+    """
     if asked.hook == "patient-view":
         return Scope(frozenset(name for name, row in TOPICS.items() if row.on_view))
     kinds = {opener_of(draft) for draft in drafts if _counts(asked, draft)}
+    kinds |= {Opener.UNTOLD for one in untold if starts_untold(asked, one)}
     return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))
 
 
@@ -52,5 +57,5 @@ def _counts(asked: Asked, draft: Order) -> bool:
 def opener_of(draft: Order) -> Opener | None:
     """What kind of draft this is; other drugs open nothing."""
     if draft.drug.family == "heparin":
-        return Opener.INFUSION if is_infusion(draft) else Opener.OTHER_HEPARIN
+        return Opener.INFUSION if opens_as_infusion(draft) else Opener.OTHER_HEPARIN
     return BY_FAMILY.get(draft.drug.family)

@@ -25,7 +25,9 @@ def compose(
     """The cards of one call, most urgent first; what did not fit is a line in the last one."""
     case = findings.measured.case
     shown = [i for i in findings.items if case.protocol.topics.get(i.topic, "on") == "on"]
-    kept, dropped = cut(ordered(shown), int(case.protocol["cards.shown"]))
+    aside = [] if all(item.aside for item in shown) else [i for i in shown if i.aside]
+    telling = ordered([i for i in shown if i not in aside])
+    kept, dropped = cut(telling, int(case.protocol["cards.shown"]))
     whom = For(case.asked.patient_id, case.asked.encounter, case.now)
     writer = Writer(concepts, wording, style, whom)
     offered: set[str] = set()
@@ -36,7 +38,16 @@ def compose(
         if TOPICS[item.topic].only_tests and not tests:
             continue
         cards.append(_card(writer, findings, item, tests))
-    return _with_rest(findings, wording, cards, dropped)
+    return _with_rest(findings, wording, _with_aside(wording, cards, aside), dropped)
+
+
+def _with_aside(wording: Wording, cards: list[Card], aside: list[Item]) -> list[Card]:
+    """What is worth a line but no card of its own, on the most urgent card."""
+    if not aside or not cards:
+        return cards
+    told = figures.reasons(wording, tuple(reason for item in aside for reason in item.open))
+    line = _line(wording, "open", told)
+    return [replace(cards[0], detail=f"{cards[0].detail}\n\n{line}"), *cards[1:]]
 
 
 def ordered(items: list[Item]) -> list[Item]:

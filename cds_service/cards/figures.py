@@ -85,6 +85,8 @@ def reason(wording: Wording, item: Reason) -> str:
     fact = wording.facts.get(item.fact, item.fact)
     why = wording.reasons.get(item.why, item.why)
     key = "reason_detail" if item.detail else "reason"
+    if not fact:  # the reason is a sentence that names it
+        key = f"whole_{key}"
     return wording.layout[key].format(fact=fact, why=why, detail=escaped(item.detail))
 
 

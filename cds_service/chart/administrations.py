@@ -11,16 +11,28 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cds_service.chart.dosages import Dosing
-from cds_service.chart.facts import Administration, Dosage, Form, Order, Resource, Route, Skipped
+from cds_service.chart.facts import (
+    Administration,
+    Dosage,
+    Form,
+    Order,
+    Resource,
+    Route,
+    Skipped,
+    Untold,
+    Use,
+)
 from cds_service.chart.giving import Giving
 from cds_service.chart.goals import GoalReader
 from cds_service.chart.instants import NOWHERE, Period, Placing, read_instant, read_period
-from cds_service.chart.json_reading import each, member, reference, source, text
-from cds_service.chart.medications import Medicine, Pharmacy
+from cds_service.chart.json_reading import codings, each, member, reference, source, text
+from cds_service.chart.medications import Medicine, Pharmacy, concepts_at
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
+from cds_service.chart.untold import UnknownMedicines
 from cds_service.chart.vocabulary import Vocabulary
 
 _READ = frozenset({"completed", "in-progress", "stopped", "on-hold", "not-done"})
+_WHEN = ("effective", "occurence", "occurrence")  # R4; R5 as published, with its slip; R5 mended
 _HALTED = frozenset({"stopped", "on-hold"})
 
 
@@ -33,7 +45,18 @@ class Reading:
     dosing: Dosing
     giving: Giving
     goals: GoalReader
+    unknown: UnknownMedicines
     placing: Placing = NOWHERE  # of times without zone
+
+    def untold(
+        self, resource: Resource, dosages: Iterable[object], period: Period, *, is_open: bool
+    ) -> Untold:
+        """What can be said of a medicine that nobody can tell."""
+        return self.unknown.read(source(resource), tuple(dosages), period, is_open=is_open)
+
+    def is_named(self, one: Untold, resource: Resource) -> bool:
+        """Whether it is named among what was left out: a local code that weighs little is not."""
+        return one.weighs or not codings(concepts_at(resource, "medication"))
 
     def measured_in(self, medicine: Medicine) -> str:
         """The kind of unit a drug's doses must be in."""
@@ -42,19 +65,34 @@ class Reading:
 
 def read_administrations(
     record: Record, reading: Reading
-) -> tuple[tuple[Administration, ...], list[Skipped]]:
-    """All of known drugs, newest first, and what was left out."""
+) -> tuple[tuple[Administration, ...], list[Untold], list[Skipped]]:
+    """All of known drugs, newest first; those of untold medicines; and what was left out."""
     found, skipped = record.read("MedicationAdministration", partial(_read, reading=reading))
-    return tuple(sorted(found, key=_newest_first)), skipped
+    given = [one for one in found if isinstance(one, Administration)]
+    untold = [one for one in found if isinstance(one, Untold)]
+    return tuple(sorted(given, key=_newest_first)), untold, skipped
 
 
-def _read(resource: Resource, reading: Reading) -> list[Administration | Skipped]:
+def _read(resource: Resource, reading: Reading) -> list[Administration | Untold | Skipped]:
     medicines = reading.pharmacy.medicines(resource)
     if medicines is None:
-        return [Skipped(source(resource), NO_MEDICATION)]
+        return _unknown(resource, reading)
     if medicines and text(member(resource, "status")) not in _READ:
         return [Skipped(source(resource), STATUS, medicines[0].drug.key)]
     return [_administration(resource, one, reading) for one in medicines]
+
+
+def _unknown(resource: Resource, reading: Reading) -> list[Administration | Untold | Skipped]:
+    """Something of an unknown medicine was given, unless the row says that nothing was."""
+    dosages = each(member(resource, "dosage"))[:1]
+    methods = [member(dosage, "method") for dosage in dosages]
+    status = text(member(resource, "status"))
+    if status not in _READ or _is_not_given(resource, status, methods, reading):
+        return []
+    _, period = _when(resource, reading.placing)
+    is_open = status == "in-progress" and period.end is None
+    one = reading.untold(resource, dosages, period, is_open=is_open)
+    return [one, Skipped(one.source, NO_MEDICATION)] if reading.is_named(one, resource) else [one]
 
 
 def _newest_first(one: Administration) -> tuple[object, ...]:
@@ -110,6 +148,44 @@ def by_their_orders(
     return tuple(_on_route(one, routes.get(one.request)) for one in administrations)
 
 
+def by_their_administrations(
+    orders: Iterable[Order], administrations: Iterable[Administration]
+) -> tuple[Order, ...]:
+    """Where a heparin order names no dose or no route, it is what its administrations show.
+
+    Those that were flushes, or went into a circuit, make it no therapy; subcutaneous ones make
+    it subcutaneous, in the largest dose. A single other one leaves it as it stands.
+    """
+    carried: dict[str, list[Administration]] = {}
+    for one in administrations:
+        if one.given is not False and one.request:
+            carried.setdefault(one.request, []).append(one)
+    return tuple(_shown(order, carried.get(order.source, [])) for order in orders)
+
+
+def _shown(order: Order, rows: list[Administration]) -> Order:
+    open_way = order.route is Route.UNKNOWN or (
+        order.route is Route.SUBCUTANEOUS and order.dosage.dose is None
+    )
+    if order.drug.family != "heparin" or order.dosage.rate or not open_way or not rows:
+        return order
+    therapy = [one for one in rows if one.use is Use.THERAPY]
+    doses = [d for one in therapy if _is_injection(one) and (d := one.dosage.dose) is not None]
+    if len(doses) < len(therapy) or len({dose.unit for dose in doses}) > 1:
+        return order
+    if not doses:
+        return replace(order, use=Use.NO_THERAPY)
+    dosage = order.dosage
+    if dosage.dose is None:
+        largest = max(doses, key=lambda dose: dose.value)
+        dosage = replace(dosage, dose=largest, problem=None)
+    return replace(order, route=Route.SUBCUTANEOUS, form=Form.SINGLE, dosage=dosage)
+
+
+def _is_injection(one: Administration) -> bool:
+    return one.route is Route.SUBCUTANEOUS and one.dosage.problem is None
+
+
 def _on_route(one: Administration, ordered: Route | None) -> Administration:
     if one.route is not Route.UNKNOWN or ordered in (None, Route.UNKNOWN):
         return one
@@ -119,11 +195,13 @@ def _on_route(one: Administration, ordered: Route | None) -> Administration:
 
 def _when(resource: Resource, placing: Placing) -> tuple[bool, Period]:
     """Whether it is a point in time, and its period; one that ends where it starts is a point."""
-    at = member(resource, "effectiveDateTime")
-    if at is not None:
-        return True, Period(read_instant(at, placing))
-    period = read_period(member(resource, "effectivePeriod"), placing)
-    return (True, Period(period.start)) if period.is_point else (False, period)
+    for name in _WHEN:
+        if (at := member(resource, f"{name}DateTime")) is not None:
+            return True, Period(read_instant(at, placing))
+        if (stretch := member(resource, f"{name}Period")) is not None:
+            period = read_period(stretch, placing)
+            return (True, Period(period.start)) if period.is_point else (False, period)
+    return False, Period()
 
 
 def _is_long(period: Period, reading: Reading) -> bool:

@@ -144,6 +144,7 @@ class Concepts:
     not_hemolysed_words: tuple[str, ...] = ()
     heparinase_words: tuple[str, ...] = ()
     goals: GoalWords = field(default_factory=GoalWords)  # of an infusion, in an order's texts
+    whole_systems: tuple[str, ...] = ()  # whose drugs of ours all stand in the table
 
     def order_codes(self) -> Iterable[tuple[str, str]]:
         """Concept and LOINC of every test that can be ordered."""

@@ -38,6 +38,7 @@ class Queried:
     state: State
     resources: tuple[Resource, ...] = ()
     problem: str = ""  # for people: "HTTP 500", "timed out"; never patient data
+    full_urls: Mapping[str, Resource] = field(default_factory=dict)  # where entries said they lie
 
 
 class Problem(Enum):
@@ -137,6 +138,10 @@ class Form(Enum):
     UNKNOWN = ""
 
 
+ENDING = frozenset({"stopped", "cancelled", "completed", "entered-in-error"})
+"""The states of a draft that ends an order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Administration:
     """One MedicationAdministration of a known drug."""
@@ -215,12 +220,31 @@ class Order:
     @property
     def stops(self) -> bool:
         """A draft that ends an order instead of starting one."""
-        return self.drafted and self.status in (
-            "stopped",
-            "cancelled",
-            "completed",
-            "entered-in-error",
-        )
+        return self.drafted and self.status in ENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """An order, draft or administration of a medicine that nobody can tell from what was sent.
+
+    It might be heparin or any other drug of ours.
+    """
+
+    source: str
+    start: datetime | None  # of an administration; an order's is when it was written
+    end: datetime | None
+    open: bool  # an administration without an end, an active order, a draft
+    rate: bool  # it runs at a rate, whatever the unit
+    weighs: bool  # a rate, a dose in international units, or a dose without a unit
+    written: str = ""  # the rate or dose as the record has it
+    drafted: bool = False
+    selected: bool = True
+
+    @property
+    def query(self) -> str:
+        """The query that brought it."""
+        given = self.source.startswith("MedicationAdministration/")
+        return "administrations" if given else "orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +306,7 @@ class Chart:
     procedures: tuple[Procedure, ...] = ()
     tests: tuple[TestOrder, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    untold: tuple[Untold, ...] = ()  # drafts among them
     admitted: datetime | None = None  # start of the current encounter, when known
 
     def of(self, concept: str) -> Sequence[Result]:
@@ -300,3 +325,5 @@ class Asked:
     user: str = ""
     encounter: str = ""
     zone: tzinfo | None = None  # of times that the record gives without one
+    full_urls: Mapping[str, Resource] = field(default_factory=dict)  # of the entries of draftOrders
+    base: str = ""  # of the FHIR server the call names

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from cds_service.chart.concepts import Code
 from cds_service.chart.facts import Route, Use
-from cds_service.chart.json_reading import codings, each, member, text
+from cds_service.chart.json_reading import codings, each, member, named, text
 from cds_service.chart.medications import Medicine
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced, written
 
@@ -48,7 +48,7 @@ class Giving:
         """No therapy by a site's code, a telling word, or the strength of a patency bag."""
         concepts = [
             *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
-            *(member(resource, key) for key in ("reasonCode", "category")),
+            *(named(member(resource, key)) for key in ("reasonCode", "reason", "category")),
         ]
         strength = medicine.drug.units_per_ml
         none = (
@@ -57,6 +57,10 @@ class Giving:
             or (strength is not None and strength <= self._patency)
         )
         return Use.NO_THERAPY if none else Use.THERAPY
+
+    def is_no_therapy(self, texts: Iterable[str]) -> bool:
+        """Whether a text says that it is none: "flush the line with it"."""
+        return self._no_therapy.by((), texts)
 
     def is_not_given(self, concepts: Iterable[object]) -> bool:
         """Whether a method or a reason says that nothing was given."""

@@ -13,7 +13,10 @@ LONGEST_TEXT = 400  # longer texts are cut: they are names, units and labels, no
 
 _BLANKS = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x1f\x7f]+")
 # Ids as they are sent, not as FHIR has them: Epic's run to almost 200 characters.
-_REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|\s]{1,200})(?:/_history/[^/]+)?/?$")
+_REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|\s]{1,200})(?:/_history/[^/]*)?/?$")
+_URN = re.compile(r"(urn:(?:uuid|oid):)([^\s/?#|]{1,200})", re.IGNORECASE)
+_BARE_ID = re.compile(r"[A-Za-z0-9.\-]{1,200}")
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,16 @@ class Reference:
     id: str = ""
     contained: bool = False
     display: str = ""
+    base: str = ""  # "https://ehr.org/fhir" of an absolute one, "urn:uuid:" of that kind
+
+    @property
+    def url(self) -> str:
+        """The absolute form without a version; nothing where it is relative or contained."""
+        if not self.base:
+            return ""
+        if self.base.startswith("urn:"):
+            return f"{self.base}{self.id}".lower()
+        return f"{self.base}/{self.type}/{self.id}"
 
     @property
     def source(self) -> str:
@@ -54,6 +67,11 @@ def each(node: object) -> tuple[object, ...]:
     if node is None:
         return ()
     return tuple(node) if isinstance(node, list | tuple) else (node,)
+
+
+def named(node: object) -> tuple[object, ...]:
+    """The CodeableConcepts at a place; FHIR R5 puts some into `concept` of a CodeableReference."""
+    return tuple(one if (c := member(one, "concept")) is None else c for one in each(node))
 
 
 def text(node: object) -> str:
@@ -122,13 +140,25 @@ def reference(node: object) -> Reference:
     """Relative, absolute, contained and `urn:uuid:` references alike."""
     written, display = text(member(node, "reference")), text(member(node, "display"))
     if written.startswith("#"):
-        return Reference(id=written[1:], contained=True, display=display)
-    if written.startswith("urn:uuid:"):
-        return Reference(text(member(node, "type")), written[len("urn:uuid:") :], False, display)
+        return Reference(id=written.lstrip("#"), contained=True, display=display)
+    if urn := _URN.match(written):
+        return Reference(text(member(node, "type")), urn[2], False, display, urn[1].lower())
     match = _REFERENCE.search(written)
-    if match is None:
-        return Reference(display=display)
-    return Reference(match[1], match[2], False, display)
+    if match is None:  # some leave the "#" of a contained id out
+        bare = bool(_BARE_ID.fullmatch(written))
+        return Reference(id=written if bare else "", contained=bare, display=display)
+    return Reference(match[1], match[2], False, display, server(written[: match.start(1)]))
+
+
+def place(url: object) -> Reference:
+    """The same of a bare URL: the `fullUrl` of an entry, a selection."""
+    return reference({"reference": url})
+
+
+def server(url: str) -> str:
+    """A base URL for comparison, host in lower case and no slash at its end; "" if relative."""
+    host = _HOST.match(url)
+    return (host[0].lower() + url[host.end() :]).rstrip("/") if host else ""
 
 
 def source(resource: object) -> str:

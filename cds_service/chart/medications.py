@@ -21,9 +21,8 @@ from cds_service.chart.json_reading import (
     text,
     texts,
 )
+from cds_service.chart.located import Medications
 from cds_service.chart.vocabulary import Vocabulary, written
-
-Medications = Mapping[str, Resource]  # by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Naming:
 
     codings: tuple[Coding, ...]
     texts: tuple[str, ...]
+    names: tuple[str, ...] = ()  # texts that are no codes
     label: str = ""
     strength: object = None  # of an ingredient in its preparation
 
@@ -59,13 +59,19 @@ class Pharmacy:
     def medicines(self, resource: Resource) -> tuple[Medicine, ...] | None:
         """Our drugs in it: mostly one or none, several in a combination.
 
-        None where nothing is named at all, as by a reference that nothing answers.
+        None where the drug cannot be told: nothing is named, as by a reference that nothing
+        answers, or only codes that are in no table of ours and say no name.
         """
         product, *ingredients = self._namings(resource)
-        if not any(naming.codings or naming.texts for naming in (product, *ingredients)):
-            return None
         found = self._keys(product, ingredients)
+        if not found and not any(self._is_told(one) for one in (product, *ingredients)):
+            return None
         return tuple(self._medicine(key, product, ingredients) for key in found)
+
+    def _is_told(self, naming: Naming) -> bool:
+        """Whether it is known to be another drug: by a name, or by a code of a whole system."""
+        named = any(sign.isalpha() for name in naming.names for sign in name)
+        return named or self._vocabulary.is_elsewhere(naming.codings)
 
     def _keys(self, product: Naming, ingredients: list[Naming]) -> tuple[str, ...]:
         drugs = self._vocabulary.drugs
@@ -107,39 +113,57 @@ class Pharmacy:
 
     def _namings(self, resource: Resource) -> tuple[Naming, ...]:
         """The product first, then its ingredients."""
-        concept = member(resource, "medicationCodeableConcept")
-        points_at = member(resource, "medicationReference")
-        medication = self._resolved(points_at, resource)
-        display = reference(points_at).display
-        product = _naming(each(concept), medication, (display,) if display else ())
-        return (product, *self._ingredients(medication, resource))
+        inside = _contained(resource)
+        node = points_at(resource, "medication")
+        medication = self._resolved(node, inside, resource)
+        product = _naming(concepts_at(resource, "medication"), medication, node)
+        return (product, *self._ingredients(medication, inside))
 
-    def _ingredients(self, medication: object, resource: Resource) -> Iterator[Naming]:
+    def _ingredients(self, medication: object, inside: Mapping[str, object]) -> Iterator[Naming]:
+        known = {**inside, **_contained(medication)}
         for ingredient in each(member(medication, "ingredient")):
-            points_at = member(ingredient, "itemReference")
-            display = reference(points_at).display
-            naming = _naming(
-                each(member(ingredient, "itemCodeableConcept")),
-                self._resolved(points_at, medication, resource),
-                (display,) if display else (),
-            )
-            yield replace(naming, strength=member(ingredient, "strength"))
+            node = points_at(ingredient, "item")
+            resolved = self._resolved(node, known, medication)
+            naming = _naming(concepts_at(ingredient, "item"), resolved, node)
+            strength = member(ingredient, "strength")
+            if strength is None:  # as FHIR R5 has it
+                strength = member(ingredient, "strengthRatio")
+            yield replace(naming, strength=strength)
 
-    def _resolved(self, node: object, *holders: object) -> object:
-        points_at = reference(node)
-        if not points_at.contained:
-            return self._medications.get(points_at.id) if points_at.id else None
-        contained = (one for holder in holders for one in each(member(holder, "contained")))
-        return next((one for one in contained if text(member(one, "id")) == points_at.id), None)
+    def _resolved(self, node: object, inside: Mapping[str, object], holder: object) -> object:
+        to = reference(node)
+        return inside.get(to.id) if to.contained else self._medications.find(to, holder)
 
 
-def _naming(concepts: tuple[object, ...], medication: object, displays: Iterable[str]) -> Naming:
+def points_at(node: object, name: str) -> object:
+    """The Reference to a medication or an ingredient, as FHIR R4 or R5 has it."""
+    r4 = member(node, f"{name}Reference")
+    return member(node, name, "reference") if r4 is None else r4
+
+
+def concepts_at(node: object, name: str) -> tuple[object, ...]:
+    """The CodeableConcepts of a medication or an ingredient, as FHIR R4 or R5 has them."""
+    r4 = each(member(node, f"{name}CodeableConcept"))
+    return r4 or each(member(node, name, "concept"))
+
+
+def _contained(resource: object) -> dict[str, object]:
+    """What a resource contains, by id; some write the id with the "#" of the reference."""
+    found: dict[str, object] = {}
+    for one in each(member(resource, "contained")):
+        found.setdefault(text(member(one, "id")).lstrip("#"), one)
+    return found
+
+
+def _naming(concepts: tuple[object, ...], medication: object, points: object) -> Naming:
     """Everything that names one thing; some systems put the name into the identifier."""
     every = (*concepts, *each(member(medication, "code")))
     identifiers = (text(member(one, "value")) for one in each(member(medication, "identifier")))
-    names = (*displays, *(one for one in identifiers if one))
+    names = tuple(one for one in (reference(points).display, *identifiers) if one)
+    called = (*texts(every), *names)
     return Naming(
         codings(every),
         tuple(dict.fromkeys((*written(every), *names))),
-        label(every) or next(iter((*texts(every), *names)), ""),
+        called,
+        label(every) or next(iter(called), ""),
     )

@@ -8,43 +8,100 @@ its category: the public sandbox stamps `community` on every draft.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from cds_service.chart.administrations import Reading
-from cds_service.chart.facts import Asked, Dosage, Form, Goal, Order, Resource, Route, Skipped
-from cds_service.chart.instants import read_instant
+from cds_service.chart.facts import (
+    ENDING,
+    Asked,
+    Dosage,
+    Form,
+    Goal,
+    Order,
+    Resource,
+    Route,
+    Skipped,
+    Untold,
+    Use,
+)
+from cds_service.chart.instants import Period, read_instant
 from cds_service.chart.json_reading import codings, each, member, reference, source, text
-from cds_service.chart.medications import Medicine
+from cds_service.chart.medications import Medicine, concepts_at, points_at
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
+from cds_service.chart.selections import Selected
 from cds_service.chart.validity import validity
 
 _HOME = frozenset({"community", "discharge", "patientspecified"})
 _NO_ORDER = frozenset({"entered-in-error", "unknown"})
+_STANDING = frozenset({"active", "on-hold", ""})
 
 
-def read_orders(record: Record, reading: Reading) -> tuple[tuple[Order, ...], list[Skipped]]:
-    """All orders on record of known drugs, newest first, and what was left out."""
+def read_orders(
+    record: Record, reading: Reading
+) -> tuple[tuple[Order, ...], list[Untold], list[Skipped]]:
+    """All orders on record of known drugs, newest first; the untold; and what was left out."""
     found, skipped = record.read("MedicationRequest", partial(_read, reading=reading))
-    return tuple(sorted(found, key=_newest_first)), skipped
+    orders = [one for one in found if isinstance(one, Order)]
+    untold = [one for one in found if isinstance(one, Untold)]
+    return tuple(sorted(orders, key=_newest_first)), untold, skipped
 
 
-def _read(resource: Resource, reading: Reading) -> list[Order | Skipped]:
+def _read(resource: Resource, reading: Reading) -> list[Order | Untold | Skipped]:
     medicines = reading.pharmacy.medicines(resource)
     if medicines is None:
-        return [Skipped(source(resource), NO_MEDICATION)]
+        return _unknown(resource, reading)
     if medicines and _is_no_order(resource):
         return [Skipped(source(resource), STATUS, medicines[0].drug.key)]
     return [_order(resource, one, reading) for one in medicines]
 
 
-def read_drafts(record: Record, asked: Asked, reading: Reading) -> tuple[Order, ...]:
-    """The drafted orders of known drugs; one without a medication is not yet an order."""
-    return tuple(
-        _order(resource, medicine, reading, _is_selected(resource, asked))
-        for resource in record.of("MedicationRequest")
-        for medicine in reading.pharmacy.medicines(resource) or ()
-        if member(resource, "doNotPerform") is not True
+def _unknown(resource: Resource, reading: Reading) -> list[Order | Untold | Skipped]:
+    """An order of a medicine that cannot be told; a home medicine is none that is given here."""
+    if _is_no_order(resource):
+        return []
+    dosages = each(member(resource, "dosageInstruction"))
+    standing = text(member(resource, "status")) in _STANDING
+    one = reading.untold(
+        resource,
+        dosages,
+        Period(read_instant(member(resource, "authoredOn"), reading.placing)),
+        is_open=standing and not _is_home(resource),
     )
+    return [one, Skipped(one.source, NO_MEDICATION)] if reading.is_named(one, resource) else [one]
+
+
+def read_drafts(
+    record: Record, asked: Asked, reading: Reading
+) -> tuple[tuple[Order, ...], list[Untold]]:
+    """The drafted orders of known drugs, and those whose medicine cannot be told."""
+    selected = Selected(asked)
+    orders: list[Order] = []
+    untold: list[Untold] = []
+    for resource in record.of("MedicationRequest"):
+        if member(resource, "doNotPerform") is True:
+            continue
+        chosen = resource in selected
+        medicines = reading.pharmacy.medicines(resource)
+        if medicines is None and not _is_begun(resource, asked):
+            continue
+        if medicines is None:
+            untold.append(_untold_draft(resource, reading, chosen))
+        orders += [_order(resource, one, reading, chosen) for one in medicines or ()]
+    return tuple(orders), untold
+
+
+def _is_begun(resource: Resource, asked: Asked) -> bool:
+    """Whether a draft names a medicine at all: what is just being chosen is not yet an order."""
+    named = concepts_at(resource, "medication") or points_at(resource, "medication")
+    return bool(named) or asked.hook != "order-select"
+
+
+def _untold_draft(resource: Resource, reading: Reading, selected: bool) -> Untold:
+    ends = text(member(resource, "status")) in ENDING
+    dosages = each(member(resource, "dosageInstruction"))
+    one = reading.untold(resource, dosages, Period(), is_open=not ends)
+    return replace(one, drafted=True, selected=selected)
 
 
 def _newest_first(order: Order) -> tuple[object, ...]:
@@ -61,15 +118,6 @@ def _is_no_order(resource: Resource) -> bool:
     return withdrawn or member(resource, "doNotPerform") is True
 
 
-def _is_selected(resource: Resource, asked: Asked) -> bool:
-    """Without selections every draft counts: order-sign signs them all."""
-    if not asked.selections:
-        return True
-    ours = source(resource)
-    names = {ours, f"urn:uuid:{text(member(resource, 'id'))}", text(member(resource, "id"))}
-    return any(one in names or one.endswith(f"/{ours}") for one in asked.selections)
-
-
 def _order(
     resource: Resource, medicine: Medicine, reading: Reading, selected: bool | None = None
 ) -> Order:
@@ -80,14 +128,15 @@ def _order(
     drafted = selected is not None
     authored = read_instant(member(resource, "authoredOn"), reading.placing)
     begins, ends = validity(resource, authored, reading)
+    form = _form(dosage, route, _words(resource, dosages, medicine), reading)
     return Order(
         drug=medicine.drug,
         source=source(resource),
         status=text(member(resource, "status")),
         authored=authored,
-        form=_form(dosage, route, _words(resource, dosages, medicine), reading),
+        form=form,
         route=route,
-        use=reading.giving.use(medicine, resource, dosages),
+        use=_use(resource, dosages, medicine, form, reading),
         dosage=dosage,
         resource=resource,
         drafted=drafted,
@@ -100,6 +149,20 @@ def _order(
         ends=ends,
         site=reading.giving.site(medicine, resource, dosages),
     )
+
+
+def _use(
+    resource: Resource,
+    dosages: tuple[object, ...],
+    medicine: Medicine,
+    form: Form,
+    reading: Reading,
+) -> Use:
+    """What for; where nothing else tells how it is given, "flush the line" in the text does."""
+    said = [text(member(dosage, "text")) for dosage in dosages]
+    if form is Form.UNKNOWN and reading.giving.is_no_therapy(said):
+        return Use.NO_THERAPY
+    return reading.giving.use(medicine, resource, dosages)
 
 
 def _goal(
@@ -135,5 +198,5 @@ def _form(
 
 def _is_home(resource: Resource) -> bool:
     codes = {coding.code for coding in codings(member(resource, "category"))}
-    reported = member(resource, "reportedBoolean") is True
+    reported = True in (member(resource, "reportedBoolean"), member(resource, "reported"))
     return bool(codes & _HOME) or reported or member(resource, "reportedReference") is not None

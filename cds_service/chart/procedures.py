@@ -7,7 +7,7 @@ from functools import partial
 from cds_service.chart.conditions import concepts_in
 from cds_service.chart.facts import Procedure, Resource, Skipped, TestOrder
 from cds_service.chart.instants import Period, Placing, read_instant, read_period
-from cds_service.chart.json_reading import codings, label, member, source, text
+from cds_service.chart.json_reading import codings, label, member, named, source, text
 from cds_service.chart.record import STATUS, Record
 from cds_service.chart.vocabulary import Vocabulary
 
@@ -51,7 +51,7 @@ def read_tests(
         for resource in record.of("ServiceRequest")
         if _is_order(resource, drafted)
         for key in sorted(
-            vocabulary.observations.keys(vocabulary.pairs(codings(member(resource, "code"))))
+            vocabulary.observations.keys(vocabulary.pairs(codings(named(member(resource, "code")))))
         )
     ]
     return tuple(sorted(found, key=_newest_order_first))

@@ -11,22 +11,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from cds_service.chart.administrations import Reading, by_their_orders, read_administrations
+from cds_service.chart.administrations import (
+    Reading,
+    by_their_administrations,
+    by_their_orders,
+    read_administrations,
+)
 from cds_service.chart.concentrations import Strengths
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.conditions import read_allergies, read_conditions
 from cds_service.chart.dosages import Dosing
-from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State, TestOrder
+from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State, Untold
 from cds_service.chart.giving import Giving
 from cds_service.chart.goals import GoalReader
 from cds_service.chart.instants import Placing, read_birth_date, read_instant
-from cds_service.chart.json_reading import member, reference, text
-from cds_service.chart.medications import Medications, Pharmacy
+from cds_service.chart.json_reading import member, reference, server, text
+from cds_service.chart.located import Located
+from cds_service.chart.medications import Pharmacy
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
 from cds_service.chart.record import Readings, Record, bare_id, gather, is_of_others
 from cds_service.chart.units import Units
+from cds_service.chart.untold import UnknownMedicines
 from cds_service.chart.vocabulary import Vocabulary
 
 _STAYS = 5  # an encounter may be part of another: the ward's of the hospital's
@@ -42,23 +49,34 @@ class _Lexicon:
     dosing: Dosing
     giving: Giving
     goals: GoalReader
+    unknown: UnknownMedicines
 
-    def reading(self, medications: Medications, placing: Placing) -> Reading:
+    def reading(self, record: Record) -> Reading:
         """What orders and administrations of one chart are read with."""
-        pharmacy = Pharmacy(self.vocabulary, self.strengths, medications)
-        return Reading(self.vocabulary, pharmacy, self.dosing, self.giving, self.goals, placing)
+        pharmacy = Pharmacy(self.vocabulary, self.strengths, record.medications)
+        return Reading(
+            self.vocabulary,
+            pharmacy,
+            self.dosing,
+            self.giving,
+            self.goals,
+            self.unknown,
+            record.placing,
+        )
 
 
 @lru_cache(maxsize=64)  # by identity: a running service has a table or one for each client
 def _lexicon(concepts: Concepts) -> _Lexicon:
     vocabulary, units = Vocabulary(concepts), Units(concepts.units)
+    giving = Giving(vocabulary)
     return _Lexicon(
         vocabulary,
         ObservationReader(vocabulary, units),
         Strengths(concepts, units),
         Dosing(units, concepts.timings),
-        Giving(vocabulary),
+        giving,
         GoalReader(concepts.goals),
+        UnknownMedicines(units, giving),
     )
 
 
@@ -72,18 +90,14 @@ def read_chart(
 
     Whoever asks about one patient time and again may hand in what to keep readings in.
     """
-    resources = [one for answer in answers.values() for one in answer.resources]
-    gathered = gather(resources, asked.patient_id, asked.drafts)
-    ours = [one for group in gathered.by_type.values() for one in group]
-    placing = Placing(asked.zone, ours)
-    record = replace(gathered, kept=kept, placing=placing)
-    drafted = gather(asked.drafts, asked.patient_id, resources if asked.drafts else ())
-    drafted = replace(drafted, placing=placing)
+    record, drafted = _sorted_out(asked, answers, kept)
     lexicon = _lexicon(concepts)
-    reading, vocabulary = lexicon.reading(record.medications, placing), lexicon.vocabulary
+    reading, vocabulary = lexicon.reading(record), lexicon.vocabulary
     results, unread = read_observations(record, lexicon.observations)
-    administrations, not_given = read_administrations(record, reading)
-    orders, no_orders = read_orders(record, reading)
+    given, untold_given, not_given = read_administrations(record, reading)
+    orders, untold_orders, no_orders = read_orders(record, reading)
+    administrations = by_their_orders(given, orders)
+    drafts, untold_drafts = read_drafts(drafted, asked, reading)
     conditions, refuted = read_conditions(record, vocabulary)
     allergies, no_allergies = read_allergies(record, vocabulary)
     procedures, not_done = read_procedures(record, vocabulary)
@@ -93,9 +107,9 @@ def read_chart(
         person=_person(record, asked),
         states={key: _state(answers, key, asked) for key in concepts.queries},
         results=results,
-        administrations=by_their_orders(administrations, orders),
-        orders=orders,
-        drafts=read_drafts(drafted, asked, reading),
+        administrations=administrations,
+        orders=by_their_administrations(orders, administrations),
+        drafts=drafts,
         conditions=conditions,
         allergies=allergies,
         procedures=procedures,
@@ -104,20 +118,36 @@ def read_chart(
             *read_tests(drafted, vocabulary, drafted=True),
         ),
         skipped=tuple(sorted(skipped, key=lambda one: (one.source, one.reason, one.concept))),
+        untold=(*untold_given, *untold_orders, *untold_drafts),
         admitted=_admitted(record, asked),
     )
 
 
-def read_drafted(
-    asked: Asked, concepts: Concepts
-) -> tuple[tuple[Order, ...], tuple[TestOrder, ...]]:
+def _sorted_out(
+    asked: Asked, answers: Mapping[str, Queried], kept: Readings | None
+) -> tuple[Record, Record]:
+    """The record and the drafts; each lends the other its Medications."""
+    resources = [one for answer in answers.values() for one in answer.resources]
+    located = _located(asked, answers)
+    gathered = gather(resources, asked.patient_id, asked.drafts, located)
+    ours = [one for group in gathered.by_type.values() for one in group]
+    placing = Placing(asked.zone, ours)
+    lent = resources if asked.drafts else ()
+    drafted = gather(asked.drafts, asked.patient_id, lent, located)
+    return replace(gathered, kept=kept, placing=placing), replace(drafted, placing=placing)
+
+
+def _located(asked: Asked, answers: Mapping[str, Queried]) -> Located:
+    """What entries and the call itself say of where resources lie."""
+    urls = {url: one for answer in answers.values() for url, one in answer.full_urls.items()}
+    return Located(urls | dict(asked.full_urls), frozenset({server(asked.base)} - {""}))
+
+
+def read_drafted(asked: Asked, concepts: Concepts) -> tuple[tuple[Order, ...], list[Untold]]:
     """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
-    drafted = gather(asked.drafts, asked.patient_id)
-    reading = _lexicon(concepts).reading(drafted.medications, Placing(asked.zone))
-    return (
-        read_drafts(drafted, asked, reading),
-        read_tests(drafted, reading.vocabulary, drafted=True),
-    )
+    drafted = gather(asked.drafts, asked.patient_id, located=_located(asked, {}))
+    drafted = replace(drafted, placing=Placing(asked.zone))
+    return read_drafts(drafted, asked, _lexicon(concepts).reading(drafted))
 
 
 def _state(answers: Mapping[str, Queried], key: str, asked: Asked) -> State:

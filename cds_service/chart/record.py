@@ -5,14 +5,14 @@ Sorts by type, leaves out what belongs to another patient, and names everything 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from cds_service.chart.facts import Resource, Skipped
-from cds_service.chart.instants import NOWHERE, Placing, read_instant
+from cds_service.chart.instants import NOWHERE, Placing
 from cds_service.chart.json_reading import Reference, each, member, reference, source, text
+from cds_service.chart.located import Located, Medications, fingerprint, keep_latest
 
 OTHER_PATIENT = "otherPatient"
 MALFORMED = "malformed"
@@ -31,7 +31,6 @@ _SUBJECTS = {
     "Encounter": "subject",
 }
 _OWNED = frozenset({"Patient", *_SUBJECTS})
-_OURS = _OWNED | {"Medication"}
 
 T = TypeVar("T")
 # What each resource came to, by its identity: for whoever reads one patient time and again,
@@ -44,7 +43,7 @@ class Record:
     """The patient's resources by type, sorted by id; and what was left out."""
 
     by_type: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
-    medications: Mapping[str, Resource] = field(default_factory=dict)  # by id
+    medications: Medications = field(default_factory=Medications)
     skipped: tuple[Skipped, ...] = ()
     kept: Readings | None = None
     placing: Placing = NOWHERE  # of times without zone
@@ -83,16 +82,25 @@ def bare_id(patient_id: str) -> str:
     return patient_id.rpartition("/")[2]
 
 
-def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = ()) -> Record:
+def gather(
+    nodes: Iterable[object],
+    patient_id: str,
+    known: Iterable[object] = (),
+    located: Located | None = None,
+) -> Record:
     """Sort out whatever came; `known` may lend Medications without being part of the record."""
     latest: dict[str, dict[str, Resource]] = {}
     skipped: list[Skipped] = []
+    medications: list[Resource] = []
     for node in nodes:
         kind = text(member(node, "resourceType"))
         if not isinstance(node, dict) or not kind:
             skipped.append(Skipped(reference(node).source, MALFORMED))
-        elif kind in _OURS:
-            _keep_latest(latest.setdefault(kind, {}), node)
+        elif kind == "Medication":
+            medications.append(node)
+        elif kind in _OWNED:
+            identity = text(node.get("id")) or f"\n{fingerprint(node)}"
+            keep_latest(latest.setdefault(kind, {}), identity, node)
     patient = bare_id(patient_id)
     kept: dict[str, tuple[Resource, ...]] = {}
     for kind, by_id in latest.items():
@@ -103,8 +111,10 @@ def gather(nodes: Iterable[object], patient_id: str, known: Iterable[object] = (
             else:
                 ours.append(by_id[identity])
         kept[kind] = tuple(ours)
-    medications = _medications((*known, *kept.get("Medication", ())))
-    return Record(kept, medications, tuple(skipped))
+    lent = (one for one in known if text(member(one, "resourceType")) == "Medication")
+    where = (located or Located()).with_patients(r for rows in kept.values() for r in rows)
+    index = Medications.of((*medications, *(r for r in lent if isinstance(r, dict))), where)
+    return Record(kept, index, tuple(skipped))
 
 
 def is_of_others(resources: Iterable[object], patient_id: str) -> bool:
@@ -117,39 +127,6 @@ def is_of_others(resources: Iterable[object], patient_id: str) -> bool:
                 return False
             found = True
     return found
-
-
-def _medications(nodes: Iterable[object]) -> Mapping[str, Resource]:
-    latest: dict[str, Resource] = {}
-    for node in nodes:
-        if isinstance(node, dict) and text(node.get("resourceType")) == "Medication":
-            _keep_latest(latest, node)
-    return latest
-
-
-def _keep_latest(latest: dict[str, Resource], resource: Resource) -> None:
-    """Of two copies the later version; resources without an id are told apart by content."""
-    identity = text(resource.get("id")) or f"\n{_fingerprint(resource)}"
-    other = latest.setdefault(identity, resource)
-    if other is not resource and _version(resource) > _version(other):
-        latest[identity] = resource
-
-
-def _version(resource: Resource) -> tuple[float, float, str]:
-    updated = read_instant(member(resource, "meta", "lastUpdated"))
-    number = text(member(resource, "meta", "versionId"))
-    return (
-        updated.timestamp() if updated else float("-inf"),
-        float(number[:15]) if number.isascii() and number.isdigit() else -1.0,
-        _fingerprint(resource),  # so that the order they came in never decides
-    )
-
-
-def _fingerprint(resource: Resource) -> str:
-    try:
-        return json.dumps(resource, sort_keys=True, default=str)
-    except (RecursionError, TypeError, ValueError):  # nested beyond reason, or no JSON at all
-        return ""
 
 
 def _is_others(kind: str, resource: Resource, patient_id: str) -> bool:

@@ -126,6 +126,13 @@ class Vocabulary:
         """Whether the codes or the words of a heparin allergy say HIT or thrombocytopenia."""
         return bool(self._hit_codes.keys(pairs)) or self._hit_words.within(spaced(label))
 
+    def is_elsewhere(self, found: Iterable[Coding]) -> bool:
+        """Whether a code says "another drug": its system is one whose drugs of ours all stand here.
+
+        Of RxNorm or NDC they do not: a product that is not in the table may still be heparin.
+        """
+        return any(system in self.concepts.whole_systems for system, _ in self.pairs(found))
+
     def pairs(self, found: Iterable[Coding]) -> tuple[tuple[str, str], ...]:
         """(system, folded code) of the codings whose system we know."""
         return tuple(

@@ -444,8 +444,38 @@ def test_the_run_goes_on_over_a_bag_change(gap, since):
     ("a bolus", draft("heparin", dose=5000), []),
     ("a dose into a vein, once or not", draft("heparin", dose=5000, form=Form.UNKNOWN), []),
     (
-        "units without a route or a rate",
+        "no route, no dose and no rate: it may become an infusion",
         draft("heparin", form=Form.UNKNOWN, route=Route.UNKNOWN),
+        [None],
+    ),
+    (
+        "a route of another kind",
+        draft("heparin", form=Form.UNKNOWN, route=Route.OTHER),
+        [None],
+    ),
+    (
+        "a dose that cannot be read",
+        draft("heparin", form=Form.UNKNOWN, route=Route.UNKNOWN, problem=Problem.UNIT),
+        [None],
+    ),
+    (
+        "a dose that can",
+        draft("heparin", dose=5000, form=Form.UNKNOWN, route=Route.UNKNOWN),
+        [],
+    ),
+    (
+        "under the skin without a dose",
+        draft("heparin", form=Form.SINGLE, route=Route.SUBCUTANEOUS),
+        [],
+    ),
+    (
+        "a flush without a dose",
+        draft("heparin", form=Form.UNKNOWN, route=Route.UNKNOWN, use=Use.NO_THERAPY),
+        [],
+    ),
+    (
+        "an order on record that says as little",
+        order("heparin", form=Form.UNKNOWN, route=Route.UNKNOWN),
         [],
     ),
     ("a draft that stops an order", raised(1800, status="stopped"), []),

@@ -113,7 +113,6 @@ MEDICATION = medication("med1", concept((RXNORM, "1658717")))
     "reference",
     [
         "Medication/med1",
-        "https://ehr.example.org/fhir/Medication/med1",
         "Medication/med1/_history/3",
         "urn:uuid:med1",
     ],

@@ -84,9 +84,17 @@ def test_codings_and_texts_come_from_one_concept_or_many() -> None:
     ("node", "read_as"),
     [
         ({"reference": "Medication/1"}, Reference("Medication", "1")),
-        ({"reference": "https://x.org/fhir/Medication/1/_history/2"}, Reference("Medication", "1")),
+        (
+            {"reference": "https://x.org/fhir/Medication/1/_history/2"},
+            Reference("Medication", "1", base="https://x.org/fhir"),
+        ),
         ({"reference": "#a"}, Reference("", "a", contained=True)),
-        ({"reference": "urn:uuid:a", "type": "Patient"}, Reference("Patient", "a")),
+        (
+            {"reference": "urn:uuid:a", "type": "Patient"},
+            Reference("Patient", "a", base="urn:uuid:"),
+        ),
+        ({"reference": "##a"}, Reference("", "a", contained=True)),
+        ({"reference": "a"}, Reference("", "a", contained=True)),
         ({"reference": "not a ref", "display": "D"}, Reference(display="D")),
         ({"reference": 7}, Reference()),
         ("Medication/1", Reference()),

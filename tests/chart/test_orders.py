@@ -127,13 +127,23 @@ def test_orders_come_newest_first() -> None:
         (("https://ehr.example.org/fhir/MedicationRequest/m1",), True),
         (("urn:uuid:m1",), True),
         (("m1",), True),
+        (("MedicationRequest/m1/_history/2",), True),
+        (("https://ehr.example.org/fhir/MedicationRequest/m1/_history/2",), True),
         (("MedicationRequest/m2",), False),
         (("ServiceRequest/m1",), False),
-        (("MedicationRequest/xm1",), False),
+        (("MedicationRequest/m2", "MedicationRequest/xm1"), False),
+        (("MedicationRequest/xm1",), True),  # names no entry: then all of them count
+        (("https://ehr.example.org/fhir/",), True),
+        (("",), True),
     ],
 )
 def test_a_draft_is_selected_or_background(selections: tuple[str, ...], selected: bool) -> None:
-    (draft,) = read(drafts=[order(RATE, status="draft")], selections=selections).drafts
+    others = [
+        order(RATE, status="draft", id="m2", medicationCodeableConcept=concept(text="ibuprofen")),
+        named("ServiceRequest", concept((LOINC, "777-3")), status="draft", id="m1"),
+    ]
+    drafts = [order(RATE, status="draft"), *others]
+    (draft,) = read(drafts=drafts, selections=selections).drafts
     assert (draft.drafted, draft.selected) == (True, selected)
 
 
@@ -205,9 +215,12 @@ def test_what_is_no_order_of_a_known_test_is_left(more: dict[str, Any]) -> None:
 
 
 def test_the_drafts_can_be_read_alone() -> None:
-    drafted = (order(RATE), named("ServiceRequest", concept((LOINC, "777-3")), status="draft"))
-    asked = Asked("order-sign", "p1", drafted)
-    orders, tests = read_drafted(asked, shipped())
-    chart = read(drafts=drafted)
-    assert (orders, tests) == (chart.drafts, chart.tests)
-    assert (len(orders), len(tests)) == (1, 1)
+    unknown = order(RATE, id="m2", medicationCodeableConcept=concept(("urn:local", "4711")))
+    asked = Asked("order-sign", "p1", (order(RATE), unknown))
+    orders, untold = read_drafted(asked, shipped())
+    chart = read(drafts=asked.drafts)
+    assert (orders, tuple(untold)) == (chart.drafts, chart.untold)
+    assert [one.source for one in (*orders, *untold)] == [
+        "MedicationRequest/m1",
+        "MedicationRequest/m2",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds_service.assessment.allowed import heparin_in_play
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
-from cds_service.assessment.case import ANY_HEPARIN, DAY
+from cds_service.assessment.case import ANY_HEPARIN, DAY, starts_untold
 from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
@@ -25,14 +25,16 @@ DECIDING = {
 
 def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is in play and something that decides could not be read."""
-    reasons = tuple(dict.fromkeys(_unread(m)))
-    if not reasons or not _in_play(m):
+    drafts = untold_drafts(m)
+    reasons = _unread(m) if _in_play(m) else []
+    if not reasons and not drafts:
         return None
     return Item(
         indicator=Indicator.INFO,
         facts=(*dose_shown(m), *((m.antithrombin.evidence,) if m.antithrombin.evidence else ())),
         notes=("notAssessed.rule",),
-        open=tuple(dict.fromkeys((*reasons, *_refused(m)))),
+        open=tuple(dict.fromkeys((*drafts, *reasons, *_refused(m)))),
+        aside=not reasons,
     )
 
 
@@ -46,6 +48,8 @@ def _in_play(m: Measured) -> bool:
     """Known to be, or not known not to be: a failure is never an empty list of cards."""
     if m.case.asked.hook != "patient-view":
         return True
+    if m.case.untold_rates():  # which may be heparin
+        return True
     return not heparin_in_play(m).no or bool(active_heparins(m.case))
 
 
@@ -56,6 +60,7 @@ def _unread(m: Measured) -> list[Reason]:
         if not m.case.answered(query)
     ]
     reasons += _dose_unread(m)
+    reasons += untold_medicines(m)
     reasons += _levels_unread(m)
     return reasons
 
@@ -65,12 +70,26 @@ def _dose_unread(m: Measured) -> list[Reason]:
     failed = [
         Reason("heparinDose", m.case.state(query).value)
         for query in ("administrations", "orders")
-        if not m.case.answered(query)
+        if not m.case.came(query)
     ]
     running = list(m.infusion.running.reasons) if not m.infusion.running.no else []
     rate = list(m.infusion.reasons) if m.infusion.rate is None else []
     drafts = [d.reason for d in m.drafted if d.reason is not None]
     return [*failed, *running, *rate, *drafts, *_antithrombin_unread(m)]
+
+
+def untold_medicines(m: Measured) -> list[Reason]:
+    """Medicines nobody can tell: those at a rate always, others where heparin is in play too."""
+    beside = bool(active_heparins(m.case)) or not heparin_in_play(m).no
+    told = m.case.untold("administrations", "orders")
+    return [Reason("medicine", "untold", one.written) for one in told if one.rate or beside]
+
+
+def untold_drafts(m: Measured) -> list[Reason]:
+    """One line, however many of the drafts it is about."""
+    asked = m.case.asked
+    untold = any(starts_untold(asked, one) for one in m.case.chart.untold)
+    return [Reason("medicine", "untoldDraft")] if untold else []
 
 
 def _antithrombin_unread(m: Measured) -> list[Reason]:

@@ -73,11 +73,13 @@ def read_antithrombin(case: Case) -> Antithrombin:
 
 
 def _no_level(case: Case, result: Result) -> Reason | None:
-    if result.value is None or result.at is None:
+    if result.at is None:
         return unread(ACTIVITY, result)
     fresh = at_or_after(result.at, case.ago("antithrombin.tier_current"), ACTIVITY)
     if not fresh.yes:
         return next(iter(fresh.reasons), Reason(ACTIVITY, "stale"))
+    if result.value is None:
+        return unread(ACTIVITY, result)
     dosed = _before_dose(case, result.at)
     if not dosed.no:
         return next(iter(dosed.reasons), Reason(ACTIVITY, "beforeDose"))

@@ -1,7 +1,8 @@
 """Gate 4 in three states: a bleed now, a high risk of one, or neither. Clinical logic 5.
 
 Each sign is a verdict that rests on its own facts, so that a card can name "platelets 40" or
-"haemoglobin 13.4 to 10.2" and never just "bleeding". Unknown only where a query failed.
+"haemoglobin 13.4 to 10.2" and never just "bleeding". Unknown where a query failed, or where
+the newest count is on record and cannot be read or placed in time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, any_of, unknown, yes
 from cds_service.assessment.case import Case, evidence
-from cds_service.assessment.level import newest
+from cds_service.assessment.level import Level, newest
 from cds_service.assessment.record import procedures, recent_conditions
 from cds_service.assessment.thrombolysis import lysed
 from cds_service.chart.facts import Condition, Procedure, Result
@@ -184,7 +185,16 @@ def _hemoglobin_fell(case: Case, line: str, since: datetime | None) -> Verdict:
             return yes(evidence(high, "g/dL"), evidence(later, "g/dL"))
     if not case.answered("blood"):
         return unknown(Reason("hemoglobin", case.state("blood").value))
-    return NO
+    newest_count = newest(case, "hemoglobin", "blood", "bleeding.hemoglobin_window", "g/dL")
+    return _newest_unread(newest_count)
+
+
+def _newest_unread(level: Level) -> Verdict:
+    """Unknown where the newest count is on record and does not tell; else no sign of a bleed."""
+    refused = list(level.refused)
+    if level.current.yes and level.result is not None and level.result.comparator:
+        refused.append(Reason(level.concept, "comparator", level.result.written))
+    return unknown(*refused) if refused else NO
 
 
 def _by(high: Result, low: Result) -> float:
@@ -200,7 +210,8 @@ def _platelets_low(case: Case) -> Verdict:
     low = level.below(case.protocol["bleeding.platelets_low"])
     if low.yes:
         return low
-    return _blood_answered(case)
+    unread = _newest_unread(level) if low.unknown else NO
+    return unread if unread.unknown else _blood_answered(case)
 
 
 def _blood_answered(case: Case) -> Verdict:

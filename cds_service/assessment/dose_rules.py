@@ -22,7 +22,11 @@ def high(m: Measured, _: Verdicts) -> Verdict:
     by_weight, weighed = m.dose.per_kg_h, m.case.protocol.allows("weight_condition")
     high_rate = m.case.protocol["heparin.high_rate"]
     strong = weighed and by_weight is not None and by_weight >= high_rate
-    return _dose_over(m, "heparin.high_daily_dose", strong=strong)
+    by_units = _dose_over(m, "heparin.high_daily_dose", strong=strong)
+    lightest = high_rate * m.case.protocol["weight.lightest"]
+    if by_units.no and weighed and m.weight.kg is None and (m.infusion.rate or 0.0) >= lightest:
+        return unknown(*m.weight.known.reasons)  # high for some weight that it may be
+    return by_units
 
 
 def very_high(m: Measured, _: Verdicts) -> Verdict:

@@ -22,6 +22,8 @@ from cds_service.assessment.case import Case, absent, evidence, unread
 from cds_service.assessment.times import at_or_after
 from cds_service.chart.facts import Result
 
+NOT_DRAWN = ("missing", "stale")  # the reasons of a test that says nothing now
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -45,6 +47,11 @@ class Level:
     def above(self, limit: float) -> Verdict:
         """Whether the value lies over a limit; a comparator may leave it open."""
         return self._compare(limit, under=False)
+
+    @property
+    def refused(self) -> tuple[Reason, ...]:
+        """Why a result on record does not count: not to be read, or not to be placed in time."""
+        return tuple(r for r in self.current.reasons if r.why not in NOT_DRAWN)
 
     @property
     def drawn(self) -> datetime | None:
@@ -78,7 +85,7 @@ def newest(case: Case, concept: str, query: str, window: str, unit: str) -> Leve
 
 def currency(case: Case, result: Result, window: str) -> Verdict:
     """Whether a result carries a value and was drawn within a window of now."""
-    if result.value is None:
-        return unknown(unread(result.concept, result))
     fresh = at_or_after(result.at, case.ago(window), result.concept)
-    return unknown(Reason(result.concept, "stale")) if fresh.no else fresh
+    if fresh.no:
+        return unknown(Reason(result.concept, "stale"))
+    return unknown(unread(result.concept, result)) if result.value is None else fresh

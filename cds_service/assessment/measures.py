@@ -134,7 +134,7 @@ def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
         formula = _cockcroft_gault(case, weight, level.result)
         if formula is not None:
             return yes(formula)
-    elif not all(reason.why in NOT_DRAWN for reason in level.current.reasons):
+    elif level.refused:
         return level.current
     return _egfr(case, level.current)
 
@@ -164,7 +164,6 @@ def _cockcroft_gault(case: Case, weight: Weight, creatinine: Result) -> Evidence
     return Evidence("crcl", clearance, "mL/min", at, creatinine.source, how, comparator)
 
 
-NOT_DRAWN = ("missing", "stale")  # the reasons of a test that says nothing now
 ROUNDING = 6  # decimals; 0.8 to 1.2 mg/dL is half again, whatever binary fractions say
 OTHER_WAY = {
     "": "",

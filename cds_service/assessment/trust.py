@@ -16,6 +16,7 @@ from cds_service.assessment.attribution import exposed, foreign_to_heparin, wash
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.given import spans
+from cds_service.assessment.level import newest
 from cds_service.assessment.record import has_condition
 from cds_service.chart.facts import Result
 from cds_service.chart.instants import earliest, latest
@@ -143,7 +144,8 @@ def _before_heparin(case: Case, first: datetime) -> Iterator[Result]:
 def _warfarin_acts(case: Case, drawn: datetime) -> bool:
     inr = _in_effect_at(case, "inr", drawn)
     raised = inr is not None and inr > case.protocol["levels.inr_raised"]
-    return raised and bool(case.active_orders("vka") or case.given("vka"))
+    unread = newest(case, "inr", "coagulation", "acute_phase.current", "1").refused
+    return (raised or bool(unread)) and bool(case.active_orders("vka") or case.given("vka"))
 
 
 def _in_effect_at(case: Case, concept: str, drawn: datetime) -> float | None:

@@ -159,8 +159,7 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values["signs"] = signs(wording, tuple(f for r in item.first for f in r.facts), quote)
     values["rate_phrase"] = rate_phrase(m, wording)
     values["dose_phrase"] = dose_phrase(m, wording)
-    over = protocol[f"levels.{m.levels.aptt.concept}_over"]
-    values["aptt_high"] = f"{over:g} {'s' if over > TEN else 'x'}"
+    values["aptt_high"] = _aptt_limit(m, wording)
     values["age"] = " ".join(amount(wording, f) for f in m.gates.under_age.facts)
     values["risks"] = wording.layout["and"].join(wording.risks[r] for r in m.risk.names)
     values["excess"] = protocol["antithrombin_dose.label_recovery"] ** 2
@@ -250,6 +249,11 @@ def _starts(m: Measured) -> Figures:
     lowest = ", ".join(f"{s.drug} {s.rate:g} {s.unit}" for s in offered)
     figures: Figures = {s.drug: f"{s.rate:g}" for s in offered}
     return figures | {"lowest_starts": lowest}
+
+
+def _aptt_limit(m: Measured, wording: Wording) -> str:
+    key = "limit_ratio" if m.levels.aptt.concept == "aptt_ratio" else "limit_seconds"
+    return wording.layout[key].format(limit=m.case.protocol[f"levels.{m.levels.aptt.concept}_over"])
 
 
 def _span(wording: Wording, protocol: Protocol, key: str) -> str:

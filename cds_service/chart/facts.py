@@ -289,6 +289,7 @@ class Person:
     id: str
     birth_date: date | None = None
     sex: str = ""  # "male", "female", or "" when neither is said
+    birth_unread: bool = False  # a birth date is on record that is no date
 
 
 @dataclass(frozen=True, slots=True)

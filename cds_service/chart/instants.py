@@ -105,6 +105,7 @@ class Placing:
         self._zone = zone
         self._nodes = nodes
         self._shared: tuple[tzinfo | None] | None = None
+        self.asked = 0  # how often the patient's other times were looked at
 
     def place(self, first: datetime, last: datetime, why: str, written: str) -> datetime:
         """Two moments by the clock on the wall as one time; exact where nothing stays open."""
@@ -116,6 +117,7 @@ class Placing:
         return begin if begin == end else Stretch.between(begin, end, why, written)
 
     def _offset(self) -> tzinfo | None:
+        self.asked += 1
         if self._shared is None:
             offsets = {at.utcoffset() for at in _zoned(self._nodes)}
             shared = offsets.pop() if len(offsets) == 1 else None

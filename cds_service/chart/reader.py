@@ -162,9 +162,12 @@ def _state(answers: Mapping[str, Queried], key: str, asked: Asked) -> State:
 def _person(record: Record, asked: Asked) -> Person:
     patient = next(iter(record.of("Patient")), None)
     sex = text(member(patient, "gender"))
+    written = member(patient, "birthDate")
+    born = read_birth_date(written)
     return Person(
         id=bare_id(asked.patient_id),
-        birth_date=read_birth_date(member(patient, "birthDate")),
+        birth_date=born,
+        birth_unread=born is None and written is not None,
         sex=sex if sex in ("male", "female") else "",
     )
 

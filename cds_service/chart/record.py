@@ -73,7 +73,10 @@ class Record:
             return read(resource)
         held = self.kept.get(id(resource))
         if held is None:  # the resource is held too, so that its identity stays its own
-            held = self.kept[id(resource)] = (resource, read(resource))
+            asked = self.placing.asked
+            held = (resource, read(resource))
+            if self.placing.asked == asked:  # else it hangs on what else is known by now
+                self.kept[id(resource)] = held
         return cast("Sequence[T | Skipped]", held[1])
 
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from cds_service.chart.facts import Form, Route, State, Use
+from cds_service.chart.facts import Form, Person, Route, State, Use
 from tests.builders import (
     MINUTE,
     ago,
@@ -53,6 +53,7 @@ def test_gate_2(who, gate):
     ("not on record", {}, "birthDate: missing"),
     ("the query failed", failed("patient"), "birthDate: failed"),
     ("partial", failed("patient", state=State.PARTIAL), "birthDate: partial"),
+    ("no date", Person("p1", None, "male", birth_unread=True), "birthDate: unreadable"),
 )
 def test_gate_2_unknown_says_why(state, reason):
     assert why(measured(nobody_knows_when_born(), state).gates.reasons) == {reason}
@@ -92,7 +93,7 @@ def test_gate_2_unknown_says_why(state, reason):
     (
         "fell, drawn at a limit only",
         (lab("hemoglobin", 11, 20), lab("hemoglobin", 8, 1, comparator="<")),
-        "no",
+        "unknown",
     ),
     (
         "fell and rose again",
@@ -101,7 +102,27 @@ def test_gate_2_unknown_says_why(state, reason):
     ),
     ("rose by 2", (lab("hemoglobin", 8, 20), lab("hemoglobin", 11, 1)), "no"),
     ("one count alone", (lab("hemoglobin", 7, 1),), "no"),
-    ("haemoglobin unreadable", (lab("hemoglobin", 11, 20), unreadable("hemoglobin", 1)), "no"),
+    ("haemoglobin unreadable", (lab("hemoglobin", 11, 20), unreadable("hemoglobin", 1)), "unknown"),
+    ("haemoglobin long ago unreadable", (unreadable("hemoglobin", 25),), "no"),
+    ("one at an unknown time", (lab("hemoglobin", 11, 1), lab("hemoglobin", 7, None)), "unknown"),
+    (
+        "fell to less than 8",
+        (lab("hemoglobin", 10, 20), lab("hemoglobin", 8, 1, comparator="<")),
+        "unknown",
+    ),
+    (
+        "fell to more than 8",
+        (lab("hemoglobin", 10, 20), lab("hemoglobin", 8, 1, comparator=">=")),
+        "unknown",
+    ),
+    (
+        "fell from less than 10",
+        (lab("hemoglobin", 10, 20, comparator="<="), lab("hemoglobin", 8, 1)),
+        "no",
+    ),
+    ("one dated ahead", (lab("hemoglobin", 11, 1), lab("hemoglobin", 7, -1)), "unknown"),
+    ("platelets unreadable", (unreadable("platelets"),), "unknown"),
+    ("platelets at an unknown time", (lab("platelets", 20, None),), "unknown"),
     ("platelets just under 50", (lab("platelets", 49.9),), "yes"),
     ("platelets at 50", (lab("platelets", 50),), "no"),
     ("platelets 48 h ago", (lab("platelets", 20, 48),), "yes"),

@@ -303,6 +303,17 @@ def test_a_low_anti_xa_of_another_drug_is_still_masked():
     ("INR raised without warfarin", (lab("inr", 2.1),), ""),
     ("warfarin, INR too old", (order("warfarin", dose=5), lab("inr", 2.1, 49 + MINUTE)), ""),
     (
+        "warfarin, INR unreadable",
+        (order("warfarin", dose=5), unreadable("inr")),
+        "aptt: warfarin",
+    ),
+    (
+        "warfarin, another INR at an unknown time",
+        (order("warfarin", dose=5), lab("inr", 1.2), lab("inr", 3, None)),
+        "aptt: warfarin",
+    ),
+    ("warfarin, no INR", (order("warfarin", dose=5),), ""),
+    (
         "warfarin, INR of two days before",
         (order("warfarin", dose=5), lab("inr", 2.1, 49)),
         "aptt: warfarin",

@@ -44,7 +44,11 @@ def by_weight(rate_per_kg, kg=80):
 
 @spec(
     "facts, high",
-    ("35,000 U/day, weight unknown", at_daily(35_000), "no"),
+    ("35,000 U/day, weight unknown: high at 40 kg", at_daily(35_000), "unknown"),
+    ("25 U/kg/h at 40 kg, weight unknown", (heparin(1000, 48),), "unknown"),
+    ("a little less is high for nobody", (heparin(995, 48),), "no"),
+    ("the same, weight implausible", (heparin(1000, 48), unreadable("weight")), "unknown"),
+    ("the same, its query failed", (heparin(1000, 48), failed("body")), "unknown"),
     ("just above 35,000 U/day, weight unknown", at_daily(35_100), "yes"),
     ("just above 35,000 U/day at 70 kg", (*at_daily(35_100), weight(70)), "yes"),
     ("38,000 U/day at 18.5 U/kg/h: for the weight not high", by_weight(18.5, 85.6), "no"),

@@ -14,6 +14,7 @@ from tests.builders import (
     lab,
     order,
     ordered_test,
+    organs_well,
     procedure,
     raised,
     running,
@@ -34,6 +35,7 @@ def said(topic, *facts, **how):
     return f"{one.summary}\n{one.detail}"
 
 
+WELL = organs_well()
 DOSE = failing(lab("antithrombin", 55))
 SWITCH = failing(lab("antithrombin", 45))
 HEAVY = (*running(2100), weight(105), lab("anti_xa", 0.5, 3), raised(2100))
@@ -191,3 +193,13 @@ def test_a_test_that_is_pending_is_named_and_not_ordered_again(topic, facts):
     assert code not in [
         c["code"] for a in actions for c in a.resource.get("code", {}).get("coding", ())
     ]
+
+
+@pytest.mark.parametrize(
+    ("result", "limit"), [(lab("aptt", 130), "100 s"), (lab("aptt_ratio", 3.1), "2.5 x")]
+)
+def test_the_upper_limit_of_the_aptt_is_told_in_the_unit_of_the_test(result, limit):
+    """Told by which test it is of: a site's limits may be of any size."""
+    positive = lab("hit_functional", None, positive=True)
+    told = said("hitSuspected", *running(), weight(80), raised(1800), positive, *WELL, result)
+    assert f"aPTT over {limit}:" in told

@@ -234,6 +234,20 @@ def chart_of(*resources: dict[str, object], zone: ZoneInfo | None = None) -> Cha
     return read_chart(asked, {"x": Queried(State.SUPPLIED, resources)}, shipped())
 
 
+def test_a_reading_that_hangs_on_other_times_is_not_kept() -> None:
+    """Of one patient read time and again, what is known of the offset may change."""
+    asked, kept = Asked("patient-view", "p1"), {}  # type: ignore[var-annotated]
+    untold = observation("14979-9", 50, "s", effectiveDateTime="2026-11-22T10:00:00")
+    told = observation("3274-8", 0.4, "[IU]/mL", id="told")
+    drawn = []
+    for resources in ((untold,), (untold, told)):
+        answers = {"x": Queried(State.SUPPLIED, resources)}
+        (one,) = read_chart(asked, answers, shipped(), kept).of("aptt")
+        drawn.append(type(one.at))
+    assert drawn == [Stretch, datetime]
+    assert [held[0] for held in kept.values()] == [told]
+
+
 def test_a_stretch_moves_and_is_copied_as_a_whole() -> None:
     day = read_instant("2026-11-22", BERLIN)
     assert isinstance(day, Stretch)

@@ -6,14 +6,17 @@ from cds_service.assessment.allowed import heparin_in_play
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN, DAY, starts_untold
 from cds_service.assessment.exposure import active_heparins, is_treatment
+from cds_service.assessment.given import unplaced
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.topics.situation import dose_shown
-from cds_service.chart.facts import Problem
+from cds_service.chart.facts import Form, Problem, Use
+from cds_service.chart.instants import DATE_ONLY, NO_ZONE
 
 Due = dict[str, Item]
 
-REFUSALS = frozenset(problem.value for problem in Problem)
+# On record and not to be read, or not to be placed in time.
+REFUSALS = frozenset(problem.value for problem in Problem) | {DATE_ONLY, NO_ZONE, "ahead"}
 
 DECIDING = {
     "conditions": "conditions",
@@ -26,7 +29,8 @@ DECIDING = {
 def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is in play and something that decides could not be read."""
     drafts = untold_drafts(m)
-    reasons = _unread(m) if _in_play(m) else []
+    hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts))
+    reasons = [*_unread(m), *hanging] if _in_play(m) else []
     if not reasons and not drafts:
         return None
     return Item(
@@ -48,7 +52,7 @@ def _in_play(m: Measured) -> bool:
     """Known to be, or not known not to be: a failure is never an empty list of cards."""
     if m.case.asked.hook != "patient-view":
         return True
-    if m.case.untold_rates():  # which may be heparin
+    if m.case.untold_rates() or _unplaced_infusions(m):  # which may be heparin that runs
         return True
     return not heparin_in_play(m).no or bool(active_heparins(m.case))
 
@@ -75,7 +79,17 @@ def _dose_unread(m: Measured) -> list[Reason]:
     running = list(m.infusion.running.reasons) if not m.infusion.running.no else []
     rate = list(m.infusion.reasons) if m.infusion.rate is None else []
     drafts = [d.reason for d in m.drafted if d.reason is not None]
-    return [*failed, *running, *rate, *drafts, *_antithrombin_unread(m)]
+    undated = _unplaced_infusions(m)
+    return [*failed, *running, *rate, *undated, *drafts, *_antithrombin_unread(m)]
+
+
+def _unplaced_infusions(m: Measured) -> list[Reason]:
+    """Infusion rates charted at no time that can be placed: they may run now."""
+    return [
+        Reason("heparinDose", "undated" if row.start is None else "ahead", row.dosage.written)
+        for row in unplaced(m.case, "heparin")
+        if row.use is Use.THERAPY and row.form is Form.INFUSION
+    ]
 
 
 def untold_medicines(m: Measured) -> list[Reason]:
@@ -102,18 +116,30 @@ def _antithrombin_unread(m: Measured) -> list[Reason]:
 
 
 def _levels_unread(m: Measured) -> list[Reason]:
-    """Both levels there and neither readable; a level not drawn is only missing."""
+    """Both levels there and neither to be read or placed; one not drawn is only missing."""
     if not m.infusion.running.yes:
         return []
     levels = (m.levels.anti_xa, m.levels.aptt)
-    unreadable = [
-        reason
+    refused = [
+        [r for r in (*level.current.reasons, *level.steady.reasons) if r.why in REFUSALS]
         for level in levels
-        if level.result is not None and level.result.value is None
-        for reason in level.current.reasons
     ]
-    usable = any(level.current.yes for level in levels)
-    return [] if usable else unreadable
+    usable = any(
+        level.current.yes and not of_level for level, of_level in zip(levels, refused, strict=True)
+    )
+    return [] if usable else [reason for of_level in refused for reason in of_level]
+
+
+def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
+    """The birth date, unless a card that withholds something for it names it already."""
+    named = {reason for one in due.values() for reason in (*one.withheld, *one.open)}
+    return tuple(r for r in m.gates.under_age.reasons if r not in named)
+
+
+def _weight_unread(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
+    """The weight, where a level is low and whether the rate is high hangs on it."""
+    hangs = verdicts["high"].unknown and verdicts["below_target"].yes
+    return tuple(r for r in m.weight.known.reasons if hangs and r in verdicts["high"].reasons)
 
 
 def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:

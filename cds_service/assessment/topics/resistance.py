@@ -8,9 +8,9 @@ from cds_service.assessment.allowed import (
 from cds_service.assessment.answers import Reason, Verdicts
 from cds_service.assessment.dose import per_kg_h
 from cds_service.assessment.items import Indicator, Item
-from cds_service.assessment.level import Level
+from cds_service.assessment.level import NOT_DRAWN, Level
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.measures import NOT_DRAWN, on_record
+from cds_service.assessment.measures import on_record
 from cds_service.assessment.topics.advice import contributors, population_notes
 from cds_service.assessment.topics.situation import (
     clot_facts,

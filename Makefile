@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check golden screenshots wheel bench healthchain lock fhir-server browser mutate-protocol mutate clean
+.PHONY: help setup run test check golden screenshots wheel bench burden healthchain lock fhir-server browser mutate-protocol mutate clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3) python3)
 PORT   ?= 5000
@@ -118,6 +118,9 @@ wheel: setup ## build dist/: the sdist, and from it the wheel
 
 bench: setup ## measure latency and throughput on this machine
 	@$(BIN)/python -m bench
+
+burden: setup ## ask about 300 simulated stays of three populations: how many cards, how many right
+	@$(BIN)/python -m bench.burden $(BURDEN_ARGS)
 
 healthchain: .venv-healthchain/.ready ## install what `make bench` can compare with, into .venv-healthchain
 	@:

@@ -7,12 +7,15 @@ another strength, bag or brand is the same infusion.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cds_service.assessment.amounts import is_amount, mean_rates_of, one_an_hour
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import Case
+from cds_service.assessment.given import unplaced
+from cds_service.assessment.placed import in_order
 from cds_service.assessment.rates import (
     dose_units,
     is_content,
@@ -28,7 +31,7 @@ from cds_service.assessment.standing import (
     infusion_orders,
     is_heparin_infusion,
 )
-from cds_service.assessment.volumes import Hourly, Stretch, hourly, mean_rates
+from cds_service.assessment.volumes import Hourly
 from cds_service.chart.facts import Administration, Amount, Form, Order, Problem
 
 END_UNREAD = Reason("heparinRunning", "endUnread")
@@ -58,9 +61,10 @@ class Charting:
         single: list[Administration] = []
         for row in sorted(given, key=_place):
             (infused if self._is_infused(row) else single).append(row)
-        by_volume, self._pushed = self._hourly(single)
-        self._means = self._mean_rates([*infused, *by_volume])
-        self._infused = [*infused, *by_volume]
+        hourly, self._pushed = self._amounts(single)
+        self._infused = [*infused, *hourly]
+        over = case.protocol.span("heparin.mean_over")
+        self._means = mean_rates_of(self._infused, self._stream, over)
 
     def boluses(self) -> tuple[Bolus, ...]:
         """Boluses charted as such, oldest first; those inside an infusion are not among them."""
@@ -76,67 +80,49 @@ class Charting:
         for row in self._therapy():
             by_site.setdefault(self._site(row), []).extend(self._rows(row))
         return tuple(
-            Charted(site, tuple(rows))
+            Charted(site, in_order(rows))
             for site in sorted(by_site)
             for rows in self._apart(by_site[site])
         )
 
+    def unplaced(self) -> tuple[Reason, ...]:
+        """Why rows of an infusion that stand at no time, or at one to come, leave it open."""
+        rows = (row for row in unplaced(self._case, "heparin") if is_treatment_row(row))
+        rated = (row for row in rows if row.dosage.rate is not None or row.halted)
+        whys = ("undated" if row.start is None else "ahead" for row in rated if not row.bolus)
+        return tuple(Reason("heparinDose", why) for why in sorted(set(whys)))
+
     def _is_infused(self, row: Administration) -> bool:
         if row.bag:
             return True
-        if row.bolus or _is_amount(row):
+        if row.bolus or is_amount(row):
             return False
         return row.form is Form.INFUSION or (row.halted and row.form is not Form.SINGLE)
 
-    def _hourly(
+    def _amounts(
         self, single: list[Administration]
     ) -> tuple[list[Administration], list[Administration]]:
-        """Doses charted one an hour, as stretches, and all the other single doses."""
-        by_key: dict[tuple[str, str], list[Administration]] = {}
-        pushed: list[Administration] = []
-        for row in single:
-            if row.bolus or not _is_amount(row):
-                pushed.append(row)
-            else:
-                by_key.setdefault((self._site(row), row.request), []).append(row)
-        stretched: list[Administration] = []
-        for rows in by_key.values():
-            found = hourly([row.start for row in rows if row.start], self._rule())
-            for row, stretch in zip(rows, found, strict=True):
-                if stretch is not None:
-                    stretched.append(_over(row, *stretch))
-                elif row.form is Form.INFUSION or self._is_under_infusion(row):
-                    stretched.append(replace(row, form=Form.INFUSION))
-                else:
-                    pushed.append(row)
-        return stretched, sorted(pushed, key=_place)
-
-    def _rule(self) -> Hourly:
+        """Single doses that are an infusion's, and those that are boluses."""
         protocol = self._case.protocol
-        return Hourly(
+        rule = Hourly(
             protocol.span("heparin.hourly_shortest"),
             protocol.span("heparin.hourly_longest"),
             int(protocol["heparin.hourly_rows"]),
         )
+        infused, alone = one_an_hour(single, self._stream, rule)
+        pushed: list[Administration] = []
+        for row in alone:
+            called = row.form is Form.INFUSION or self._is_under_infusion(row)
+            (infused if called and not row.bolus else pushed).append(row)
+        return infused, pushed
+
+    def _stream(self, row: Administration) -> tuple[str, str]:
+        """Rows of one stream are charted by one hand: amounts count together within it."""
+        return self._site(row), row.request
 
     def _is_under_infusion(self, row: Administration) -> bool:
         order = self._orders.get(row.request)
         return order is not None and is_heparin_infusion(order)
-
-    def _mean_rates(self, rows: list[Administration]) -> Mapping[int, float]:
-        """The mean rate of amounts charted over time, by the identity of their rows."""
-        by_key: dict[tuple[str, str], list[tuple[Administration, Stretch]]] = {}
-        for row in sorted(rows, key=_place):
-            dose = row.dosage.dose
-            if row.dosage.spread and row.start and row.end and dose and dose.unit == "[IU]":
-                stretch = Stretch(row.start, row.end, dose.value)
-                by_key.setdefault((self._site(row), row.request), []).append((row, stretch))
-        over = self._case.protocol.span("heparin.mean_over")
-        return {
-            id(row): rate
-            for found in by_key.values()
-            for (row, _), rate in zip(found, mean_rates((s for _, s in found), over), strict=True)
-        }
 
     def _site(self, row: Administration) -> str:
         order = self._orders.get(row.request)
@@ -227,23 +213,8 @@ class Charting:
             yield [_of_none(row, firsts) for row in others]
 
 
-def _is_amount(row: Administration) -> bool:
-    """A dose at one moment, without a rate: a bolus, or one of an hourly series."""
-    dose, moment = row.dosage.dose, row.end is None or row.end == row.start
-    plain = not row.halted and row.dosage.rate is None and row.dosage.problem is None
-    return plain and moment and not row.bag and dose is not None and dose.unit == "[IU]"
-
-
 def _place(row: Administration) -> tuple[object, ...]:
     return (row.start, row.end is None, row.end or row.start, row.source)
-
-
-def _over(row: Administration, start: datetime, end: datetime) -> Administration:
-    """A dose as the stretch it ran in."""
-    dose = row.dosage.dose
-    rate = Amount(dose.value, "[IU]/h", dose.from_text, dose.per_ml) if dose else None
-    dosage = replace(row.dosage, rate=rate, spread=True)
-    return replace(row, start=start, end=end, point=False, form=Form.INFUSION, dosage=dosage)
 
 
 def _of_none(row: Row, firsts: list[datetime]) -> Row:

@@ -8,27 +8,17 @@ add up; where one of those that run cannot be read, the sum is unknown.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cds_service.assessment.answers import NO, YES, Reason, Verdict, any_of, unknown
+from cds_service.assessment.answers import NO, YES, Reason, Verdict, unknown
 from cds_service.assessment.case import Case
-from cds_service.assessment.charting import Charting
-from cds_service.assessment.lines import Line, by_orders, charted_lines, dti_runs, is_recent
+from cds_service.assessment.lines import Line
 from cds_service.assessment.segments import Bolus, Segment
-from cds_service.assessment.sums import changes_of, differ, run_start, total
+from cds_service.assessment.sums import changes_of, differ
+from cds_service.chart.instants import earliest, latest
 
-__all__ = [
-    "Infusion",
-    "Line",
-    "Segment",
-    "boluses",
-    "charted_segments",
-    "differs",
-    "longest_total",
-    "read_infusion",
-]
+__all__ = ["Infusion", "Line", "Segment", "differs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +56,16 @@ class Infusion:
 
     def rate_at(self, at: datetime) -> float | None:
         """U/h of all infusions at a moment; 0 where none ran, None where nobody can tell."""
-        segment = self._at(at)
-        if segment is None:
+        place = self._place(at)
+        if place is None:
             return 0.0
-        return segment.rate if segment.told else None
+        segment = self.segments[place]
+        before = self.segments[place - 1] if place else None
+        begun = before is None or before.rate != segment.rate
+        unplaced = begun and at < latest(segment.start)
+        if not segment.told or unplaced or _may_be_over(segment, at):
+            return None
+        return segment.rate
 
     def steady_since(self, at: datetime, percent: float | None = None) -> datetime | None:
         """Since when, at a moment, the sum was without start, change, hold or restart.
@@ -120,17 +116,26 @@ class Infusion:
 
     def _at(self, at: datetime) -> Segment | None:
         """What ran at a moment; through a change of the bag what ran before it."""
-        place = bisect_right(self.segments, at, key=lambda s: s.start)
-        if not place:
+        place = self._place(at)
+        return None if place is None else self.segments[place]
+
+    def _place(self, at: datetime) -> int | None:
+        place = bisect_right(self.segments, at, key=lambda s: s.start) - 1
+        if place < 0:
             return None
-        segment = self.segments[place - 1]
-        over = segment.end is not None and at - segment.end > self.gap
-        return None if over else segment
+        end = self.segments[place].end
+        return None if end is not None and at - latest(end) > self.gap else place
 
     def _between(self, since: datetime, until: datetime) -> tuple[Segment, ...]:
         """The segments that touch a span, and the one before it."""
         first = max(bisect_right(self.segments, since, key=lambda s: s.start) - 1, 0)
         return self.segments[first : bisect_left(self.segments, until, key=lambda s: s.start)]
+
+
+def _may_be_over(segment: Segment, at: datetime) -> bool:
+    """Whether the end of a segment is not known well enough to say that it ran at a moment."""
+    end = segment.end
+    return end is not None and earliest(end) <= at < latest(end)
 
 
 def _is_rise(before: float, after: float, percent: float) -> bool:
@@ -141,108 +146,6 @@ def _why(segment: Segment) -> tuple[Reason, ...]:
     return (segment.why,) if segment.why else ()
 
 
-def read_infusion(case: Case, weight: float | None) -> Infusion:
-    """The infusions from administrations, or from the standing orders without them."""
-    charting = Charting(case, weight)
-    charted = charted_lines(case, charting, weight)
-    lines = _lines_now(case, charted, weight)
-    boluses = _boluses(charting, charted)
-    since = case.ago("heparin.dose_window")
-    units = sum(one.units for one in boluses if one.at >= since)
-    gap, step = case.protocol.span("heparin.ended_within"), case.protocol["heparin.rate_change"]
-    segments = total(line.segments for line in lines)
-    running = _running(case, lines)
-    main = max(lines, key=_weight_of, default=None)
-    return Infusion(
-        segments=segments,
-        changes=changes_of(segments, step, gap),
-        running=running,
-        rate=_rate(lines) if running.yes else None,
-        since=run_start(segments, gap),
-        by_order=bool(lines) and all(line.by_order for line in lines),
-        reasons=() if running.no else _reasons(lines),
-        bolus_units=units,
-        source=main.last.source if main else "",
-        written=main.last.written if main else "",
-        lines=lines,
-        boluses=boluses,
-        now=case.now,
-        step=step,
-        gap=gap,
-    )
-
-
-def _lines_now(case: Case, charted: tuple[Line, ...], weight: float | None) -> tuple[Line, ...]:
-    """What is charted of the last days; else, and for sites not charted, what is ordered."""
-    recent = tuple(line for line in charted if is_recent(case, line))
-    if any(line.rated for line in recent):
-        sites = {line.site for line in charted if is_recent(case, line)}
-        return (*recent, *by_orders(case, weight, without={"", *sites}))
-    if not case.came("administrations", "orders"):
-        return recent
-    return by_orders(case, weight) or recent
-
-
-def _running(case: Case, lines: tuple[Line, ...]) -> Verdict:
-    charted = any(not line.by_order for line in lines)
-    if not charted and not case.came("administrations", "orders"):
-        return unknown(Reason("heparinDose", case.state("administrations").value))
-    untold = case.untold("administrations", "orders")
-    if not charted and untold and (lines or case.untold_rates()):
-        # It may be the infusion that was ordered, or be one itself.
-        return unknown(Reason("medicine", "untold", untold[0].written))
-    return NO if dti_runs(case) else any_of(NO, *(line.running for line in lines))
-
-
-def _rate(lines: tuple[Line, ...]) -> float | None:
-    rates = [line.rate for line in lines if not line.running.no]
-    known = [rate for rate in rates if rate is not None]
-    return sum(known) if rates and len(known) == len(rates) else None
-
-
-def _reasons(lines: tuple[Line, ...]) -> tuple[Reason, ...]:
-    return tuple(dict.fromkeys(reason for line in lines for reason in line.reasons))
-
-
-def _weight_of(line: Line) -> tuple[bool, float, str]:
-    return not line.running.no, line.rate or 0.0, line.last.source
-
-
-def _boluses(charting: Charting, charted: tuple[Line, ...]) -> tuple[Bolus, ...]:
-    found = (*charting.boluses(), *(bolus for line in charted for bolus in line.boluses))
-    return tuple(sorted(found, key=lambda one: (one.at, one.units, one.source)))
-
-
-def charted_segments(
-    case: Case, weight: float | None
-) -> tuple[tuple[Segment, ...], tuple[Reason, ...]]:
-    """Every stretch of the sum on record, however old, and why a rate could not be read."""
-    segments = total(line.segments for line in charted_lines(case, Charting(case, weight), weight))
-    return segments, tuple(dict.fromkeys(s.why for s in segments if s.why is not None))
-
-
-def boluses(case: Case, weight: float | None) -> tuple[Bolus, ...]:
-    """Every intravenous bolus on record with its units, oldest first."""
-    charting = Charting(case, weight)
-    return _boluses(charting, charted_lines(case, charting, weight))
-
-
 def differs(case: Case, before: float, after: float) -> bool:
     """A change of the rate that counts as one."""
     return differ(before, after, case.protocol["heparin.rate_change"])
-
-
-def longest_total(segments: Iterable[Segment], now: datetime, window: timedelta) -> float:
-    """The largest number of units in any window of that length, up to now.
-
-    The total is piecewise linear in the window's place, so a maximum begins or ends
-    at an edge of a segment.
-    """
-    pieces = tuple(segments)
-    edges = {s.start for s in pieces} | {s.end or now for s in pieces}
-    starts = edges | {edge - window for edge in edges}
-    return max((_units(pieces, start, start + window, now) for start in starts), default=0.0)
-
-
-def _units(pieces: tuple[Segment, ...], since: datetime, until: datetime, now: datetime) -> float:
-    return sum((s.rate or 0.0) * s.overlap(since, min(until, now)) for s in pieces)

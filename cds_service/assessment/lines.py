@@ -15,7 +15,9 @@ from cds_service.assessment.rates import IMPLAUSIBLE, is_implausible, rate_in_un
 from cds_service.assessment.segments import Bolus, Kind, Rules, Segment
 from cds_service.assessment.standing import has_ended, heparin_orders, infusion_orders
 from cds_service.assessment.timeline import merged
+from cds_service.assessment.times import at_or_after
 from cds_service.chart.facts import Form, Order, Use
+from cds_service.chart.instants import latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def is_recent(case: Case, line: Line) -> bool:
     last, since = line.last, case.ago("heparin.administration_window")
     if last.end is None:
         return last.rate != 0 or last.start >= since
-    return last.end >= since
+    return latest(last.end) >= since
 
 
 class _Running:
@@ -104,7 +106,8 @@ class _Running:
         if not last.told:
             return unknown(*((last.why,) if last.why else ()))
         if last.end is not None:
-            return YES if last.end >= self._case.ago("heparin.ended_within") else NO
+            since = self._case.ago("heparin.ended_within")
+            return at_or_after(last.end, since, "heparinRunning")
         own = self._orders.get(last.order)
         stands = charted.site in self._sites
         if own is not None and has_ended(self._case, own) and not stands:

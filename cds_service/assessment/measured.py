@@ -9,7 +9,8 @@ from cds_service.assessment.case import Case
 from cds_service.assessment.dose import DailyDose, DraftedRate, daily_dose, drafted_rates
 from cds_service.assessment.gates import Gates, read_gates
 from cds_service.assessment.hit import Hit, read_hit
-from cds_service.assessment.infusion import Infusion, read_infusion
+from cds_service.assessment.infusion import Infusion
+from cds_service.assessment.infusion_reading import read_infusion
 from cds_service.assessment.levels import Levels, read_levels
 from cds_service.assessment.measures import (
     Organs,

@@ -47,6 +47,7 @@ class Sweep:
         self._hold: _Hold | None = None
         self._bag: Row | None = None  # hung while nothing was charted as running
         self._doubt: _Hold | None = None  # of another order, and not known to be replaced
+        self._outer: _Hold | None = None  # a longer Period that an inner row has ended
 
     def over(self, rows: Iterable[Row]) -> tuple[Segment, ...]:
         """The stretches of one infusion; the last may be open."""
@@ -90,6 +91,8 @@ class Sweep:
         self._write(hold, at)
         if hold.row.order != row.order and not hold.row.over:
             self._doubt = hold
+        if longer and not hold.row.point:
+            self._outer = hold
         self._begin(at, row, outlasted=longer and row.end is not None)
 
     def _go_on(self, at: datetime, row: Row, hold: _Hold, *, longer: bool) -> None:
@@ -105,11 +108,17 @@ class Sweep:
             self._doubt = None
         if self._doubt is not None:
             row = replace(row, rate=None, said=None, why=REPLACES_OR_ADDS)
+        if self._outer is not None and not self._is_inside(row, self._outer):
+            self._outer = None
+        outlasted = outlasted or self._outer is not None
         self._hold = _Hold(row, at, row.end, row.stops, outlasted)
+
+    def _is_inside(self, row: Row, outer: _Hold) -> bool:
+        return row.end is not None and (outer.end is None or row.end < outer.end)
 
     def _stop(self, at: datetime, row: Row) -> None:
         self._settle_bag(at)
-        self._doubt = None
+        self._doubt = self._outer = None
         if self._hold is not None:
             if self._hold.row.kind is Kind.STOP:
                 return

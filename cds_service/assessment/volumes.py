@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Portion:
     """Units that ran between two moments."""
 
     start: datetime
@@ -57,13 +57,13 @@ def _series(moments: Sequence[datetime], rule: Hourly) -> Iterator[list[datetime
         yield run
 
 
-def mean_rates(stretches: Iterable[Stretch], over: timedelta) -> list[float]:
+def mean_rates(stretches: Iterable[Portion], over: timedelta) -> list[float]:
     """U/h of each stretch, in time order: the mean of the span that ends with it.
 
     Only stretches that touch count together; a longer one stands for itself.
     """
     rates: list[float] = []
-    chain: deque[Stretch] = deque()
+    chain: deque[Portion] = deque()
     units = 0.0  # of the whole chain
     for stretch in stretches:
         if chain and chain[-1].end != stretch.start:

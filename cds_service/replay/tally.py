@@ -15,12 +15,8 @@ from datetime import UTC, datetime, timedelta
 from cds_service.advice import Advice, Rulebook
 from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import DAY, HOUR, Case
-from cds_service.assessment.infusion import (
-    Segment,
-    boluses,
-    charted_segments,
-    longest_total,
-)
+from cds_service.assessment.infusion import Segment
+from cds_service.assessment.infusion_reading import boluses, charted_segments, longest_total
 from cds_service.assessment.items import Indicator
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.registry import TOPICS

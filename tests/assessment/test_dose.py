@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from cds_service.assessment.infusion import Segment, longest_total
+from cds_service.assessment.infusion import Segment
+from cds_service.assessment.infusion_reading import longest_total
 from cds_service.chart.facts import Amount, Form, Problem, Route, State, Use
 from tests.builders import (
     MINUTE,
@@ -238,9 +239,9 @@ def test_a_dose_that_is_unknown_says_why(facts, reason):
         "yes",
     ),
     ("subcutaneous", (heparin(1600, 48, route=Route.SUBCUTANEOUS),), "no"),
-    ("a start in the future", (heparin(1600, -1),), "no"),
+    ("a start in the future", (heparin(1600, -1),), "unknown"),
     ("a start within the skew of clocks", (heparin(1600, -5 * MINUTE),), "yes"),
-    ("a start beyond the skew of clocks", (heparin(1600, -5.04 * MINUTE),), "no"),
+    ("a start beyond the skew of clocks", (heparin(1600, -5.04 * MINUTE),), "unknown"),
     ("an order alone", (order("heparin", rate=1600),), "yes"),
     ("an order of 199 U/h", (order("heparin", rate=199),), "no"),
     ("an order of 200 U/h", (order("heparin", rate=200),), "yes"),

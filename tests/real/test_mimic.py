@@ -18,7 +18,7 @@ import pytest
 
 from cds_service.advice import Rulebook
 from cds_service.assessment.case import Case
-from cds_service.assessment.infusion import boluses, charted_segments, longest_total
+from cds_service.assessment.infusion_reading import boluses, charted_segments, longest_total
 from cds_service.chart.facts import Asked, Queried, State
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook import rulebook

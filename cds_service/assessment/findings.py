@@ -10,7 +10,7 @@ from cds_service.assessment.answers import Verdicts
 from cds_service.assessment.bleeding import why_not
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import any_heparin_active
-from cds_service.assessment.items import Item
+from cds_service.assessment.items import Indicator, Item, StartDrug
 from cds_service.assessment.measured import Measured, measure
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.registry import TOPICS
@@ -39,13 +39,7 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
     scope = scope_of(asked, chart.drafts, chart.untold)
     open_topics = _past_gates(measured)
     allowed = scope.topics & open_topics & _switched_on(protocol)
-    due: dict[str, Item] = {}
-    for name, topic in TOPICS.items():
-        told = topic.told_by & due.keys()
-        item = topic.ask(measured, verdicts, due) if name in open_topics and not told else None
-        if item is not None:
-            first = item.first if topic.names_bleeding else why_not(measured.gates.signs)
-            due[name] = replace(_without_pending(case, item), topic=name, first=first)
+    due = _due(measured, verdicts, open_topics, allowed)
     return Findings(
         measured=measured,
         verdicts=verdicts,
@@ -53,6 +47,43 @@ def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Fin
         scope=scope,
         nothing_of_medicines=not (case.came("administrations") or case.came("orders")),
     )
+
+
+def _due(
+    m: Measured, verdicts: Verdicts, open_topics: frozenset[str], allowed: frozenset[str]
+) -> dict[str, Item]:
+    """Every card's item that is due, by the card's name, in the order of the registry.
+
+    Only a card that this call may show can keep another one silent.
+    """
+    due: dict[str, Item] = {}
+    rate_in_doubt = False
+    for name, topic in TOPICS.items():
+        told = topic.told_by & due.keys() & allowed
+        silent = told or (rate_in_doubt and topic.needs_rate)
+        item = topic.ask(m, verdicts, due) if name in open_topics and not silent else None
+        if item is None:
+            continue
+        if rate_in_doubt and not topic.outranks_rate:
+            item = _without_the_rate(item)
+            if topic.only_tests and not item.tests:
+                continue
+        first = item.first if topic.names_bleeding else why_not(m.gates.signs)
+        due[name] = replace(_without_pending(m.case, item), topic=name, first=first)
+        shown = name in allowed and m.case.protocol.topics.get(name, "on") == "on"
+        rate_in_doubt |= topic.checks_rate and shown and item.indicator is Indicator.CRITICAL
+    return due
+
+
+def _without_the_rate(item: Item) -> Item:
+    """While the rate is in doubt nothing asks for antithrombin or starts a drug."""
+    choices = tuple(
+        choice
+        for choice in item.choices
+        if not any(isinstance(action, StartDrug) for action in choice.actions)
+    )
+    tests = tuple(test for test in item.tests if test != "antithrombin")
+    return replace(item, choices=choices, tests=tests)
 
 
 def _without_pending(case: Case, item: Item) -> Item:
@@ -80,10 +111,12 @@ def _past_gates(m: Measured) -> frozenset[str]:
 
 def _situations(m: Measured) -> frozenset[View]:
     """What holds of this patient when a chart is opened."""
-    if m.infusion.running.yes:
-        return frozenset({View.ANYTIME, View.RUNS})
-    if m.infusion.running.unknown:
-        return frozenset({View.ANYTIME, View.MAY_RUN})
     known = m.hit.recorded.yes or m.hit.allergy_names_hit.yes or m.hit.allergy_other.yes
-    meets = known and any_heparin_active(m.case, m.infusion)
-    return frozenset({View.ANYTIME, View.MEETS_HIT} if meets else {View.ANYTIME})
+    holds = {
+        View.ANYTIME: True,
+        View.RUNS: m.infusion.running.yes,
+        View.MAY_RUN: m.infusion.running.unknown,
+        View.MEETS_HIT: known and any_heparin_active(m.case, m.infusion),
+        View.INHIBITOR_RUNS: m.inhibitor is not None and m.inhibitor.after_heparin,
+    }
+    return frozenset(view for view, true in holds.items() if true)

@@ -11,6 +11,7 @@ from cds_service.assessment.gates import Gates, read_gates
 from cds_service.assessment.hit import Hit, read_hit
 from cds_service.assessment.infusion import Infusion
 from cds_service.assessment.infusion_reading import read_infusion
+from cds_service.assessment.inhibitor import Inhibitor, read_inhibitor
 from cds_service.assessment.levels import Levels, read_levels
 from cds_service.assessment.measures import (
     Organs,
@@ -37,6 +38,7 @@ class Measured:
     antithrombin: Antithrombin
     organs: Organs
     risk: Risk
+    inhibitor: Inhibitor | None  # a thrombin inhibitor that runs
     hit: Hit
     gates: Gates
 
@@ -60,6 +62,7 @@ def measure(case: Case) -> Measured:
         antithrombin=read_antithrombin(case),
         organs=organs,
         risk=read_risk(case),
+        inhibitor=read_inhibitor(case),
         hit=hit,
         gates=read_gates(case, hit, infusion.since),
     )

@@ -158,6 +158,10 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values |= _levels(m, wording) | _antithrombin(m, wording) | _starts(m)
     values["signs"] = signs(wording, tuple(f for r in item.first for f in r.facts), quote)
     values["rate_phrase"] = rate_phrase(m, wording)
+    odd = item.values.get("odd")
+    values["odd_phrase"] = _rate_words(m, wording, odd) if isinstance(odd, float) else ""
+    current = [f for f in item.facts if f.fact in ("aptt", "aptt_ratio")]
+    values["aptt_now"] = amount(wording, current[0]) if current else ""
     values["dose_phrase"] = dose_phrase(m, wording)
     values["aptt_high"] = _aptt_limit(m, wording)
     values["age"] = " ".join(amount(wording, f) for f in m.gates.under_age.facts)
@@ -204,8 +208,10 @@ def dose_phrase(m: Measured, wording: Wording) -> str:
 def rate_phrase(m: Measured, wording: Wording) -> str:
     """The running rate in words: as pumps and orders have it, and by weight where known."""
     rate = m.infusion.rate
-    if rate is None:
-        return wording.layout["rate_unknown"]
+    return wording.layout["rate_unknown"] if rate is None else _rate_words(m, wording, rate)
+
+
+def _rate_words(m: Measured, wording: Wording, rate: float) -> str:
     by_weight = ""
     if m.weight.kg:
         by_weight = wording.layout["by_weight"].format(per_kg_h=rate / m.weight.kg)

@@ -80,7 +80,7 @@ def _overdose(m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], togeth
             "dose_predicted": replacement.predicted if replacement else 0.0,
         },
         notes=tuple(notes),
-        choices=(_correction(drafts, replacement),),
+        choices=_corrections(drafts, replacement),
         withheld=withheld,
         open=m.gates.reasons,
         limits=("antithrombin_dose.highest_predicted", "antithrombin_dose.label_recovery"),
@@ -91,14 +91,18 @@ def _written(drafts: tuple[Order, ...]) -> str:
     return " + ".join(o.dosage.written for o in drafts if o.dosage.written)
 
 
-def _correction(drafts: tuple[Order, ...], dose: Dose | None) -> Choice:
-    """All drafts go: each may have been right alone, and one left over would make two doses."""
+def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Choice, ...]:
+    """All drafts go: each may have been right alone, and one left over would make two doses.
+
+    The computed dose is a second choice, never recommended: taking a draft back is.
+    """
     deleted = tuple(DeleteDraft(o) for o in drafts)
+    taken_back = Choice("draft.delete", deleted)
     if dose is None:
-        return Choice("draft.delete", deleted)
+        return (taken_back,)
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
-    return Choice("overdose.replace", (*deleted, start), recommended=True, values=values)
+    return (taken_back, Choice("overdose.replace", (*deleted, start), values=values))
 
 
 def _overdose_indicator(m: Measured, together: Reach) -> Indicator:

@@ -9,6 +9,7 @@ from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.given import unplaced
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
 from cds_service.chart.facts import Form, Problem, Use
 from cds_service.chart.instants import DATE_ONLY, NO_ZONE
@@ -78,7 +79,8 @@ def _dose_unread(m: Measured) -> list[Reason]:
     ]
     running = list(m.infusion.running.reasons) if not m.infusion.running.no else []
     rate = list(m.infusion.reasons) if m.infusion.rate is None else []
-    drafts = [d.reason for d in m.drafted if d.reason is not None]
+    # A drafted rate that cannot be true is told by the card that checks rates.
+    drafts = [d.reason for d in m.drafted if d.reason and d.reason.why not in UNTRUE]
     undated = _unplaced_infusions(m)
     return [*failed, *running, *rate, *undated, *drafts, *_antithrombin_unread(m)]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.dose_rules import is_raise
+from cds_service.assessment.inhibitor import Inhibitor
 from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item
+from cds_service.assessment.levels import newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.topics.situation import levels_shown, running_fact, situation
@@ -57,3 +59,51 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         tests=tuple(missing),
         limits=("levels.anti_xa_low", "levels.aptt_low"),
     )
+
+
+def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
+    if m.inhibitor is not None:
+        return _above_inhibitor(m, m.inhibitor)
+    far = verdicts["far_above"]
+    if not (m.infusion.running.yes and far.yes) or m.drafted:
+        return None
+    return Item(
+        indicator=Indicator.WARNING,
+        facts=(*far.facts, *running_fact(m)),
+        notes=("above.nomogram",),
+        tests=_again(m, far.facts),
+        limits=_far_rows(far.facts),
+    )
+
+
+def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Item | None:
+    aptt = newest(m.case, "aptt", "coagulation", "levels.current", "s")
+    if not aptt.above(inhibitor.high).yes or aptt.evidence is None:
+        return None
+    return Item(
+        indicator=Indicator.WARNING,
+        summary="inhibitor",
+        facts=(aptt.evidence,),
+        values={"drug": inhibitor.drug, "limit": inhibitor.high},
+        notes=("above.inhibitor",),
+        tests=_again(m, (aptt.evidence,)),
+        limits=("levels.aptt_high",),
+    )
+
+
+def _again(m: Measured, facts: tuple[Evidence, ...]) -> tuple[str, ...]:
+    """The same test again, where the level is some hours old."""
+    since = m.case.ago("levels.repeat_after")
+    old = all(fact.at is None or fact.at < since for fact in facts)
+    return (
+        tuple(dict.fromkeys(REPEATED[f.fact] for f in facts if f.fact in REPEATED)) if old else ()
+    )
+
+
+REPEATED = {"anti_xa": "anti_xa", "aptt": "aptt", "aptt_ratio": "aptt"}
+
+
+def _far_rows(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
+    anti_xa = any(fact.fact == "anti_xa" for fact in facts)
+    return ("levels.anti_xa_far",) if anti_xa else ("levels.aptt_far",)

@@ -31,6 +31,7 @@ class View(Enum):
     RUNS = auto()  # treatment heparin runs now
     MAY_RUN = auto()  # and whether it does is not known
     MEETS_HIT = auto()  # HIT or a heparin allergy is on record and any heparin is active
+    INHIBITOR_RUNS = auto()  # argatroban or bivalirudin, after heparin
     ANYTIME = auto()
 
 
@@ -60,6 +61,9 @@ class Topic:
     in_children: bool = False  # it speaks of patients under the protocol's adult age
     told_by: frozenset[str] = frozenset()  # silent where one of these cards is due
     names_bleeding: bool = False  # its own facts are the bleed, which other cards open with
+    checks_rate: bool = False  # while it is critical no other card builds on the rate
+    needs_rate: bool = False  # builds on the rate of heparin
+    outranks_rate: bool = False  # starts its drug whatever the rate
     leads: bool = False  # first within its urgency
     never_dropped: bool = False  # keeps its place when there are more cards than fit
     only_tests: bool = False  # silent where cards before it offer all of its tests

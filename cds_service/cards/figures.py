@@ -160,8 +160,10 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values["rate_phrase"] = rate_phrase(m, wording)
     odd = item.values.get("odd")
     values["odd_phrase"] = _rate_words(m, wording, odd) if isinstance(odd, float) else ""
-    current = [f for f in item.facts if f.fact in ("aptt", "aptt_ratio")]
-    values["aptt_now"] = amount(wording, current[0]) if current else ""
+    aptts = [f for f in item.facts if f.fact in ("aptt", "aptt_ratio")]
+    levels = [f for f in item.facts if f.fact in ("anti_xa", "aptt", "aptt_ratio")]
+    values["level_shown"] = _level_words(wording, levels[0]) if levels else ""
+    values["aptt_now"] = amount(wording, aptts[0]) if aptts else ""
     values["dose_phrase"] = dose_phrase(m, wording)
     values["aptt_high"] = _aptt_limit(m, wording)
     values["age"] = " ".join(amount(wording, f) for f in m.gates.under_age.facts)
@@ -216,6 +218,11 @@ def _rate_words(m: Measured, wording: Wording, rate: float) -> str:
     if m.weight.kg:
         by_weight = wording.layout["by_weight"].format(per_kg_h=rate / m.weight.kg)
     return wording.layout["rate_known"].format(rate=rate, by_weight=by_weight)
+
+
+def _level_words(wording: Wording, fact: Evidence) -> str:
+    kind = "anti_xa" if fact.fact == "anti_xa" else "aptt"
+    return wording.layout[f"level_{kind}"].format(value=amount(wording, fact))
 
 
 def _levels(m: Measured, wording: Wording) -> Figures:

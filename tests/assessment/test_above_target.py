@@ -135,3 +135,31 @@ def test_a_failed_query_is_no_level():
 def test_with_heparin_drafted_beside_it_the_aptt_is_still_told():
     facts = (EXPOSED, argatroban(), weight(80), lab("aptt", 140), draft("heparin", rate=900))
     assert speaks(*facts, hook="order-sign")
+
+
+JUMP = (lab("anti_xa", 0.4, 9), lab("anti_xa", 1.95, 1))
+
+
+def test_a_suspect_sample_is_to_be_redrawn():
+    found = due(judge_chart(*running(), *JUMP, hook="patient-view"), ABOVE)
+    assert found.summary == "suspect"
+    assert offered_tests(found) == {"anti_xa"}
+    (card,) = [
+        c for c in cards_of(judge_chart(*running(), *JUMP, hook="patient-view")) if c.topic == ABOVE
+    ]
+    assert "anti-Xa 1.95 IU/mL looks drawn from the heparin line" in card.summary
+
+
+@spec(
+    "facts, summary",
+    ("the jump after a raise is no suspicion", (heparin(1000, 48, 8), heparin(1600, 8)), None),
+    ("a jump of half a day ago", (*running(), lab("anti_xa", 1.95, 12)), "suspect"),
+)
+def test_when_a_jump_is_suspect(facts, summary):
+    levels = (
+        (lab("anti_xa", 0.4, 20), lab("anti_xa", 1.95, 2))
+        if summary is None
+        else (lab("anti_xa", 0.4, 20),)
+    )
+    found = item(judge_chart(*facts, *levels, hook="patient-view"), ABOVE)
+    assert (found.summary if found and found.summary == "suspect" else None) == summary

@@ -6,9 +6,10 @@ from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.dose_rules import is_raise
 from cds_service.assessment.inhibitor import Inhibitor
 from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item
-from cds_service.assessment.levels import newest
+from cds_service.assessment.level import Level, newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
+from cds_service.assessment.suspect import is_suspect
 from cds_service.assessment.topics.situation import levels_shown, running_fact, situation
 from cds_service.assessment.trends import rises
 
@@ -65,8 +66,13 @@ def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
+    if not m.infusion.running.yes:
+        return None
+    suspect = _suspect(m)
+    if suspect is not None:
+        return _redraw(m, suspect)
     far = verdicts["far_above"]
-    if not (m.infusion.running.yes and far.yes) or m.drafted:
+    if not far.yes or m.drafted:
         return None
     return Item(
         indicator=Indicator.WARNING,
@@ -75,6 +81,31 @@ def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         tests=_again(m, far.facts),
         limits=_far_rows(far.facts),
     )
+
+
+def _suspect(m: Measured) -> Level | None:
+    """A newest level above target that looks drawn from the heparin line."""
+    for level in (m.levels.newest_anti_xa, m.levels.newest_aptt):
+        current = level.drawn is not None and level.drawn >= m.case.ago("levels.current")
+        if current and is_suspect(level) and m.levels.target.above(level).yes:
+            return level
+    return None
+
+
+def _redraw(m: Measured, level: Level) -> Item:
+    """Redraw now; where that cannot be done within the hour it is taken as true."""
+    return Item(
+        indicator=Indicator.WARNING,
+        summary="suspect",
+        facts=(*_shown(level), *running_fact(m)),
+        notes=("above.redraw",),
+        tests=(REPEATED[level.concept],),
+        limits=("trust.suspect_rise",) if level.concept == "anti_xa" else ("trust.suspect_aptt",),
+    )
+
+
+def _shown(level: Level) -> tuple[Evidence, ...]:
+    return () if level.evidence is None else (level.evidence,)
 
 
 def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Item | None:

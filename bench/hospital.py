@@ -1,9 +1,8 @@
 """An invented hospital: N stays in intensive care as a bulk export, the same for the same seed.
 
-Rates, levels and intervals follow what intensive care units chart: about one stay in five gets a
-heparin infusion by weight, titrated by anti-Xa every six, later every twelve hours; one in eight
-of these needs far more than usual, half of them for want of antithrombin. The rest get
-prophylaxis. Nothing is taken from a real patient.
+About one stay in five gets a heparin infusion: a course of the simulated unit
+(`cds_service/simulate`), with its doses, levels, counts and faults. The rest get prophylaxis.
+Nothing is taken from a real patient.
 
     python -m bench.hospital 10000 /tmp/hospital
 """
@@ -16,11 +15,17 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from cds_service.simulate.course import Course
+from cds_service.simulate.fhir import StayAsFhir
+from cds_service.simulate.stay import run_stay
+from cds_service.simulate.worlds import MODERATE, POPULATIONS
 
 Json = dict[str, Any]
 
@@ -45,6 +50,8 @@ ROUTINE = (
     ("2345-7", "Glucose", "mg/dL", 135, 35, 6),
     ("8867-4", "Heart rate", "/min", 88, 15, 4),
 )
+COUNTED = ("777-3", "718-7")  # a simulated course has its own
+_STAY = {"MedicationAdministration": "context"}  # R4's name there
 PROBLEMS = (
     ("91302008", "Sepsis", 0.25),
     ("49436004", "Atrial fibrillation", 0.2),
@@ -59,15 +66,22 @@ class Stay:
     """One patient's stay; every resource is made in the order of time."""
 
     def __init__(self, seed: int, number: int) -> None:
+        self.seed = seed
         self.rng = random.Random(f"{seed}/{number}")
         self.name = f"p{number:06}"
         self.made = 0
         self.start = FIRST + timedelta(hours=self.rng.uniform(0, YEAR_HOURS))
         self.hours = min(max(self.rng.lognormvariate(4.3, 0.7), 18), 700)
-        self.weight = round(min(max(self.rng.gauss(82, 18), 42), 190), 1)
-        self.heparin = self.rng.random() < 0.2
-        self.resistant = self.heparin and self.rng.random() < 0.125
-        self.deficient = self.resistant and self.rng.random() < 0.5
+        self.course = self.on_heparin(number) if self.rng.random() < 0.2 else None
+        drawn = round(min(max(self.rng.gauss(82, 18), 42), 190), 1)
+        self.weight = self.course.weight if self.course else drawn
+
+    def on_heparin(self, number: int) -> Course:
+        """A course of the ordinary population that fits into the stay."""
+        begin = self.rng.uniform(1, min(24, self.hours / 2))
+        hours = min(self.hours - begin, self.rng.uniform(24, 160))
+        population = replace(POPULATIONS["ordinary"], hit=0.0)
+        return run_stay(self.rng, number, "ordinary", population, MODERATE, hours, begin)
 
     def at(self, hours: float) -> str:
         return (self.start + timedelta(hours=hours)).isoformat(timespec="seconds")
@@ -79,7 +93,7 @@ class Stay:
             "id": f"{self.name}-{self.made}",
             "meta": {"versionId": "1", "lastUpdated": self.at(self.hours)},
             "subject": {"reference": f"Patient/{self.name}"},
-            "encounter": {"reference": f"Encounter/{self.name}-e"},
+            _STAY.get(kind, "encounter"): {"reference": f"Encounter/{self.name}-e"},
         }
 
     def resources(self) -> Iterator[Json]:
@@ -89,7 +103,7 @@ class Stay:
         yield from self.routine()
         yield from self.problems()
         yield from self.others()
-        yield from self.infusion() if self.heparin else self.prophylaxis()
+        yield from self.infusion() if self.course else self.prophylaxis()
 
     def person(self) -> Iterator[Json]:
         born = self.start.year - self.rng.randint(19, 92)
@@ -111,6 +125,8 @@ class Stay:
     def routine(self) -> Iterator[Json]:
         fall = 0.45 if self.rng.random() < 0.02 else 1.0  # platelets of a few fall by day 6
         for code, name, unit, mean, spread, every in ROUTINE:
+            if self.course and code in COUNTED:
+                continue
             own = max(self.rng.gauss(mean, spread), mean * 0.3)
             hour = self.rng.uniform(0, min(every, 6))
             while hour < self.hours:
@@ -188,72 +204,10 @@ class Stay:
             hour += every
 
     def infusion(self) -> Iterator[Json]:
-        """Segments of one rate, each titrated by the level before."""
-        begin = self.rng.uniform(1, 24)
-        until = min(self.hours, begin + self.rng.uniform(24, 160))
-        rate, hour = 18.0 if self.rng.random() < 0.7 else 12.0, begin
-        yield self.ordered(begin, until, rate)
-        if self.rng.random() < 0.6:
-            yield self.given(
-                "5224", "heparin", begin, round(80 * self.weight, -2), "[IU]", "IV push"
-            )
-        need = self.rng.uniform(24, 38) if self.resistant else self.rng.uniform(10, 19)
-        while hour < until:
-            length = 6.0 if hour - begin < 48 else 12.0
-            end = min(hour + length, until)
-            yield self.segment(hour, end, rate)
-            level = min(max(0.45 * rate / need * self.rng.uniform(0.8, 1.2), 0.05), 1.6)
-            yield self.result(
-                "3274-8", "Heparin anti-Xa UFH", round(level, 2), "[IU]/mL", end - 0.2
-            )
-            if self.rng.random() < 0.5:
-                seconds = round(28 + 80 * level * self.rng.uniform(0.7, 1.2), 1)
-                yield self.result("14979-9", "aPTT", seconds, "s", end - 0.2)
-            rate += 3.0 if level < 0.2 else 1.5 if level < 0.3 else -1.5 if level > 0.7 else 0.0
-            hour = end
-        yield from self.antithrombin(begin, until)
-
-    def ordered(self, begin: float, until: float, per_kg: float) -> Json:
-        """Three orders of four state their rate."""
-        rate = {"value": per_kg, "unit": "U/kg/h", "system": UCUM, "code": "[IU]/kg/h"}
-        stated = [{"doseAndRate": [{"rateQuantity": rate}]}] if self.rng.random() < 0.75 else []
-        return self.base("MedicationRequest") | {
-            "status": "completed",
-            "intent": "order",
-            "authoredOn": self.at(begin - 0.5),
-            "medicationCodeableConcept": {
-                "coding": [{"system": RXNORM, "code": "5224"}],
-                "text": "heparin 25,000 units/250 mL infusion",
-            },
-            "dosageInstruction": stated,
-            "dispenseRequest": {
-                "validityPeriod": {"start": self.at(begin - 0.5), "end": self.at(until)}
-            },
-        }
-
-    def segment(self, start: float, end: float, per_kg: float) -> Json:
-        rate = max(round(per_kg * self.weight / 50) * 50, 200)
-        return self.base("MedicationAdministration") | {
-            "status": "completed",
-            "medicationCodeableConcept": {
-                "coding": [{"system": RXNORM, "code": "5224"}],
-                "text": "heparin infusion",
-            },
-            "effectivePeriod": {"start": self.at(start), "end": self.at(end)},
-            "dosage": {
-                "route": {"text": "Intravenous"},
-                "rateQuantity": {"value": rate, "unit": "U/h", "system": UCUM, "code": "[IU]/h"},
-                "dose": {"value": rate * (end - start), "unit": "[IU]", "code": "[IU]"},
-            },
-        }
-
-    def antithrombin(self, begin: float, until: float) -> Iterator[Json]:
-        """Measured in most of those who resist, late, and in a few others."""
-        if self.rng.random() < (0.7 if self.resistant else 0.05):
-            low = self.rng.uniform(38, 68) if self.deficient else self.rng.uniform(72, 115)
-            hour = begin + self.rng.uniform(12, 60)
-            if hour < until:
-                yield self.result("27811-9", "Antithrombin activity", round(low), "%", hour)
+        """Orders, rates, levels and counts of a simulated course."""
+        assert self.course is not None
+        start = self.start + timedelta(hours=self.course.before)
+        yield from StayAsFhir(self.course, self.seed, self.name, start).treatment()
 
 
 def write_hospital(stays: int, folder: Path, seed: int = 1) -> int:

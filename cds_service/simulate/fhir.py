@@ -42,11 +42,14 @@ _STAY = {"MedicationAdministration": "context"}  # R4's name there
 class StayAsFhir:
     """Writes the resources of one stay; ids begin with its name."""
 
-    def __init__(self, course: Course, seed: int = 1) -> None:
+    def __init__(
+        self, course: Course, seed: int = 1, name: str = "", start: datetime | None = None
+    ) -> None:
         self.course = course
-        self.name = f"{course.population}-{course.number:05}"
+        self.name = name or f"{course.population}-{course.number:05}"
         self._rng = Random(f"{seed}/fhir/{self.name}")  # noqa: S311 - not for secrets
-        self.start = FIRST + timedelta(hours=round(self._rng.uniform(100, YEAR_HOURS), 1))
+        drawn = FIRST + timedelta(hours=round(self._rng.uniform(100, YEAR_HOURS), 1))
+        self.start = start or drawn  # of the infusion
         self._made = 0
 
     def at(self, hour: float) -> str:
@@ -59,18 +62,22 @@ class StayAsFhir:
         yield self._result(
             ("29463-7", "Body weight", "kg"), self.course.weight, 0.5 - self.course.before
         )
+        yield from self.treatment()
+        yield from self._routine()
+        yield from self._problems()
+
+    def treatment(self) -> Iterator[Json]:
+        """The order, what was given, and the levels and counts that were drawn."""
         yield from self._heparin()
         yield from self._other_drugs()
         for draw in self.course.draws:
             yield self._draw(draw)
-        yield from self._routine()
-        yield from self._problems()
 
     def _base(self, kind: str) -> Json:
         self._made += 1
         return {
             "resourceType": kind,
-            "id": f"{self.name}-{self._made}",
+            "id": f"{self.name}-s{self._made}",
             "subject": {"reference": f"Patient/{self.name}"},
             _STAY.get(kind, "encounter"): {"reference": f"Encounter/{self.name}-e"},
         }

@@ -23,13 +23,24 @@ def simulate_stay(population: str, number: int, seed: int = 1, world: str = "mod
     return run_stay(rng, number, population, POPULATIONS[population], WORLDS[world])
 
 
-def run_stay(rng: Random, number: int, name: str, population: Population, world: World) -> Course:
-    """A stay drawn from any population and world."""
+def run_stay(
+    rng: Random,
+    number: int,
+    name: str,
+    population: Population,
+    world: World,
+    hours: float | None = None,
+    before: float | None = None,
+) -> Course:
+    """A stay of any population and world; `hours` of infusion and `before` it, else drawn."""
     hit = rng.random() < population.hit
-    hours = min(max(rng.lognormvariate(4.6, 0.5), 30.0), 336.0)
-    hours = max(hours, LONG_ENOUGH_FOR_HIT) if hit else hours
+    drawn = min(max(rng.lognormvariate(4.6, 0.5), 30.0), 336.0)
+    drawn = max(drawn, LONG_ENOUGH_FOR_HIT) if hit else drawn
+    hours = drawn if hours is None else hours
+    hit = hit and hours >= LONG_ENOUGH_FOR_HIT
     body = draw_body(rng, world, population, hours)
     course = _admitted(rng, number, name, population, body, hours)
+    course.before = course.before if before is None else before
     _befalls(rng, course, population, hit=hit)
     ward = Ward(
         course=course,

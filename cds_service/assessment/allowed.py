@@ -7,6 +7,7 @@ from cds_service.assessment.antithrombin import Dose, compute_dose, forbidden
 from cds_service.assessment.bleeding import why_not
 from cds_service.assessment.case import ANY_HEPARIN, Case
 from cds_service.assessment.exposure import active_heparins, is_treatment
+from cds_service.assessment.given import unplaced_infusions
 from cds_service.assessment.hit import pending
 from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrder
 from cds_service.assessment.measured import Measured
@@ -46,7 +47,7 @@ def runs_without_order(m: Measured) -> bool:
 
 def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
     """Why no antithrombin dose may be offered, facts first, then gates."""
-    facts = (*m.antithrombin.dosable.reasons, *m.weight.known.reasons)
+    facts = (*m.antithrombin.dosable.reasons, *m.weight.known.reasons, *evidence_open(m))
     closed = list(start_withheld(m))
     if m.gates.hit.yes:
         closed.append(Reason("hitGate", "suspected"))
@@ -56,6 +57,11 @@ def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
     if above.yes:
         closed.append(Reason("level", "aboveTarget"))
     return tuple(dict.fromkeys((*facts, *closed, *above.reasons)))
+
+
+def evidence_open(m: Measured) -> tuple[Reason, ...]:
+    """What is on record and may say otherwise: an anti-Xa or a rate not to be read or placed."""
+    return (*m.levels.anti_xa.refused, *unplaced_infusions(m.case))
 
 
 def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Reason, ...]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from cds_service.assessment.answers import Reason
 from cds_service.assessment.case import Case
-from cds_service.chart.facts import Administration, Form
+from cds_service.chart.facts import Administration, Form, Use
 from cds_service.chart.instants import latest
 
 
@@ -49,4 +50,13 @@ def unplaced(case: Case, *families: str) -> tuple[Administration, ...]:
         if row.drug.family in families
         and row.given is not False
         and not case.known_by_now(row.start)
+    )
+
+
+def unplaced_infusions(case: Case) -> tuple[Reason, ...]:
+    """Rates of heparin charted at no time that can be placed: each may be the one that runs."""
+    return tuple(
+        Reason("heparinDose", "undated" if row.start is None else "ahead", row.dosage.written)
+        for row in unplaced(case, "heparin")
+        if row.use is Use.THERAPY and row.form is Form.INFUSION
     )

@@ -6,12 +6,12 @@ from cds_service.assessment.allowed import heparin_in_play
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN, DAY, starts_untold
 from cds_service.assessment.exposure import active_heparins, is_treatment
-from cds_service.assessment.given import unplaced
+from cds_service.assessment.given import unplaced_infusions
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
-from cds_service.chart.facts import Form, Problem, Use
+from cds_service.chart.facts import Problem
 from cds_service.chart.instants import DATE_ONLY, NO_ZONE
 
 Due = dict[str, Item]
@@ -53,7 +53,7 @@ def _in_play(m: Measured) -> bool:
     """Known to be, or not known not to be: a failure is never an empty list of cards."""
     if m.case.asked.hook != "patient-view":
         return True
-    if m.case.untold_rates() or _unplaced_infusions(m):  # which may be heparin that runs
+    if m.case.untold_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
         return True
     return not heparin_in_play(m).no or bool(active_heparins(m.case))
 
@@ -81,17 +81,8 @@ def _dose_unread(m: Measured) -> list[Reason]:
     rate = list(m.infusion.reasons) if m.infusion.rate is None else []
     # A drafted rate that cannot be true is told by the card that checks rates.
     drafts = [d.reason for d in m.drafted if d.reason and d.reason.why not in UNTRUE]
-    undated = _unplaced_infusions(m)
+    undated = unplaced_infusions(m.case)
     return [*failed, *running, *rate, *undated, *drafts, *_antithrombin_unread(m)]
-
-
-def _unplaced_infusions(m: Measured) -> list[Reason]:
-    """Infusion rates charted at no time that can be placed: they may run now."""
-    return [
-        Reason("heparinDose", "undated" if row.start is None else "ahead", row.dosage.written)
-        for row in unplaced(m.case, "heparin")
-        if row.use is Use.THERAPY and row.form is Form.INFUSION
-    ]
 
 
 def untold_medicines(m: Measured) -> list[Reason]:

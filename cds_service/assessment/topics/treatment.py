@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_service.assessment.allowed import (
     allowed_dose,
+    evidence_open,
     other_anticoagulant,
     runs_without_order,
     start_withheld,
@@ -65,7 +66,7 @@ def _offered_switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     if not withheld and runs_without_order(m):
         withheld = (Reason("heparinOrder", "missing"),)
     if not withheld:
-        withheld = m.antithrombin.dosable.reasons
+        withheld = (*m.antithrombin.dosable.reasons, *evidence_open(m))
     level = m.antithrombin.level
     choice = choose_switch(m.case, m.organs, m.levels, m.risk, hit=False, antithrombin=level)
     return (Switch((), choice.none_because), withheld) if withheld else (choice, ())

@@ -25,6 +25,7 @@ from cds_service.replay.codes import GROUPS, write_codes
 
 SORTED = "patients.parquet"
 MEDICATIONS = "medications.parquet"
+LOCATIONS = "locations.parquet"
 SCRATCH = "lines.duckdb"
 MEMORY = "200MB"  # of DuckDB; what is more goes to the disk
 WORKER_MEMORY = "100MB"
@@ -62,6 +63,7 @@ class Export:
     lines: int
     bad_lines: int  # no JSON, or no FHIR resource
     strangers: int  # wanted, but of no patient
+    files: tuple[str, ...]  # names, without their folder
     came: tuple[str, ...]  # resource types that the export holds
     answered: tuple[str, ...]  # queries of which the export holds something for somebody
 
@@ -108,8 +110,15 @@ def sort_export(files: tuple[Path, ...], folder: Path, concepts: Concepts, shard
             "SELECT line->>'$.id' AS id, line FROM seen WHERE kind = 'Medication' ORDER BY id",
             folder / MEDICATIONS,
         )
+        _write(
+            db,
+            "SELECT DISTINCT line->>'$.id' AS id, line->>'$.name' AS name FROM seen"
+            " WHERE kind = 'Location' AND line->>'$.name' IS NOT NULL ORDER BY ALL",
+            folder / LOCATIONS,
+        )
         write_codes(db, concepts, folder)
-        export = Export(str(folder), shards, *_counts(db), _came(db), _answered(db, plan))
+        names = tuple(file.name for file in files)
+        export = Export(str(folder), shards, *_counts(db), names, _came(db), _answered(db, plan))
     scratch.unlink()
     return export
 
@@ -118,7 +127,8 @@ def _read_lines(
     db: duckdb.DuckDBPyConnection, files: tuple[Path, ...], plan: tuple[Search, ...]
 ) -> None:
     """Every line once: what it is about, and its text only where it is wanted."""
-    kinds = sorted({search.resource for search in plan if not search.codes} | {"Medication"})
+    whole = {search.resource for search in plan if not search.codes}
+    kinds = sorted(whole | {"Medication", "Location"})
     codes = sorted({code for search in plan for code in search.codes})
     db.execute(
         f"""
@@ -140,7 +150,7 @@ def _read_lines(
             CASE WHEN parts[1] LIKE '{{%' THEN parts[1]
                 WHEN parts[2] LIKE '{{%' THEN parts[2] END AS concept,
             list_filter(parts[3:], lambda part: part IS NOT NULL)[1] AS unit, person,
-            CASE WHEN wanted AND kind <> 'Medication' THEN person END AS patient,
+            CASE WHEN wanted AND kind NOT IN ('Medication', 'Location') THEN person END AS patient,
             CASE WHEN wanted THEN line END AS line
         FROM of_patients
         """,  # noqa: S608 - the expressions above
@@ -224,3 +234,12 @@ def medications_of(folder: Path, shard: int) -> dict[str, Resource]:
             },
         ).fetchall()
     return {identity: orjson.loads(line) for identity, line in rows}
+
+
+def locations_of(folder: Path) -> dict[str, str]:
+    """Names of wards and other places, by the id of their Location."""
+    with opened(WORKER_MEMORY, threads=1) as db:
+        rows = db.execute(
+            "SELECT id, name FROM read_parquet($file)", {"file": str(folder / LOCATIONS)}
+        )
+        return dict(rows.fetchall())

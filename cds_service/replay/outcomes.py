@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from cds_service.assessment.bleeding import ANY as BLEEDS
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.registry import TOPICS
 from cds_service.chart.facts import Chart
@@ -89,7 +90,7 @@ def _new_thrombosis(chart: Chart, _: Protocol) -> Iterator[str]:
 
 
 def _bleeding(chart: Chart, protocol: Protocol) -> Iterator[str]:
-    yield from (c.source for c in chart.conditions if c.concept == "bleeding")
+    yield from (c.source for c in chart.conditions if c.concept in BLEEDS)
     fall, window = protocol["bleeding.hemoglobin_fall"], protocol.span("bleeding.hemoglobin_window")
     counts = [(r.at, r.value, r.source) for r in chart.of("hemoglobin") if r.at and r.value]
     for at, value, found in counts:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cds_service.replay.outcomes import Label, Outcome, labels
 from cds_service.replay.tables import read_rows
+from cds_service.replay.tally import UNCOUNTED
 
 QUALITY = "quality.csv"
 Z = 1.959963984540054  # of a two-sided 95 % interval
@@ -178,6 +179,8 @@ def read_quality(out: Path, protocols: Iterable[str], more: Iterable[Outcome]) -
     """The quality of a replay whose tables stand in a folder; `more` are labels of a file."""
     cards: dict[tuple[str, str], dict[str, list[datetime]]] = defaultdict(dict)
     for row in read_rows(out, "events"):
+        if row["event"] in UNCOUNTED:
+            continue
         topic = cards[row["protocol"], row["topic"]]
         topic.setdefault(row["patient"], []).append(datetime.fromisoformat(row["time"]))
     on_heparin = {row["patient"] for row in read_rows(out, "patients") if row["first_heparin"]}

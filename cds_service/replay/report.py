@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.advice import Rulebook
 from cds_service.chart.concepts import Concepts
+from cds_service.replay.burden import DAYS, burdens, by_kind, groups
 from cds_service.replay.codes import GROUPS, CodeRow, guesses, read_codes, unread_first_guessed
 from cds_service.replay.export import Export
 from cds_service.replay.outcomes import Outcome, labels
 from cds_service.replay.plots import bars, histogram
 from cds_service.replay.quality import read_quality, write_quality
 from cds_service.replay.run import Replayed
+from cds_service.replay.summary import run_information, write_summary
 from cds_service.replay.sums import MOST_NAMED, Sums, differences, sums
 from cds_service.replay.tally import INDICATORS, SPOKEN
 
@@ -32,14 +35,22 @@ def write_report(
     rulebooks: tuple[Rulebook, ...],
     replayed: Replayed,
     known: Sequence[Outcome] = (),
+    now: datetime | None = None,
 ) -> Path:
-    """Write report.html and quality.csv beside the tables; `known` are a hospital's own labels."""
+    """Write report.html, quality.csv and summary.json beside the tables.
+
+    `known` are a hospital's own labels.
+    """
     protocols = {rules.protocol.name: rules.protocol for rules in rulebooks}
     lines = {name: p["heparin.high_daily_dose"] for name, p in protocols.items()}
     by_protocol = sums(out, lines)
     names = tuple(protocols)
     judged = read_quality(out, names, known)
     write_quality(out, judged)
+    burden = burdens(out, names)
+    run = run_information(rulebooks, replayed, now or datetime.now(UTC))
+    write_summary(out, run, by_protocol, burden, judged)
+    topics = _topics(by_protocol)
     whole = by_protocol[names[0]]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -60,7 +71,11 @@ def write_report(
         guesses=guesses,
         concepts=rulebooks[0].concepts,
         line=lines[names[0]],
-        topics=_topics(by_protocol),
+        topics=topics,
+        run=run,
+        burden=burden,
+        days=DAYS,
+        groups=by_kind(groups(out, topics)),
         indicators=INDICATORS,
         reasons=_reasons(whole, rulebooks[0]),
         differences=differences(out, *names[:2]) if len(names) > 1 else {},

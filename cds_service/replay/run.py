@@ -29,7 +29,7 @@ from cds_service.replay.shards import Task, done, replay_shard
 from cds_service.replay.tables import write_tables
 
 WORK = ".replay"  # inside the output folder; gone when all is done
-VERSION = 2  # of what stands in it
+VERSION = 3  # of what stands in it
 
 Progress = Callable[[int, int, int], None]  # shards done, of how many, patients so far
 
@@ -92,7 +92,8 @@ def _task(request: Request, work: Path) -> Task:
 
 
 def _export(saved: dict[str, Any]) -> Export:
-    return Export(**{**saved, "answered": tuple(saved["answered"]), "came": tuple(saved["came"])})
+    lists = {name: tuple(saved[name]) for name in ("files", "came", "answered")}
+    return Export(**{**saved, **lists})
 
 
 def _state(files: Iterable[Path], request: Request, shards: int) -> str:

@@ -7,7 +7,7 @@ done, so an interrupted replay goes on where it stopped.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import orjson
 from cds_service.advice import Rulebook, advise_on
 from cds_service.chart.facts import Chart, Resource
 from cds_service.plan import Search
-from cds_service.replay.export import Export, medications_of, patients_of
+from cds_service.replay.export import Export, locations_of, medications_of, patients_of
 from cds_service.replay.outcomes import outcomes
 from cds_service.replay.tally import Row, Tally, patient_row, unknown_rows
 from cds_service.replay.walk import Archive, Past, read_past, walk
@@ -41,7 +41,12 @@ def done(folder: Path, shard: int) -> Path:
 def replay_shard(task: Task, shard: int) -> dict[str, int]:
     """Walk every patient of a shard and write the rows; says how much it was."""
     folder = Path(task.export.folder)
-    archive = Archive(task.plan, frozenset(task.export.answered), medications_of(folder, shard))
+    archive = Archive(
+        task.plan,
+        frozenset(task.export.answered),
+        medications_of(folder, shard),
+        locations_of(folder),
+    )
     said = {"patients": 0, "questions": 0}
     files = {name: folder / f"{shard:05}.{name}.ndjson" for name in TABLES}
     opened = {name: path.open("wb") for name, path in files.items()}
@@ -67,12 +72,14 @@ def replay_patient(
 ) -> Mapping[str, list[Row]]:
     """One patient's rows, of each table."""
     past = read_past(patient, resources, archive, rulebooks[0])
-    tallies = [Tally(patient, rules.protocol) for rules in rulebooks]
+    tallies = [Tally(patient, rules.protocol, past) for rules in rulebooks]
+
+    spoken = tuple(_aloud(rules) for rules in rulebooks)
 
     def tell(now: datetime, chart: Chart) -> bool:
         answers = [
             tally.take(now, advise_on(chart, past.asked, rules, now))
-            for tally, rules in zip(tallies, rulebooks, strict=True)
+            for tally, rules in zip(tallies, spoken, strict=True)
         ]
         return any(answers)
 
@@ -88,6 +95,12 @@ def replay_patient(
             for one in outcomes(patient, past, rulebooks[0].protocol)
         ],
     }
+
+
+def _aloud(rules: Rulebook) -> Rulebook:
+    """Silent topics as if they spoke: a hospital asks what they would have said."""
+    topics = {t: "on" if how == "silent" else how for t, how in rules.protocol.topics.items()}
+    return replace(rules, protocol=replace(rules.protocol, topics=topics))
 
 
 def _concerns_us(past: Past) -> bool:

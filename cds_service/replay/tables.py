@@ -26,14 +26,17 @@ PATIENTS: Mapping[str, str] = {
     "first_sign": "VARCHAR",
     "sign_to_at_test_hours": "DOUBLE",
     "undated": "BIGINT",
+    "sex": "VARCHAR",
+    "age": "BIGINT",
+    "ethnicity": "VARCHAR",
+    "kidney": "VARCHAR",
     **{f"first_{topic}": "VARCHAR" for topic in SPOKEN},
     **{f"shown_{topic}": "BIGINT" for topic in SPOKEN},
     **{f"{topic}_{indicator}": "BIGINT" for topic in SPOKEN for indicator in INDICATORS},
 }
 EVENTS = dict.fromkeys(
-    ("patient", "time", "protocol", "event", "topic", "indicator", "summary", "suggestions"),
-    "VARCHAR",
-)
+    ("patient", "time", "protocol", "event", "topic", "indicator", "setting", "place"), "VARCHAR"
+) | {"hours_on_heparin": "DOUBLE", "summary": "VARCHAR", "suggestions": "VARCHAR"}
 UNKNOWN = {
     "patient": "VARCHAR",
     "protocol": "VARCHAR",
@@ -45,7 +48,7 @@ OUTCOMES = dict.fromkeys(("patient", "time", "label"), "VARCHAR")
 COLUMNS = dict(zip(TABLES, (PATIENTS, EVENTS, UNKNOWN, OUTCOMES), strict=True))
 ORDER = {
     "patients": "patient, protocol",
-    "events": "patient, time, protocol, topic",
+    "events": "patient, time, protocol, topic, event",
     "unknown": "patient, protocol, fact, why",
     "outcomes": "patient, time, label",
 }

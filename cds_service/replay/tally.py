@@ -1,8 +1,9 @@
 """What a walk came to: rows for the tables, with every count the report needs.
 
-A card counts again only when it changes: when its topic, urgency or suggestions are not those
-last shown, or when the same was last shown longer ago than administrations are looked back for.
-Figures in its text move with every charted hour and are no change.
+An event is a card that is new, changed, gone, or back as it was. A card counts again only when it
+changes: when its topic, urgency or suggestions are not those last shown, or when the same was last
+shown longer ago than administrations are looked back for. Figures in its text move with every
+charted hour and are no change.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ from cds_service.cards.card import Card
 from cds_service.chart.facts import Asked, Chart, Result
 from cds_service.chart.instants import read_period
 from cds_service.chart.json_reading import member
+from cds_service.replay.stays import age_at, ethnicity_of, place_at, sex_of
 from cds_service.replay.walk import HOOK, Past
 
 Row = dict[str, object]
 Signature = tuple[object, ...]
 
+GONE, BACK = "gone", "back"
+UNCOUNTED = (GONE, BACK)  # rows of events.csv that are no new burden
 INDICATORS = tuple(indicator.value for indicator in Indicator)
 SPOKEN = tuple(t for t in TOPICS if t in scope_of(Asked(HOOK, ""), ()).topics)
 
@@ -41,6 +45,7 @@ class Tally:
 
     patient: str
     protocol: Protocol
+    past: Past
     questions: int = 0
     shown: Counter[str] = field(default_factory=Counter)  # topic: every time it was answered
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic and indicator
@@ -50,9 +55,17 @@ class Tally:
     first_sign: datetime | None = None
     by_weight: float = 0.0  # the highest daily dose in U/kg/h
     hours_running: float = 0.0
+    kidney: str = ""  # "impaired" or "normal", as last known while heparin ran
     _last: dict[str, tuple[Signature, datetime]] = field(default_factory=dict)
+    _there: dict[str, str] = field(default_factory=dict)  # topic -> urgency of the last answer
+    _since: datetime | None = None  # heparin was first seen to run
     _asked_at: datetime | None = None
     _ran: bool = False
+
+    @property
+    def started(self) -> datetime | None:
+        """When heparin was first seen to run, else the first question."""
+        return self._since or self._asked_at
 
     def take(self, now: datetime, advice: Advice) -> bool:
         """Note one answer; says whether heparin runs."""
@@ -63,8 +76,13 @@ class Tally:
         self.by_weight = max(self.by_weight, measured.dose.per_kg_h or 0.0)
         if self.first_sign is None and verdicts["resistance_suspected"].yes:
             self.first_sign = now
+        if measured.infusion.running.yes:
+            self._since = self._since or now
+            renal = measured.organs.renal
+            self.kidney = self.kidney if renal.unknown else ("impaired" if renal.yes else "normal")
         for card in advice.cards:
             self._note(now, card)
+        self._leave(now, {card.topic: card.indicator for card in advice.cards})
         self.unknown.update({(r.fact, r.why) for r in _reasons(advice)})
         self._asked_at, self._ran = now, measured.infusion.running.yes
         return self._ran
@@ -76,18 +94,36 @@ class Tally:
         last, at = self._last.get(card.topic, ((), now))
         self._last[card.topic] = (signature, now)
         if signature == last and now - at <= self.protocol.span("heparin.administration_window"):
+            if card.topic not in self._there:
+                self._tell(now, BACK, card.topic, card.indicator, card)
             return
         self.counted[card.topic, card.indicator] += 1
+        self._tell(now, "changed" if last else "new", card.topic, card.indicator, card)
+
+    def _leave(self, now: datetime, there: dict[str, str]) -> None:
+        """A row for each card that was in the last answer and is not in this one."""
+        for topic, indicator in self._there.items():
+            if topic not in there:
+                self._tell(now, GONE, topic, indicator, None)
+        self._there = there
+
+    def _tell(
+        self, now: datetime, event: str, topic: str, indicator: str, card: Card | None
+    ) -> None:
+        hours = None if self._since is None else round((now - self._since) / HOUR, 2)
         self.events.append(
             {
                 "patient": self.patient,
                 "time": now.isoformat(),
                 "protocol": self.protocol.name,
-                "event": "changed" if last else "new",
-                "topic": card.topic,
-                "indicator": card.indicator,
-                "summary": card.summary,
-                "suggestions": "; ".join(s.label for s in card.suggestions),
+                "event": event,
+                "topic": topic,
+                "indicator": indicator,
+                "setting": self.protocol.topics.get(topic, "on"),
+                "place": place_at(self.past.stays, now),
+                "hours_on_heparin": hours,
+                "summary": card.summary if card else "",
+                "suggestions": "; ".join(s.label for s in card.suggestions) if card else "",
             }
         )
 
@@ -126,6 +162,10 @@ def patient_row(tally: Tally, past: Past, rules: Rulebook) -> Row:
         "first_sign": _iso(tally.first_sign),
         "sign_to_at_test_hours": _to_test(tally.first_sign, past.chart),
         "undated": past.undated,
+        "sex": sex_of(past.person),
+        "age": age_at(past.person, tally.started),
+        "ethnicity": ethnicity_of(past.person),
+        "kidney": tally.kidney,
     }
     row |= {f"first_{topic}": _iso(tally.first.get(topic)) for topic in SPOKEN}
     row |= {f"shown_{topic}": tally.shown[topic] for topic in SPOKEN}

@@ -20,6 +20,7 @@ from cds_service.chart.reader import read_chart
 from cds_service.chart.record import Readings
 from cds_service.plan import Search
 from cds_service.replay.known import Version, ends_of, versions
+from cds_service.replay.stays import Stay, stays_of
 
 HOUR = timedelta(hours=1)
 HOOK = "patient-view"
@@ -41,6 +42,7 @@ class Archive:
     plan: tuple[Search, ...]
     answered: frozenset[str]  # queries that the export answers at all
     medications: Mapping[str, Resource] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)  # Location id -> its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Past:
     moments: tuple[datetime, ...]
     until: datetime | None  # the last fact; nothing is known of later
     undated: int  # resources nobody can tell when they became known
+    person: Resource  # the Patient; empty when the export has none
+    stays: tuple[Stay, ...]  # where the patient was
 
 
 def read_past(
@@ -82,6 +86,8 @@ def read_past(
         moments=tuple(sorted(moments)),
         until=max(stays, default=None),
         undated=sum(not each for each in told),
+        person=next((r for r in everything if r["resourceType"] == "Patient"), {}),
+        stays=stays_of(everything, archive.locations, ends.placing),
     )
 
 

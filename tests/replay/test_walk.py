@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -31,8 +32,8 @@ def asked_at(resources: list[Json], rules: Rulebook = RULES) -> dict[float, tupl
     return said
 
 
-def row(resources: list[Json], table: str = "patients") -> Any:
-    return replay_patient("one", resources, archive(), (RULES,))[table]
+def row(resources: list[Json], table: str = "patients", rules: Rulebook = RULES) -> Any:
+    return replay_patient("one", resources, archive(), (rules,))[table]
 
 
 def test_the_question_is_asked_at_every_fact_and_each_hour_on_heparin() -> None:
@@ -101,12 +102,33 @@ def test_the_row_of_a_patient() -> None:
 
 def test_a_card_counts_again_only_when_it_changes() -> None:
     (found,) = row(resistant("one"))
-    events = row(resistant("one"), "events")
+    events = [e for e in row(resistant("one"), "events") if e["event"] in ("new", "changed")]
 
     assert found["shown_heparinResistance"] > 5
     assert sum(e["topic"] == "heparinResistance" for e in events) <= 3
     assert found["cards_counted"] == len(events)
     assert events == sorted(events, key=itemgetter("time"))
+
+
+def test_a_card_that_is_no_longer_shown_has_a_row_of_its_own() -> None:
+    events = row(resistant("one"), "events")
+
+    told: set[str] = set()
+    for event in events:  # every topic that goes had come, and comes before it goes again
+        if event["event"] == "gone":
+            told.remove(event["topic"])
+        else:
+            told.add(event["topic"])
+    assert any(e["event"] == "gone" and e["topic"] == "heparinResistance" for e in events)
+
+
+def test_a_silent_topic_is_counted_as_if_it_spoke() -> None:
+    silent = replace(RULES.protocol, topics=dict.fromkeys(RULES.protocol.topics, "silent"))
+
+    quiet = row(resistant("one"), "events", replace(RULES, protocol=silent))
+
+    assert [e["topic"] for e in quiet] == [e["topic"] for e in row(resistant("one"), "events")]
+    assert {e["setting"] for e in quiet} == {"silent"}
 
 
 def test_a_card_counts_anew_in_a_later_course() -> None:

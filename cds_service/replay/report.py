@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -50,41 +51,52 @@ def write_report(
     burden = burdens(out, names)
     run = run_information(rulebooks, replayed, now or datetime.now(UTC))
     write_summary(out, run, by_protocol, burden, judged)
-    topics = _topics(by_protocol)
-    whole = by_protocol[names[0]]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template(PAGE).render(
+    page = _TEMPLATES.get_template(PAGE).render(
         protocols=protocols,
-        whole=whole,
         sums=by_protocol,
-        export=replayed.export,
-        absent=_absent(rulebooks[0].concepts, replayed.export),
-        quality=[row for row in judged if row.ppv.count or row.sensitivity.count],
-        titles={name: label.title for name, label in labels().items()},
-        unread=unread_codes(out, rulebooks[0].concepts),
-        guesses=guesses,
-        concepts=rulebooks[0].concepts,
         line=lines[names[0]],
-        topics=topics,
         run=run,
         burden=burden,
-        days=DAYS,
-        groups=by_kind(groups(out, topics)),
-        indicators=INDICATORS,
-        reasons=_reasons(whole, rulebooks[0]),
+        quality=[row for row in judged if row.ppv.count or row.sensitivity.count],
         differences=differences(out, *names[:2]) if len(names) > 1 else {},
-        most_named=MOST_NAMED,
         plots=_plots(by_protocol, lines[names[0]], rulebooks[0]),
+        **_parts(out, rulebooks[0], replayed.export, by_protocol),
     )
     place = out / PAGE
     place.write_text(page, encoding="utf-8")
     return place
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _parts(
+    out: Path, rules: Rulebook, export: Export, by_protocol: Mapping[str, Sums]
+) -> dict[str, Any]:
+    """What the page shows of the tables and of the export."""
+    topics = _topics(by_protocol)
+    whole = next(iter(by_protocol.values()))
+    return {
+        "whole": whole,
+        "export": export,
+        "topics": topics,
+        "indicators": INDICATORS,
+        "days": DAYS,
+        "groups": by_kind(groups(out, topics)),
+        "reasons": _reasons(whole, rules),
+        "most_named": MOST_NAMED,
+        "absent": _absent(rules.concepts, export),
+        "unread": unread_codes(out, rules.concepts),
+        "guesses": guesses,
+        "concepts": rules.concepts,
+        "titles": {name: label.title for name, label in labels().items()},
+    }
 
 
 def _absent(concepts: Concepts, export: Export) -> dict[str, list[str]]:

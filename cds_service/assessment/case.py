@@ -13,10 +13,13 @@ from itertools import takewhile
 from cds_service.assessment.answers import Evidence, Reason, Verdict, unknown
 from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.times import before
-from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State, Untold
+from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
 from cds_service.chart.instants import Stretch, recorded
+from cds_service.chart.record import NEAR_SYSTEM
 from cds_service.chart.results import may_be_newer
+from cds_service.chart.untold import Untold
 
+_MISSPELT = {"conditions": "Condition/", "allergies": "AllergyIntolerance/"}
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
@@ -41,9 +44,24 @@ class Case:
         return all(self.state(query).answered for query in queries)
 
     def state(self, query: str) -> State:
-        """How a query ended; one that brought a medicine nobody can tell is a part."""
+        """How a query ended; one that brought what nobody can tell is a part."""
         had = self.had(query)
-        return State.PARTIAL if had.answered and self.untold(query) else had
+        untold = had.answered and (self.untold(query) or self.misspelt(query))
+        return State.PARTIAL if untold else had
+
+    def misspelt(self, query: str) -> tuple[str, ...]:
+        """Concepts that only a code under a misspelt system tells of: problems and allergies."""
+        kind = _MISSPELT.get(query)
+        if kind is None:
+            return ()
+        known = {one.concept for one in (*self.chart.conditions, *self.chart.allergies)}
+        return tuple(
+            one.concept
+            for one in self.chart.skipped
+            if one.reason == NEAR_SYSTEM
+            and one.source.startswith(kind)
+            and one.concept not in known
+        )
 
     def had(self, query: str) -> State:
         """How a query ended, whatever the chart makes of what it brought."""

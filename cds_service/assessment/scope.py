@@ -12,7 +12,8 @@ from cds_service.assessment.case import starts_untold
 from cds_service.assessment.rates import opens_as_infusion
 from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.topics.topic import Opener
-from cds_service.chart.facts import Asked, Order, Untold
+from cds_service.chart.facts import Asked, Order
+from cds_service.chart.untold import Untold
 
 BY_FAMILY = {
     "lmwh": Opener.OTHER_HEPARIN,

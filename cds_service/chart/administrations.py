@@ -19,7 +19,6 @@ from cds_service.chart.facts import (
     Resource,
     Route,
     Skipped,
-    Untold,
     Use,
 )
 from cds_service.chart.giving import Giving
@@ -28,7 +27,8 @@ from cds_service.chart.instants import NOWHERE, Period, Placing, read_instant, r
 from cds_service.chart.json_reading import codings, each, member, reference, source, text
 from cds_service.chart.medications import Medicine, Pharmacy, concepts_at
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
-from cds_service.chart.untold import UnknownMedicines
+from cds_service.chart.unknown_medicines import UnknownMedicines
+from cds_service.chart.untold import Untold
 from cds_service.chart.vocabulary import Vocabulary
 
 _READ = frozenset({"completed", "in-progress", "stopped", "on-hold", "not-done"})

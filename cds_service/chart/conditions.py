@@ -12,7 +12,7 @@ from datetime import datetime
 from cds_service.chart.facts import Condition, Resource, Skipped
 from cds_service.chart.instants import Placing, read_instant
 from cds_service.chart.json_reading import LONGEST_TEXT, codings, each, label, member, source, text
-from cds_service.chart.record import MALFORMED, STATUS, Record
+from cds_service.chart.record import MALFORMED, NEAR_SYSTEM, STATUS, Record
 from cds_service.chart.vocabulary import Matcher, Vocabulary, written
 
 _REFUTED = frozenset({"refuted", "entered-in-error"})
@@ -76,7 +76,8 @@ def _read_one(
     if not named:
         return [Skipped(source(resource), MALFORMED)]
     if not keys:
-        return []
+        near = matcher.by_code(vocabulary.near_pairs(codings(named)))
+        return [Skipped(source(resource), NEAR_SYSTEM, key) for key in near]
     if _codes(resource, "verificationStatus") & _REFUTED:
         return [Skipped(source(resource), STATUS, keys[0])]
     one = _condition(resource, named, placing)

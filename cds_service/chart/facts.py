@@ -15,6 +15,7 @@ from enum import Enum
 from cds_service.chart.queried import Queried as Queried
 from cds_service.chart.queried import Resource as Resource
 from cds_service.chart.queried import State as State
+from cds_service.chart.untold import Untold
 
 
 class Problem(Enum):
@@ -24,6 +25,7 @@ class Problem(Enum):
     IMPLAUSIBLE = "implausible"
     UNREADABLE = "unreadable"  # text, absent, not a number
     UNDATED = "undated"
+    SYSTEM = "system"  # its code stands under a misspelt name of a code system
     NO_CONCENTRATION = "noConcentration"  # mL/h of an unknown solution
     TEXT_ONLY = "textOnly"  # a dose that stands only in free text
 
@@ -197,30 +199,6 @@ class Order:
     def stops(self) -> bool:
         """A draft that ends an order instead of starting one."""
         return self.drafted and self.status in ENDING
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """An order, draft or administration of a medicine that nobody can tell from what was sent.
-
-    It might be heparin or any other drug of ours.
-    """
-
-    source: str
-    start: datetime | None  # of an administration; an order's is when it was written
-    end: datetime | None
-    open: bool  # an administration without an end, an active order, a draft
-    rate: bool  # it runs at a rate, whatever the unit
-    weighs: bool  # a rate, a dose in international units, or a dose without a unit
-    written: str = ""  # the rate or dose as the record has it
-    drafted: bool = False
-    selected: bool = True
-
-    @property
-    def query(self) -> str:
-        """The query that brought it."""
-        given = self.source.startswith("MedicationAdministration/")
-        return "administrations" if given else "orders"
 
 
 @dataclass(frozen=True, slots=True)

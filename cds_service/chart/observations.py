@@ -95,7 +95,12 @@ def read_observations(
     found, skipped = record.read("Observation", partial(reader.rows, placing=record.placing))
     by_concept: dict[str, list[Row]] = {}
     for row in found:
-        by_concept.setdefault(row.concept, []).append(row)
+        if not row.near:
+            by_concept.setdefault(row.concept, []).append(row)
+    newest = {concept: min(row.age() for row in rows) for concept, rows in by_concept.items()}
+    for row in found:
+        if row.near and (row.concept not in newest or row.age() < newest[row.concept]):
+            by_concept.setdefault(row.concept, []).append(row)
     return {concept: newest_first(rows) for concept, rows in by_concept.items()}, skipped
 
 
@@ -124,7 +129,7 @@ class ObservationReader:
         return found
 
     def _row(self, resource: Resource, node: Resource, placing: Placing) -> Row | Skipped | None:
-        keys, code = self._known(bare_codes(node.get("code")))
+        keys, code, near = self._known(bare_codes(node.get("code")))
         if not keys:
             return None
         if len(keys) > 1:
@@ -132,20 +137,22 @@ class ObservationReader:
         if text(resource.get("status")) not in _FINAL:
             return Skipped(source(resource), STATUS, keys[0])
         at = drawn(resource, placing)
-        return Row(keys[0], at, code, resource, node, self.result, placing)
+        return Row(keys[0], at, code, resource, node, self.result, placing, near)
 
-    def _look_up(self, found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], str]:
-        """The concepts that codes stand for, and the code they were recognised by."""
+    def _look_up(self, found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], str, bool]:
+        """The concepts that codes stand for, by which code, and whether by a near spelling."""
         known, pairs = self._vocabulary.observations, self._vocabulary.pairs
         every = [Coding(system, code) for system, code in found]
         recognised = (one.code for one in every if known.keys(pairs([one])))
-        return tuple(sorted(known.keys(pairs(every)))), next(recognised, "")
+        keys = known.keys(pairs(every))
+        near = known.keys(self._vocabulary.near_pairs(every)) if not keys else set()
+        return tuple(sorted(keys or near)), next(recognised, ""), bool(near)
 
     def result(self, row: Row) -> Result:
         """The value, its unit and whatever else a card may need of it."""
         concept = self._vocabulary.concepts.observations[row.concept]
-        positive = self._answers.of(row.node)
-        reading = self._reading(concept, row.node, positive)
+        positive = None if row.near else self._answers.of(row.node)
+        reading = self._reading(concept, row.node, positive, row.near)
         undated = Problem.UNDATED if row.at is None else None
         problem = reading.problem or undated
         return Result(
@@ -175,7 +182,11 @@ class ObservationReader:
             "heparinase": self._heparinase.within(whole),
         }
 
-    def _reading(self, row: ObservationConcept, node: Resource, positive: bool | None) -> Reading:
+    def _reading(
+        self, row: ObservationConcept, node: Resource, positive: bool | None, near: bool
+    ) -> Reading:
+        if near:
+            return Reading(problem=Problem.SYSTEM, written=_system(node))
         if node.get("dataAbsentReason") is not None:
             return Reading(problem=Problem.UNREADABLE, written=_words(node))
         if node.get("valueQuantity") is not None:
@@ -197,6 +208,11 @@ class ObservationReader:
         low, high = row.plausible or (0.0, float("inf"))
         problem = None if low <= value <= high and value < float("inf") else Problem.IMPLAUSIBLE
         return Reading(None if problem else value, quantity.comparator, problem, said)
+
+
+def _system(node: Resource) -> str:
+    """The names of code systems as the record has them."""
+    return ", ".join(dict.fromkeys(system for system, _ in bare_codes(node.get("code")) if system))
 
 
 def _label(resource: Resource, node: Resource) -> str:

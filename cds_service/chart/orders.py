@@ -22,7 +22,6 @@ from cds_service.chart.facts import (
     Resource,
     Route,
     Skipped,
-    Untold,
     Use,
 )
 from cds_service.chart.instants import Period, read_instant
@@ -30,6 +29,7 @@ from cds_service.chart.json_reading import codings, each, member, reference, sou
 from cds_service.chart.medications import Medicine, concepts_at, points_at
 from cds_service.chart.record import NO_MEDICATION, STATUS, Record
 from cds_service.chart.selections import Selected
+from cds_service.chart.untold import Untold
 from cds_service.chart.validity import validity
 
 _HOME = frozenset({"community", "discharge", "patientspecified"})

@@ -21,7 +21,7 @@ from cds_service.chart.concentrations import Strengths
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.conditions import read_allergies, read_conditions
 from cds_service.chart.dosages import Dosing
-from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State, Untold
+from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State
 from cds_service.chart.giving import Giving
 from cds_service.chart.goals import GoalReader
 from cds_service.chart.instants import Placing, read_birth_date, read_instant
@@ -33,7 +33,8 @@ from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
 from cds_service.chart.record import Readings, Record, bare_id, gather, is_of_others
 from cds_service.chart.units import Units
-from cds_service.chart.untold import UnknownMedicines
+from cds_service.chart.unknown_medicines import UnknownMedicines
+from cds_service.chart.untold import Untold
 from cds_service.chart.vocabulary import Vocabulary
 
 _STAYS = 5  # an encounter may be part of another: the ward's of the hospital's

@@ -18,6 +18,7 @@ OTHER_PATIENT = "otherPatient"
 MALFORMED = "malformed"
 STATUS = "status"  # entered in error, cancelled, refuted, not done, unknown
 AMBIGUOUS = "ambiguous"  # its codes stand for two different concepts
+NEAR_SYSTEM = "nearSystem"  # its code stands under a misspelt name of a code system
 NO_MEDICATION = "medicationUnknown"  # a reference that nothing answers
 
 _SUBJECTS = {

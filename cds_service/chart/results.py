@@ -27,6 +27,7 @@ class Row:
     node: Resource  # the resource, or its component
     read: Callable[[Row], Result]
     placing: Placing = NOWHERE
+    near: bool = False  # its code system is only nearly spelt like one of ours
     _result: Result | None = None
 
     @property

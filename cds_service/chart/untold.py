@@ -1,76 +1,30 @@
-"""Medicines that nobody can tell: how much may hang on each, from its dosage alone.
-
-What runs at a rate, or is dosed in international units or without any unit, might be heparin;
-a tablet in milligrams is not.
-"""
+"""A medicine that nobody can tell: what its order or administration says all the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from cds_service.chart.facts import Untold
-from cds_service.chart.giving import Giving
-from cds_service.chart.instants import Period
-from cds_service.chart.json_reading import each, member, text, written
-from cds_service.chart.units import Quantity, Units, read_quantity
-
-_RATES = ("rateQuantity", "rateRatio", "rateRange")
+from dataclasses import dataclass
+from datetime import datetime
 
 
-class UnknownMedicines:
-    """Reads what their dosages say, with one table of units."""
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """An order, draft or administration of a medicine that nobody can tell from what was sent.
 
-    def __init__(self, units: Units, giving: Giving) -> None:
-        self._units = units
-        self._giving = giving
+    It might be heparin or any other drug of ours.
+    """
 
-    def read(
-        self, source: str, dosages: tuple[object, ...], period: Period, *, is_open: bool
-    ) -> Untold:
-        """One order or administration."""
-        rate = any(self._runs(node) for node in dosages)
-        return Untold(
-            source=source,
-            start=period.start,
-            end=period.end,
-            open=is_open,
-            rate=rate,
-            weighs=rate or any(self._weighs(q) for node in dosages for q in _doses(node)),
-            written=next((said for node in dosages if (said := _said(node))), ""),
-        )
+    source: str
+    start: datetime | None  # of an administration; an order's is when it was written
+    end: datetime | None
+    open: bool  # an administration without an end, an active order, a draft
+    rate: bool  # it runs at a rate, whatever the unit
+    weighs: bool  # a rate, a dose in international units, or a dose without a unit
+    written: str = ""  # the rate or dose as the record has it
+    drafted: bool = False
+    selected: bool = True
 
-    def _runs(self, node: object) -> bool:
-        """A rate in whatever unit, a dose per time, or a text that speaks of an infusion."""
-        stated = any(member(one, key) is not None for one in _parts(node) for key in _RATES)
-        per_time = any(u.per_hour for q in _doses(node) if (u := self._units.unit_of(q)))
-        in_words = self._giving.is_infusion([member(node, "method")], [text(member(node, "text"))])
-        return stated or per_time or in_words
-
-    def _weighs(self, dose: Quantity) -> bool:
-        unit = self._units.unit_of(dose)
-        unitless = dose.value is not None and not (dose.unit or dose.code)
-        return unitless or (unit is not None and unit.kind == "iu")
-
-
-def _parts(node: object) -> Iterator[object]:
-    yield from each(member(node, "doseAndRate"))
-    yield node
-
-
-def _doses(node: object) -> Iterator[Quantity]:
-    for part in _parts(node):
-        for key in ("doseQuantity", "dose"):
-            if (dose := member(part, key)) is not None:
-                yield read_quantity(dose)
-        for end in ("low", "high"):
-            if (dose := member(part, "doseRange", end)) is not None:
-                yield read_quantity(dose)
-
-
-def _said(node: object) -> str:
-    """The rate, else the dose, else the text, as the record has it."""
-    rates = (read_quantity(member(part, "rateQuantity")) for part in _parts(node))
-    for quantity in (*rates, *_doses(node)):
-        if quantity.value is not None:
-            return f"{written(quantity.value)} {quantity.unit or quantity.code}".strip()
-    return text(member(node, "text"))
+    @property
+    def query(self) -> str:
+        """The query that brought it."""
+        given = self.source.startswith("MedicationAdministration/")
+        return "administrations" if given else "orders"

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from cds_service.chart.concepts import Code, Concepts
 from cds_service.chart.json_reading import Coding, bare_codes, texts
+from cds_service.chart.systems import Systems
 
 _SEPARATORS = re.compile(r"[\W_]+")
 
@@ -110,7 +111,7 @@ class Vocabulary:
 
     def __init__(self, concepts: Concepts) -> None:
         self.concepts = concepts
-        self._systems = {uri: key for key, uris in concepts.systems.items() for uri in uris if uri}
+        self._systems = Systems(concepts.systems)
         self.observations = Codes(
             (key, code) for key, row in concepts.observations.items() for code in row.codes
         )
@@ -138,7 +139,15 @@ class Vocabulary:
         return tuple(
             (system, folded(coding.code))
             for coding in found
-            if coding.code and (system := self._systems.get(coding.system.rstrip("/")))
+            if coding.code and (system := self._systems.known(coding.system))
+        )
+
+    def near_pairs(self, found: Iterable[Coding]) -> tuple[tuple[str, str], ...]:
+        """The same of codings whose system is a known one misspelt: "https://loinc.org"."""
+        return tuple(
+            (system, folded(coding.code))
+            for coding in found
+            if coding.code and (system := self._systems.nearly(coding.system))
         )
 
 

@@ -27,6 +27,21 @@ DECIDING = {
 }
 
 
+TOLD_APART = 3  # medicines named by their rate or dose; the rest counts among what was left out
+NAMED = (
+    "anti_xa",
+    "aptt",
+    "antithrombin",
+    "platelets",
+    "hemoglobin",
+    "weight",
+    "creatinine",
+    "bilirubin",
+    "hit_antibody",
+    "hit_functional",
+)
+
+
 def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is in play and something that decides could not be read."""
     drafts = untold_drafts(m)
@@ -66,6 +81,7 @@ def _unread(m: Measured) -> list[Reason]:
     ]
     reasons += _dose_unread(m)
     reasons += untold_medicines(m)
+    reasons += _misspelt(m)
     reasons += _levels_unread(m)
     return reasons
 
@@ -89,7 +105,8 @@ def untold_medicines(m: Measured) -> list[Reason]:
     """Medicines nobody can tell: those at a rate always, others where heparin is in play too."""
     beside = bool(active_heparins(m.case)) or not heparin_in_play(m).no
     told = m.case.untold("administrations", "orders")
-    return [Reason("medicine", "untold", one.written) for one in told if one.rate or beside]
+    said = [Reason("medicine", "untold", one.written) for one in told if one.rate or beside]
+    return list(dict.fromkeys(said))[:TOLD_APART]
 
 
 def untold_drafts(m: Measured) -> list[Reason]:
@@ -105,6 +122,16 @@ def _antithrombin_unread(m: Measured) -> list[Reason]:
         Reason("antithrombinDose", o.dosage.problem.value, o.dosage.written)
         for o in m.case.drafted("antithrombin")
         if o.dosage.problem is not None
+    ]
+
+
+def _misspelt(m: Measured) -> list[Reason]:
+    """Facts whose newest result stands under a misspelt code system."""
+    newest = {concept: found[0] for concept in NAMED if (found := m.case.chart.of(concept))}
+    return [
+        Reason(concept, one.problem.value, one.written)
+        for concept, one in newest.items()
+        if one.problem is Problem.SYSTEM
     ]
 
 

@@ -50,6 +50,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 STEADY_HOURS, STEADY_CHANGE = 6.0, 0.05
 APIXABAN_HOURS = 72.0
 HIGH, FAR_HIGH, LASTING = 20.0, 24.0, 12
+RUNNING = 19.95  # U/kg/h: what must run besides before a card may offer a drug
 Z80 = NormalDist().inv_cdf(0.9)
 RESAMPLED = 200
 
@@ -194,6 +195,7 @@ def _alarms(seen: Seen, found: RequiredRate, course: Course, draw: Draw, *, new:
         _once(seen, "loss at the rate found", found.effect_lost, of=before >= 2 and near)
         wrong = new and confirms(found) and course.need_at(draw.at) <= HIGH
         _once(seen, "called resistant", wrong, of=True)
+        _once(seen, "called at a high rate", wrong and rates[-1] >= RUNNING, of=True)
 
 
 def _once(seen: Seen, name: str, hit: bool, *, of: bool) -> None:
@@ -283,6 +285,14 @@ FIGURES = (
         "disconnected called resistant",
         share("called resistant"),
         0.02,
+        None,
+        False,
+        "disconnected",
+    ),
+    Figure(
+        "  with 20 U/kg/h running",
+        share("called at a high rate"),
+        None,
         None,
         False,
         "disconnected",

@@ -266,6 +266,8 @@ SILENT: dict[str, tuple[Sequence[Charted], dict[str, Any], Silence]] = {
         {"aim": Aim(60, baseline=60)},
         Silence.NO_SCALE,
     ),
+    "no lower limit": (FITTING, {"aim": Aim(0.0)}, Silence.NO_SCALE),
+    "no baseline": (FITTING, {"aim": Aim(60, baseline=0.0)}, Silence.NO_SCALE),
     "all pairs are from before the antithrombin dose": (
         FITTING,
         {"later": 2, "afresh": hour(15)},

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -173,22 +174,129 @@ def one_query(client: FlaskClient) -> Iterator[list[str]]:
         yield [key or "none", *map(told, responses), open_facts(responses[0])]
 
 
+def searchset(**fields: Any) -> Json:
+    return {"resourceType": "Bundle", "type": "searchset"} | fields
+
+
+HOLLOW: Mapping[str, Json] = {
+    "has a `total` of 3 and no entries": searchset(total=3),
+    "has a `next` link and no entries": searchset(link=[{"relation": "next"}]),
+    "has entries without resources": searchset(entry=[{"fullUrl": "https://ehr/Observation/1"}]),
+    "is a `document`": searchset(type="document"),
+    "is a `batch-response`": searchset(type="batch-response"),
+    "has a `total` of 0 (the counter-proof)": searchset(total=0),
+}
+
+
+def hollow_answers(client: FlaskClient) -> Iterator[list[str]]:
+    """One row per answer that holds less than it says, given to the query for levels."""
+    for fault, answer in HOLLOW.items():
+        answers: dict[str, Any] = healthy() | {"coagulation": answer}
+        with server(serving(answers)) as base:
+            responses = [ask(client, request(CASE, hook), base) for hook in HOOKS]
+        yield [fault, *map(told, responses), open_facts(responses[0])]
+
+
+LOCAL = {"coding": [{"system": "urn:hospital:formulary", "code": "470011"}]}
+
+
+def running(**more: Any) -> Json:
+    """Something given since an hour before the present of the fixtures."""
+    at = cases()[CASE].now - timedelta(hours=1)
+    return {
+        "resourceType": "MedicationAdministration",
+        "id": "untold",
+        "status": "in-progress",
+        "subject": {"reference": f"Patient/{PATIENT}"},
+        "effectivePeriod": {"start": at.isoformat()},
+    } | more
+
+
+UNTOLD: Mapping[str, Json] = {
+    "a local code, 1,500 U/h": running(
+        medicationCodeableConcept=LOCAL, dosage={"rateQuantity": {"value": 1500, "unit": "U/h"}}
+    ),
+    "a local code, 15 mL/h": running(
+        medicationCodeableConcept=LOCAL, dosage={"rateQuantity": {"value": 15, "unit": "mL/h"}}
+    ),
+    "a local code, a dose of 5,000 U": running(
+        medicationCodeableConcept=LOCAL, dosage={"dose": {"value": 5000, "unit": "U"}}
+    ),
+    "a local code, a dose of 500 mg": running(
+        medicationCodeableConcept=LOCAL, dosage={"dose": {"value": 500, "unit": "mg"}}
+    ),
+    "a reference that nothing answers, 15 mL/h": running(
+        medicationReference={"reference": "Medication/gone"},
+        dosage={"rateQuantity": {"value": 15, "unit": "mL/h"}},
+    ),
+}
+
+
+def untold_medicines(client: FlaskClient) -> Iterator[list[str]]:
+    """One row per medicine that cannot be told: beside her heparin, alone, and as a draft."""
+    for name, row in UNTOLD.items():
+        beside, alone = healthy(), healthy() | {"orders": json.loads(EMPTY)}
+        beside["administrations"]["entry"].append({"resource": row})
+        alone["administrations"] = searchset(entry=[{"resource": row}])
+        with server(serving(beside)) as base:
+            first = ask(client, request(CASE, "patient-view"), base)
+            drafted = ask(client, _drafting(row), base)
+        with server(serving(alone)) as base:
+            second = ask(client, request(CASE, "patient-view"), base)
+        yield [name, told(first), told(second), told(drafted), open_facts(drafted)]
+
+
+def _drafting(row: Json) -> Json:
+    """order-sign of the same medicine in the same dose."""
+    medicine = {key: value for key, value in row.items() if key.startswith("medication")}
+    dosage = {"doseAndRate": [row["dosage"]]}
+    order = {
+        "resourceType": "MedicationRequest",
+        "id": "untold",
+        "status": "draft",
+        "intent": "order",
+        "subject": row["subject"],
+        "dosageInstruction": [dosage],
+    }
+    body = request(CASE, "order-sign", "ibuprofen")
+    body["context"]["draftOrders"] = {
+        "resourceType": "Bundle",
+        "entry": [{"resource": order | medicine}],
+    }
+    return body
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def document(servers: list[list[str]], queries: list[list[str]]) -> str:
+def document(
+    servers: list[list[str]],
+    queries: list[list[str]],
+    hollow: list[list[str]],
+    untold: list[list[str]],
+) -> str:
     """The whole page."""
     return TEXT.format(
+        hollow=table(["The answer ...", *HOOKS, NAMED], hollow),
+        untold=table(UNTOLD_HEAD, untold),
         command=COMMAND,
         case=CASE,
         one_line=cases()[CASE].one_line,
         servers=table(["The FHIR server ...", *CALLS], servers),
-        queries=table(["Query that fails", *HOOKS, "Named on the cards of patient-view"], queries),
+        queries=table(["Query that fails", *HOOKS, NAMED], queries),
     )
 
 
+NAMED = "Named on the cards of patient-view"
+UNTOLD_HEAD = [
+    "Given since an hour",
+    "patient-view, beside her heparin",
+    "patient-view, alone on record",
+    "order-sign, drafted beside her heparin",
+    "Named when drafted",
+]
 TEXT = """\
 # When data fail
 
@@ -216,6 +324,19 @@ The failing query answers 500. The row "none" is the healthy server.
 
 {queries}
 
+## An answer holds less than it says
+
+It is given to the query for levels (`coagulation`). "Nothing found" is only what says so.
+
+{hollow}
+
+## A medicine cannot be told
+
+No name, and a code in no table of ours; or a reference that nothing answers. It may be heparin
+where it runs at a rate, or is dosed in units or without a unit.
+
+{untold}
+
 What a query asks stands in the `prefetch` of `GET /cds-services`; what each fact decides, in
 `cds_service/assessment/`.
 """
@@ -228,7 +349,12 @@ def main() -> int:
         service(Path(folder)) as client,
         service(Path(folder), HASTE) as hasty,
     ):
-        text = document(list(whole_server(client, hasty)), list(one_query(client)))
+        text = document(
+            list(whole_server(client, hasty)),
+            list(one_query(client)),
+            list(hollow_answers(client)),
+            list(untold_medicines(client)),
+        )
     DOCUMENT.write_text(text, encoding="utf-8")
     sys.stdout.write(f"wrote {DOCUMENT}\n")
     return 0

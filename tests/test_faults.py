@@ -27,12 +27,14 @@ from tests.fault_tables import (
     ask,
     document,
     healthy,
+    hollow_answers,
     one_query,
     open_facts,
     server,
     service,
     serving,
     status,
+    untold_medicines,
     whole_server,
 )
 from tests.faulty_server import hanging
@@ -79,7 +81,12 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
 
 @pytest.mark.slow
 def test_the_document_says_what_the_service_does(client: FlaskClient, hasty: FlaskClient) -> None:
-    written = document(list(whole_server(client, hasty)), list(one_query(client)))
+    written = document(
+        list(whole_server(client, hasty)),
+        list(one_query(client)),
+        list(hollow_answers(client)),
+        list(untold_medicines(client)),
+    )
     assert DOCUMENT.read_text(encoding="utf-8") == written, "python -m tests.fault_tables"
 
 

@@ -419,7 +419,9 @@ def patient(*facts: Fact | Iterable[Fact], admitted: float | None = None) -> Cha
     results: dict[str, list[Result]] = {}
     for one in flat:
         if isinstance(one, Result):
-            results.setdefault(one.concept, []).append(one)
+            # An automated antibody assay is one of the antibody's results, on its own scale.
+            group = one.concept.removesuffix("_units")
+            results.setdefault(group, []).append(one)
     said = [f for f in flat if isinstance(f, dict)]
     orders = [f for f in flat if isinstance(f, Order)]
     conditions = [f for f in flat if isinstance(f, Condition)]

@@ -39,7 +39,6 @@ WHOLE = frozenset(
         "heparin.escalation_rises",
         "hit.onset_first_day",
         "hit.onset_last_day",
-        "hit.rapid_day",
         "hit.suspected_score",
         "hit.reopened_score",
         "hit.possible_score",

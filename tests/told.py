@@ -18,7 +18,7 @@ from cds_service.assessment.items import Indicator, Item, OrderTest, StartDrug
 from cds_service.assessment.registry import TOPICS
 from cds_service.cards.wording import Wording
 
-PLAIN_UNITS = {"", "%", "s", "kg", "g/dL", "mg/dL", "mL/min", "mg", "U/h", "mg/kg/h"}
+PLAIN_UNITS = {"", "%", "s", "kg", "g/dL", "mg/dL", "mL/min", "mg", "U/h", "U/mL", "mg/kg/h"}
 
 
 def check(found: Findings, wording: Wording) -> None:

@@ -128,8 +128,3 @@ PROPHYLAXIS = {
     "rivaroxaban": lambda c, o: _at_most_daily(c, o, "prophylaxis.rivaroxaban_daily", "mg"),
     "apixaban": _apixaban,
 }
-
-
-def days_since(at: datetime, earlier: datetime) -> int:
-    """Whole days between two moments."""
-    return (at - earlier) // DAY

@@ -1,28 +1,32 @@
 """The 4Ts as ranges: the part of the score for HIT that a computer can see.
 
 Thrombocytopenia and timing are computed, thrombosis in part, other causes never; what is not
-known spans its whole range.
+known spans its whole range. Days are calendar days of the hospital, the first dose on day 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from cds_service.assessment.answers import Evidence
-from cds_service.assessment.case import DAY, Case, evidence
-from cds_service.assessment.exposure import course, days_since
-from cds_service.assessment.record import last_surgery
+from cds_service.assessment.case import Case, evidence
+from cds_service.assessment.counts import Fall, baseline, falls, plain_counts, value
+from cds_service.assessment.exposure import course
+from cds_service.assessment.times import before
 from cds_service.chart.facts import Result
+from cds_service.chart.instants import earliest, latest
 
 THROMBOSES = ("vte", "arterial_thrombosis", "circuit_thrombosis")
 Range = tuple[int, int]
 FULL: Range = (0, 2)
+NONE: Range = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The 4Ts as ranges; `fell` is the first count at least 30 % below the baseline."""
+    """The 4Ts as ranges, and the fall that they are counted by."""
 
     thrombocytopenia: Range
     timing: Range
@@ -30,19 +34,24 @@ class Score:
     other: Range = FULL
     baseline: Evidence | None = None
     nadir: Evidence | None = None
-    fell: datetime | None = None
+    fell: datetime | None = None  # drawn: the first count at least 30 % below
+    percent: float = 0.0  # how far the counts fell
+    day: int = 0  # of heparin, on which the fall began; the last it can be
+    recent: bool = False  # heparin in the 100 days before this exposure is on record
 
     @property
     def lowest(self) -> int:
         """The least the score can be."""
-        parts = (self.thrombocytopenia, self.timing, self.thrombosis, self.other)
-        return sum(part[0] for part in parts)
+        return sum(part[0] for part in self._parts)
 
     @property
     def highest(self) -> int:
         """The most the score can be."""
-        parts = (self.thrombocytopenia, self.timing, self.thrombosis, self.other)
-        return sum(part[1] for part in parts)
+        return sum(part[1] for part in self._parts)
+
+    @property
+    def _parts(self) -> tuple[Range, ...]:
+        return self.thrombocytopenia, self.timing, self.thrombosis, self.other
 
     @property
     def counted(self) -> int:
@@ -51,133 +60,103 @@ class Score:
 
 
 def four_ts(case: Case) -> Score:
-    """The score as ranges."""
+    """The score as ranges, by the fall that gives most points."""
     first, earlier = course(case)
     if first is None:
         return Score(FULL, FULL, FULL)
-    baseline = _baseline(case, first)
-    after = _counts_after(case, first, baseline)
+    high = baseline(case, first)
     thrombosis = _thrombosis(case, first)
-    if baseline is None or not after:
+    after = [] if high is None else _counts_after(case, max(first, high.at or first))
+    if high is None or not after:
         return Score(FULL, FULL, thrombosis)
-    nadir = min(after, key=lambda r: (_count(r), r.source))
-    fell = _fell(case, baseline, after)
+    scored = [_score(case, first, earlier, one, thrombosis) for one in falls(case, high)]
+    if scored:
+        return max(scored, key=lambda one: (one.counted, one.highest, one.day))
+    nadir = evidence(min(after, key=lambda r: (value(r), r.source)), "10*3/uL")
+    return Score(NONE, NONE, thrombosis, baseline=_high(high), nadir=nadir)
+
+
+def _counts_after(case: Case, moment: datetime) -> list[Result]:
+    return [r for r in plain_counts(case) if r.at and r.at > moment]
+
+
+def _high(count: Result) -> Evidence:
+    return evidence(count, "10*3/uL", "baseline")
+
+
+def _score(
+    case: Case, first: datetime, earlier: datetime | None, one: Fall, thrombosis: Range
+) -> Score:
+    days, early = _days(case, first, one), _exposed(case, first, earlier)
     return Score(
-        thrombocytopenia=_thrombocytopenia(case, baseline, nadir),
-        timing=_timing(case, first, earlier, fell),
+        thrombocytopenia=_thrombocytopenia(case, one),
+        timing=NONE if one.after_bypass else _timing(case, days, early, one),
         thrombosis=thrombosis,
-        baseline=evidence(baseline, "10*3/uL", "baseline"),
-        nadir=evidence(nadir, "10*3/uL"),
-        fell=fell.at if fell else None,
+        baseline=_high(one.high),
+        nadir=evidence(one.nadir, "10*3/uL"),
+        fell=one.first.at,
+        percent=one.percent,
+        day=max(days),
+        recent=early[0] > 0,
     )
 
 
-def _counts(case: Case, since: datetime | None = None) -> list[Result]:
-    found = case.results("platelets", since)
-    return [r for r in found if r.value is not None and not r.comparator]
-
-
-def _count(result: Result) -> float:
-    return result.value or 0.0  # there is one: see `_counts`
-
-
-def _baseline(case: Case, first: datetime) -> Result | None:
-    """The highest count in the week before the first heparin, else of its first two days."""
-    since = first - case.protocol.span("platelets.baseline_before")
-    until = first + case.protocol.span("platelets.baseline_after")
-    counts = _counts(case, since)
-    before = [r for r in counts if r.at and r.at <= first]
-    early = [r for r in counts if r.at and first < r.at <= until]
-    return max(before or early, key=lambda r: (_count(r), r.source), default=None)
-
-
-def _counts_after(case: Case, first: datetime, baseline: Result | None) -> list[Result]:
-    if baseline is None or baseline.at is None:
-        return []
-    start = max(first, baseline.at)
-    return [r for r in _counts(case, start) if r.at and r.at > start]
-
-
-def _fall(baseline: Result, later: Result) -> float:
-    high, low = _count(baseline), _count(later)
-    return (high - low) * 100 / high if high else 0.0
-
-
-def _fell(case: Case, baseline: Result, after: list[Result]) -> Result | None:
-    """The first count that fell; where that was due to bypass, the second fall if there is one."""
-    fallen = [r for r in after if _fall(baseline, r) >= case.protocol["hit.fall_some"]]
-    first = min(fallen, key=lambda r: (r.at or case.now, r.source), default=None)
-    if first is None or first.at is None or not _after_bypass(case, first.at):
-        return first
-    return _second_fall(case, [r for r in after if r.at and r.at > first.at]) or first
-
-
-def _second_fall(case: Case, later: list[Result]) -> Result | None:
-    """A fall from the recovery, after the days in which counts are low in any case."""
-    highest: Result | None = None
-    for count in sorted(later, key=lambda r: (r.at or case.now, r.source)):
-        fell = highest is not None and _fall(highest, count) >= case.protocol["hit.fall_some"]
-        if fell and count.at is not None and not _after_bypass(case, count.at):
-            return count
-        if highest is None or _count(count) > _count(highest):
-            highest = count
-    return None
-
-
-def may_have_fallen(case: Case) -> bool:
-    """Whether any count lies far enough below an earlier one, whenever heparin began."""
-    highest: Result | None = None
-    for count in reversed(_counts(case)):  # oldest first
-        if highest is not None and _fall(highest, count) >= case.protocol["hit.fall_some"]:
-            return True
-        if highest is None or _count(count) > _count(highest):
-            highest = count
-    return False
-
-
-def _thrombocytopenia(case: Case, baseline: Result, nadir: Result) -> Range:
-    fall, low = _fall(baseline, nadir), _count(nadir)
-    if fall < case.protocol["hit.fall_some"] or low < case.protocol["hit.nadir_low"]:
-        return (0, 0)
-    large = fall > case.protocol["hit.fall_large"]
+def _thrombocytopenia(case: Case, one: Fall) -> Range:
+    """By fall and nadir; a fall that counts has at least `hit.fall_some`."""
+    low = value(one.nadir)
+    if low < case.protocol["hit.nadir_low"]:
+        return NONE
+    large = one.percent > case.protocol["hit.fall_large"]
     return (2, 2) if large and low >= case.protocol["hit.nadir_high"] else (1, 1)
 
 
-def _timing(case: Case, first: datetime, earlier: datetime | None, fell: Result | None) -> Range:
-    """By the day the fall began, counted from the start of the present exposure."""
-    if fell is None or fell.at is None:
-        return (0, 0)
-    if _after_bypass(case, fell.at):
-        return (0, 0)
-    day = days_since(fell.at, first)
+def _days(case: Case, first: datetime, one: Fall) -> tuple[int, ...]:
+    """The days of heparin on which the fall may have begun."""
+    at = one.first.at or case.now
+    days = (
+        (_day(case, fell) - _day(case, began)).days
+        for fell in (earliest(at), latest(at))
+        for began in (earliest(first), latest(first))
+    )
+    return tuple(dict.fromkeys(days))
+
+
+def _day(case: Case, at: datetime) -> date:
+    """The calendar day by the hospital's clock, else by the offset the time carries."""
+    return (at.astimezone(case.asked.zone) if case.asked.zone else at).date()
+
+
+def _timing(case: Case, days: Iterable[int], early: Range, one: Fall) -> Range:
+    """The points of every day that it may have been."""
+    found = [_points(case, day, early, one) for day in days]
+    return min(low for low, _ in found), max(high for _, high in found)
+
+
+def _points(case: Case, day: int, early: Range, one: Fall) -> Range:
     if day > case.protocol["hit.onset_last_day"]:
         return (1, 1)
-    if day >= case.protocol["hit.onset_first_day"]:
-        return (2, 2)
-    rapid = day <= case.protocol["hit.rapid_day"]
-    return _after_earlier(case, first, earlier) if rapid else (0, 0)
+    if day < case.protocol["hit.onset_first_day"]:
+        return early
+    gap = one.first.at - one.before.at if one.first.at and one.before.at else None
+    unseen = gap is None or gap > case.protocol.span("hit.count_gap")
+    return (1, 2) if unseen else (2, 2)  # it may have begun on a day without a count
 
 
-def _after_earlier(case: Case, first: datetime, earlier: datetime | None) -> Range:
-    """A fall within a day speaks for HIT after recent heparin; what is not on record is open."""
+def _exposed(case: Case, first: datetime, earlier: datetime | None) -> Range:
+    """What an early fall counts: by the heparin before; where none is on record it is open."""
     if earlier is None or earlier < first - case.protocol.span("hit.remote_exposure"):
         return FULL
     recent = earlier >= first - case.protocol.span("hit.recent_exposure")
-    return (2, 2) if recent else (1, 2)
-
-
-def _after_bypass(case: Case, fell: datetime) -> bool:
-    """Counts fall after bypass in any case; a second fall after those days does count."""
-    surgery = last_surgery(case, "cardiac_surgery", "bypass")
-    return surgery is not None and surgery <= fell < surgery + case.protocol.span(
-        "hit.after_bypass"
-    )
+    return (2, 2) if recent else (1, 1)
 
 
 def _thrombosis(case: Case, first: datetime) -> Range:
+    """A clot that began after the first dose; one that began before says nothing."""
     found = [
         c
         for c in case.chart.conditions
-        if c.concept in THROMBOSES and c.active is not False and c.onset and c.onset >= first + DAY
+        if c.concept in THROMBOSES
+        and c.active is not False
+        and before(first, c.onset, "thrombosis").yes
     ]
     return (2, 2) if found else FULL

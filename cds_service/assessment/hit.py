@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from cds_service.assessment.answers import (
     NO,
@@ -15,8 +16,11 @@ from cds_service.assessment.answers import (
     yes,
 )
 from cds_service.assessment.case import Case, evidence
-from cds_service.assessment.four_ts import Score, four_ts, may_have_fallen
+from cds_service.assessment.counts import may_have_fallen
+from cds_service.assessment.four_ts import Score, four_ts
 from cds_service.chart.facts import Condition, Result
+
+ANTIBODIES = ("hit_antibody", "hit_antibody_units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,14 @@ class Hit:
     reopened: bool  # a negative antibody test reopened a gate closed by the score alone
     current_sign: bool
     antibody_positive: bool = False
+    equivocal: Verdict = NO  # an antibody between the lines, and counts that speak against HIT
 
 
 def read_hit(case: Case) -> Hit:
     """What the record and the counts say."""
     score = four_ts(case)
     recorded = _recorded(case)
-    positive = _positive(case)
+    positive = _positive(case, score)
     reaches = score.lowest >= case.protocol["hit.suspected_score"]
     negative = _negative_after(case, score)
     reopened = reaches and negative and score.lowest <= case.protocol["hit.reopened_score"]
@@ -52,7 +57,8 @@ def read_hit(case: Case) -> Hit:
         by_score=yes(*facts) if reaches and not reopened else _out_of_reach(case, reaches=reaches),
         reopened=reopened,
         current_sign=_current_sign(case, recorded, positive, reaches=reaches and not reopened),
-        antibody_positive=any(is_positive(case, r) for r in case.results("hit_antibody")),
+        antibody_positive=any(f.fact in ANTIBODIES for f in positive.facts),
+        equivocal=_equivocal(case, score),
     )
 
 
@@ -89,39 +95,87 @@ def _allergy(case: Case, *, names_hit: bool) -> Verdict:
     return NO
 
 
-def is_positive(case: Case, result: Result) -> bool:
-    """A positive interpretation, or an optical density at the cut-off or above."""
-    if result.positive is not None:
-        return result.positive
-    return _under_cut_off(case, result) is Answer.NO
+class Antibody(Enum):
+    """What a PF4-heparin antibody test comes to."""
+
+    NEGATIVE = "negative"
+    EQUIVOCAL = "equivocal"  # an optical density that most functional assays do not confirm
+    POSITIVE = "positive"
+    UNTOLD = "untold"
 
 
-def _is_negative(case: Case, result: Result) -> bool:
-    if result.positive is not None:
-        return not result.positive
-    return _under_cut_off(case, result) is Answer.YES
+def antibody(case: Case, result: Result) -> Antibody:
+    """By the number on its own scale; without one by what the laboratory says."""
+    if result.value is not None and result.concept == "hit_antibody_units":
+        low = high = _under(case, result, "hit.antibody_units")
+    elif result.value is not None and result.concept == "hit_antibody":
+        low = _under(case, result, "hit.antibody_od")
+        high = _under(case, result, "hit.antibody_positive")
+    elif result.positive is not None:
+        return Antibody.POSITIVE if result.positive else Antibody.NEGATIVE
+    else:
+        return Antibody.UNTOLD
+    if low is Answer.YES:
+        return Antibody.NEGATIVE
+    if high is Answer.NO:
+        return Antibody.POSITIVE
+    return Antibody.EQUIVOCAL if (low, high) == (Answer.NO, Answer.YES) else _above(low)
 
 
-def _under_cut_off(case: Case, result: Result) -> Answer:
-    if result.concept != "hit_antibody" or result.value is None:
-        return Answer.UNKNOWN
-    cut_off = case.protocol["hit.antibody_od"]
-    return compared(result.value, result.comparator, cut_off, under=True)
+def _above(low: Answer) -> Antibody:
+    """A limit reported: above the cut-off it counts as positive."""
+    return Antibody.POSITIVE if low is Answer.NO else Antibody.UNTOLD
 
 
-def _positive(case: Case) -> Verdict:
-    results = (*case.results("hit_antibody"), *case.results("hit_functional"))
-    found = [r for r in results if is_positive(case, r)]
-    if found:
-        return yes(*(evidence(r, "{OD}" if r.value is not None else "", "positive") for r in found))
+def _under(case: Case, result: Result, line: str) -> Answer:
+    return compared(result.value or 0.0, result.comparator, case.protocol[line], under=True)
+
+
+def _positive(case: Case, score: Score) -> Verdict:
+    """A positive antibody or functional assay; an equivocal one where the counts fit."""
+    functional = [r for r in case.results("hit_functional") if r.positive]
+    found = [r for r in case.results("hit_antibody") if _counts_as_positive(case, r, score)]
+    if functional or found:
+        facts = (*(evidence(r, _scale(r), "positive") for r in (*found, *functional)),)
+        return yes(*facts)
     if not case.answered("blood"):
         return unknown(Reason("platelets", case.state("blood").value))
     return NO
 
 
+def _scale(result: Result) -> str:
+    scales = {"hit_antibody": "{OD}", "hit_antibody_units": "U/mL"}
+    return "" if result.value is None else scales.get(result.concept, "")
+
+
+def _counts_as_positive(case: Case, result: Result, score: Score) -> bool:
+    kind = antibody(case, result)
+    equivocal = kind is Antibody.EQUIVOCAL and not _counts_speak_against(score)
+    return kind is Antibody.POSITIVE or equivocal
+
+
+def _counts_speak_against(score: Score) -> bool:
+    """No thrombocytopenia for certain, or little of it at a time that scores nothing."""
+    most, least = score.thrombocytopenia[1], score.timing[0]
+    return most == 0 or (most == 1 and least == 0)
+
+
+def _equivocal(case: Case, score: Score) -> Verdict:
+    """The newest antibody is equivocal and the counts speak against HIT."""
+    newest = next(iter(case.results("hit_antibody")), None)
+    if newest is None or antibody(case, newest) is not Antibody.EQUIVOCAL:
+        return NO
+    if not _counts_speak_against(score):
+        return NO
+    return yes(evidence(newest, _scale(newest), "equivocal"))
+
+
 def _negative_after(case: Case, score: Score) -> bool:
     return any(
-        _is_negative(case, r) and score.fell is not None and r.at is not None and r.at > score.fell
+        antibody(case, r) is Antibody.NEGATIVE
+        and score.fell is not None
+        and r.at is not None
+        and r.at > score.fell
         for r in case.results("hit_antibody")
     )
 

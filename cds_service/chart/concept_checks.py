@@ -105,6 +105,8 @@ def _observation_faults(concepts: Concepts) -> Iterator[str]:
             yield f"{where}.unit: a canonical unit and a row of spellings belong together"
         if row.plausible and row.plausible[0] >= row.plausible[1]:
             yield f"{where}.plausible: the lower bound comes first"
+        if row.else_read_as and row.else_read_as not in concepts.observations:
+            yield f"{where}.else_read_as: no row {row.else_read_as!r}"
         query = concepts.queries.get(row.query)
         if query is None or query.resource != "Observation":
             yield f"{where}.query: {row.query!r} is no query for Observations"

@@ -39,6 +39,7 @@ class ObservationConcept:
     plausible: tuple[float, float] | None = None
     order_code: str = ""  # LOINC to order it by
     names: tuple[str, ...] = ()  # what laboratories call it: to suggest, never to read by
+    else_read_as: str = ""  # another row, whose scale a result is on where its unit is that row's
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,13 +150,13 @@ class ObservationReader:
 
     def result(self, row: Row) -> Result:
         """The value, its unit and whatever else a card may need of it."""
-        concept = self._vocabulary.concepts.observations[row.concept]
+        name, concept = self._scale(row)
         positive = None if row.near else self._answers.of(row.node)
         reading = self._reading(concept, row.node, positive, row.near)
         undated = Problem.UNDATED if row.at is None else None
         problem = reading.problem or undated
         return Result(
-            concept=row.concept,
+            concept=name,
             at=row.at,
             source=source(row.resource),
             value=None if problem else reading.value,
@@ -169,6 +169,21 @@ class ObservationReader:
             positive=positive,
             issued=row.issued,
             **self._remarks(row),
+        )
+
+    def _scale(self, row: Row) -> tuple[str, ObservationConcept]:
+        """The row by whose unit a result is read: its own, unless only another fits."""
+        rows = self._vocabulary.concepts.observations
+        own = rows[row.concept]
+        other = own.else_read_as
+        if not other or row.node.get("valueQuantity") is None:
+            return row.concept, own
+        quantity = read_quantity(row.node["valueQuantity"])
+        fits = self._units.factor_of(own.units, quantity) is not None
+        return (
+            (row.concept, own)
+            if fits or self._units.factor_of(rows[other].units, quantity) is None
+            else (other, rows[other])
         )
 
     def _remarks(self, row: Row) -> dict[str, bool]:

@@ -1,9 +1,14 @@
 """HIT: the record, the tests, the allergy, and the 4Ts as ranges (clinical logic 3 to 5)."""
 
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
 from cds_service.assessment.four_ts import four_ts
 from cds_service.chart.facts import Problem, Route, State, Use
+from cds_service.chart.instants import Stretch
 from tests.builders import (
     MINUTE,
+    ago,
     case,
     condition,
     deleted,
@@ -13,6 +18,7 @@ from tests.builders import (
     failed,
     given,
     heparin,
+    item,
     judge_chart,
     lab,
     measured,
@@ -62,27 +68,90 @@ def test_points_for_thrombocytopenia(nadir, points):
 
 @spec(
     "began, fell, points",
-    ("a fall within the first day: heparin before this is not on record", 2, 1, FULL),
-    ("at two full days", 3, 1, (0, 0)),
-    ("just before two days", 3 - MINUTE / DAY, 1, FULL),
-    ("on day four", 5, 1, (0, 0)),
-    ("just before day five", 6 - MINUTE / DAY, 1, (0, 0)),
-    ("on day five", 6, 1, (2, 2)),
-    ("on day ten", 11, 1, (2, 2)),
-    ("just before day eleven", 12 - MINUTE / DAY, 1, (2, 2)),
-    ("on day eleven", 12, 1, (1, 1)),
+    ("on day one: heparin before this is not on record", 2, 1, FULL),
+    ("on day four", 5, 1, FULL),
+    ("on day four, begun at midnight", 5.5, 1, FULL),
+    ("on day five, begun a minute earlier", 5.5 + MINUTE / DAY, 1, (2, 2)),
+    ("on day five, the first minute", 6, 1.5, (2, 2)),
+    ("on day four, the last minute", 6, 1.5 + MINUTE / DAY, FULL),
+    ("on day ten", 11.5, 1, (2, 2)),
+    ("on day eleven", 11.5 + MINUTE / DAY, 1, (1, 1)),
 )
 def test_points_for_timing(began, fell, points):
+    """By calendar days, in the hospital's zone or in the offset of the times: here UTC."""
     heparin_order = order("heparin", rate=1600, hours_ago=began * DAY)
-    before = lab("platelets", 200, began * DAY + 1)
-    assert score(heparin_order, before, lab("platelets", 90, fell * DAY)).timing == points
+    counts = (lab("platelets", 200, began * DAY + 1), lab("platelets", 199, fell * DAY + 20))
+    assert score(heparin_order, *counts, lab("platelets", 90, fell * DAY)).timing == points
+
+
+@spec(
+    "zone, points",
+    ("in UTC", "UTC", FULL),
+    ("in Berlin it is the next day", "Europe/Berlin", (2, 2)),
+    ("in New York both lie a day earlier", "America/New_York", (2, 2)),
+)
+def test_the_days_are_those_of_the_hospital(zone, points):
+    """Begun on 4 March at 01:00 UTC; the count fell on 8 March at 23:30 UTC."""
+    facts = (
+        order("heparin", rate=1600, hours_ago=6 * DAY + 11),
+        lab("platelets", 200, 6 * DAY + 12),
+        lab("platelets", 198, 2 * DAY),
+        lab("platelets", 90, DAY + 12.5),
+    )
+    here = case(*facts)
+    there = replace(here, asked=replace(here.asked, zone=ZoneInfo(zone)))
+    assert four_ts(there).timing == points
+
+
+@spec(
+    "hours, points",
+    ("three days before", 72, (2, 2)),
+    ("a minute more: which day is not known", 72 + MINUTE, (1, 2)),
+)
+def test_a_gap_between_the_counts_leaves_the_day_open(hours, points):
+    counts = (lab("platelets", 195, DAY + hours), lab("platelets", 90, DAY))
+    assert score(BEGUN, BEFORE, *counts).timing == points
+
+
+def test_a_day_without_its_hour_spans_the_points_of_both():
+    """The count is dated 5 March; heparin began on 28 February at noon: day five in any case."""
+    day = Stretch.between(ago(5.5 * DAY), ago(4.5 * DAY), "dateOnly", "05 Mar")
+    count = replace(lab("platelets", 90, 5 * DAY), at=day)
+    steady = lab("platelets", 198, 6 * DAY)
+    assert score(order("heparin", rate=900, hours_ago=10 * DAY), BEFORE, steady, count).timing == (
+        2,
+        2,
+    )
+    assert score(order("heparin", rate=900, hours_ago=9 * DAY), BEFORE, steady, count).timing == (
+        0,
+        2,
+    )
+
+
+def test_a_fall_before_the_first_dose_has_no_points():
+    counts = ((200, 5 * DAY), (120, 3 * DAY), (110, 2 * DAY), (90, 10))
+    found = score(given("heparin", DAY, 5000), *(lab("platelets", n, h) for n, h in counts))
+    assert found.timing == FULL  # heparin before this exposure is not on record
+    assert found.day < 0
+
+
+@spec(
+    "recovery, last, points",
+    ("to within 20 %", 160, 112, (2, 2)),
+    ("not so far", 159, 90, FULL),
+    ("and a new fall of less than 30 %", 160, 113, FULL),
+)
+def test_after_a_recovery_a_new_fall_counts_by_its_own_day(recovery, last, points):
+    """Heparin for nine days; low on day two, then a recovery, then low again today."""
+    counts = ((130, 7 * DAY), (recovery, 3 * DAY), (last, 5))
+    assert score(BEGUN, BEFORE, *(lab("platelets", n, h) for n, h in counts)).timing == points
 
 
 @spec(
     "earlier, points",
     ("heparin 30 days before", 30, (2, 2)),
-    ("heparin just over 30 days before", 30.01, (1, 2)),
-    ("heparin 100 days before", 100, (1, 2)),
+    ("heparin just over 30 days before", 30.01, (1, 1)),
+    ("heparin 100 days before", 100, (1, 1)),
     ("heparin just over 100 days before", 100.01, FULL),
     ("no earlier heparin on record", None, FULL),
     ("a dose five days before: the same exposure, day five", 5, (2, 2)),
@@ -92,18 +161,26 @@ def test_a_fall_within_a_day_counts_by_the_heparin_before(earlier, points):
     """A bolus today; the count fell an hour later."""
     began = given("heparin", 5, 5000)
     before = () if earlier is None else (given("heparin", 5 + earlier * DAY, 5000),)
-    counts = (lab("platelets", 200, 5 * DAY + 6), lab("platelets", 90, 4))
+    counts = (
+        lab("platelets", 200, 5 * DAY + 6),
+        lab("platelets", 199, DAY),
+        lab("platelets", 90, 4),
+    )
     assert score(began, *before, *counts).timing == points
 
 
 def test_an_order_that_ended_counts_for_its_own_day_and_no_longer():
     before = order("enoxaparin", dose=40, hours_ago=40 * DAY, status="completed")
     counts = (lab("platelets", 200, 5 * DAY + 6), lab("platelets", 90, 4))
-    assert score(before, given("heparin", 5, 5000), *counts).timing == (1, 2)
+    assert score(before, given("heparin", 5, 5000), *counts).timing == (1, 1)
 
 
 def test_timing_is_the_day_of_the_first_count_that_fell():
-    counts = (lab("platelets", 130, 6 * DAY), lab("platelets", 60, DAY))
+    counts = (
+        lab("platelets", 130, 6 * DAY),
+        lab("platelets", 60, DAY),
+        lab("platelets", 190, 7 * DAY),
+    )
     found = score(
         order("heparin", rate=1600, hours_ago=12 * DAY), lab("platelets", 200, 300), *counts
     )
@@ -135,7 +212,8 @@ def test_without_a_fall_timing_has_no_points():
 def test_within_four_days_of_bypass_a_fall_is_no_sign(surgery, second, points):
     """Heparin for nine days, the first fall three days ago; recovery to 180 two days ago."""
     later = () if second is None else (lab("platelets", 180, 2 * DAY), lab("platelets", second, 5))
-    facts = (BEGUN, BEFORE, lab("platelets", 120, 3 * DAY), *later)
+    steady = lab("platelets", 190, 4 * DAY)
+    facts = (BEGUN, BEFORE, steady, lab("platelets", 120, 3 * DAY), *later)
     assert score(*facts, procedure("bypass", surgery * DAY, surgery * DAY)).timing == points
     assert score(*facts, procedure("cardiac_surgery", surgery * DAY)).timing == points
 
@@ -189,8 +267,8 @@ def test_without_a_baseline_or_a_count_the_range_is_full(facts):
 @spec(
     "fact, points",
     ("none on record: not excluded", BEGUN, FULL),
-    ("one day into heparin", condition("vte", onset=8 * DAY), (2, 2)),
-    ("a minute earlier", condition("vte", onset=8 * DAY + MINUTE), FULL),
+    ("a minute after the first dose", condition("vte", onset=9 * DAY - MINUTE), (2, 2)),
+    ("at the first dose", condition("vte", onset=9 * DAY), FULL),
     ("without an onset", condition("vte", 10), FULL),
     ("resolved", condition("vte", onset=10, active=False), FULL),
 )
@@ -206,7 +284,8 @@ def test_points_for_thrombosis(fact, points):
     ("an order of LMWH", order("enoxaparin", dose=40, hours_ago=6 * DAY, status="completed")),
 )
 def test_any_heparin_starts_the_clock(exposure):
-    found = score(exposure, lab("platelets", 200, 7 * DAY), lab("platelets", 90, 5))
+    counts = ((200, 7 * DAY), (198, 2 * DAY), (90, 5))
+    found = score(exposure, *(lab("platelets", n, h) for n, h in counts))
     assert found.timing == (2, 2)
 
 
@@ -217,12 +296,19 @@ def test_fondaparinux_does_not_start_it():
 
 # --- gate 3 ------------------------------------------------------------------------------------
 
-FELL = (BEGUN, BEFORE, lab("platelets", 90, 2 * DAY))  # thrombocytopenia 2 and timing 2: 4 to 8
+STEADY = lab("platelets", 195, 4 * DAY)
+FELL = (BEGUN, BEFORE, STEADY, lab("platelets", 90, 2 * DAY))  # 2 and 2: 4 to 8
+FELL_LESS = (BEGUN, BEFORE, STEADY, lab("platelets", 110, 2 * DAY))  # 1 and 2
 FELL_LATE = (
     order("heparin", rate=1600, hours_ago=13 * DAY),
     lab("platelets", 200, 14 * DAY),
     lab("platelets", 90, DAY),
 )  # 2 and 1: 3 to 7
+FLAT = (BEGUN, BEFORE, lab("platelets", 190, 2 * DAY))
+LATER = (heparin(1600, 2 * DAY),)  # a fall today is too early for it
+EARLY = (*LATER, lab("platelets", 200, 3 * DAY), lab("platelets", 130, 5))
+LITTLE = (BEGUN, BEFORE, STEADY, lab("platelets", 130, 2 * DAY))
+EARLY_MUCH = (*LATER, lab("platelets", 200, 3 * DAY), lab("platelets", 90, 5))
 NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
 
 
@@ -233,10 +319,19 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
     ("on record", (condition("hit"),), "yes"),
     ("on record as history", (condition("hit", 40_000, active=False),), "yes"),
     ("an antibody", (lab("hit_antibody", None, positive=True),), "yes"),
-    ("optical density of 0.4", (lab("hit_antibody", 0.4),), "yes"),
+    ("optical density of 0.4, no counts", (lab("hit_antibody", 0.4),), "yes"),
     ("optical density just under 0.4", (lab("hit_antibody", 0.399),), "no"),
     ("optical density <0.4", (lab("hit_antibody", 0.4, comparator="<"),), "no"),
-    ("optical density high, called negative", (lab("hit_antibody", 0.5, positive=False),), "no"),
+    ("optical density >0.4", (lab("hit_antibody", 0.4, comparator=">"),), "yes"),
+    ("high, called negative", (lab("hit_antibody", 1.0, positive=False),), "yes"),
+    ("low, called positive", (lab("hit_antibody", 0.3, positive=True),), "no"),
+    ("equivocal, no count fell", (*FLAT, lab("hit_antibody", 0.999, 3)), "no"),
+    ("of 1.0, no count fell", (*FLAT, lab("hit_antibody", 1.0, 3)), "yes"),
+    ("equivocal, a little at the wrong time", (*EARLY, lab("hit_antibody", 0.6, 3)), "no"),
+    ("equivocal, a little in time", (*LITTLE, lab("hit_antibody", 0.6, 3)), "yes"),
+    ("equivocal, much at the wrong time", (*EARLY_MUCH, lab("hit_antibody", 0.6, 3)), "yes"),
+    ("1.0 U/mL", (*FLAT, lab("hit_antibody_units", 1.0, 3)), "yes"),
+    ("0.99 U/mL", (*FLAT, lab("hit_antibody_units", 0.99, 3)), "no"),
     ("optical density of nothing", (lab("hit_antibody", 0.0),), "no"),
     ("a functional assay", (lab("hit_functional", None, positive=True),), "yes"),
     ("a functional assay in percent is not read", (lab("hit_functional", 80),), "no"),
@@ -264,12 +359,19 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
     ("antibody unreadable after the fall", (*FELL, unreadable("hit_antibody", 5)), "yes"),
     (
         "4Ts at least 5, antibody negative",
-        (BEGUN, BEFORE, lab("platelets", 110, 2 * DAY), condition("vte", onset=DAY), NEGATIVE),
+        (
+            BEGUN,
+            BEFORE,
+            STEADY,
+            lab("platelets", 110, 2 * DAY),
+            condition("vte", onset=DAY),
+            NEGATIVE,
+        ),
         "no",
     ),
     (
         "4Ts at least 5",
-        (BEGUN, BEFORE, lab("platelets", 110, 2 * DAY), condition("vte", onset=DAY)),
+        (*FELL_LESS, condition("vte", onset=DAY)),
         "yes",
     ),
     (
@@ -367,7 +469,7 @@ def test_suspected_stops_every_heparin_and_starts_one_other_drug():
     ("by record", (HIT,), "recorded"),
     ("by a test", (lab("hit_antibody", None, positive=True),), "positive"),
     ("by allergy", (condition("heparin_hit"),), "allergy"),
-    ("by score", (BEFORE, lab("platelets", 90, 2 * DAY), BEGUN), "score"),
+    ("by score", (BEFORE, STEADY, lab("platelets", 90, 2 * DAY), BEGUN), "score"),
 )
 def test_suspected_says_why(facts, stated):
     assert suspected(*ON, *facts).summary == stated
@@ -512,6 +614,7 @@ def test_a_score_of_four_is_a_current_sign():
     facts = (
         given("heparin", 8 * DAY, 20, use=Use.NO_THERAPY),
         BEFORE,
+        lab("platelets", 195, 3 * DAY),
         lab("platelets", 90, DAY),
         draft("heparin", dose=20, use=Use.NO_THERAPY),
     )
@@ -602,7 +705,7 @@ def test_possible_asks_for_the_antibody_unless_it_was_negative():
 
 
 def test_after_a_reopened_gate_the_dose_card_says_so():
-    platelets = (lab("platelets", 200, 10 * DAY), lab("platelets", 90, 2 * DAY), NEGATIVE)
+    platelets = (BEFORE, STEADY, lab("platelets", 90, 2 * DAY), NEGATIVE)
     found = judge_chart(*ON, BEGUN, *platelets, lab("anti_xa", 0.18), lab("antithrombin", 55))
     assert "hit.reopened" in due(found, "antithrombinDose").notes
 
@@ -617,3 +720,59 @@ def test_with_a_heparin_allergy_no_heparin_lmwh_or_antithrombin_is_suggested():
 def test_a_platelet_count_of_another_day_is_no_heparin():
     assert heparin(1600, 48).drug.family == "heparin"
     assert score(heparin(1600, 48), BEFORE).baseline is None
+
+
+def began(days):
+    return order("heparin", rate=1600, hours_ago=days * DAY)
+
+
+def low(count, days_ago=1.0, high=200, began_ago=9.0):
+    """A baseline before heparin, a steady count, and one low count."""
+    counts = ((high, began_ago * DAY + 1), (high - 5, days_ago * DAY + 20), (count, days_ago * DAY))
+    return (began(began_ago), *(lab("platelets", n, h) for n, h in counts))
+
+
+RECENT = given("heparin", 60 * DAY, 5000)
+
+
+@spec(
+    "facts, summary",
+    ("three points", low(130, 2), "score"),
+    ("two points: too late", low(130, 1, began_ago=12), None),
+    ("a fall of just over 50 % on day four", low(99.8, 1, began_ago=5), "score"),
+    ("of 50 %", low(100, 1, began_ago=5), None),
+    ("on day three", low(99.8, 1, began_ago=4), None),
+    ("on day three, heparin two months ago", (RECENT, *low(99.8, 1, began_ago=4)), "score"),
+    (
+        "on day three, heparin four months ago",
+        (given("heparin", 120 * DAY, 5000), *low(99.8, 1, began_ago=4)),
+        None,
+    ),
+    ("49 after a fall by 39 %, on day four", low(49, 1, 80, began_ago=5), "score"),
+    ("50 after a fall by 38 %, on day four", low(50, 1, 80, began_ago=5), None),
+    ("49 after a fall by 29 %", low(49, 1, 69, began_ago=5), None),
+    ("an equivocal antibody without a fall", (*FLAT, lab("hit_antibody", 0.6, 3)), "equivocal"),
+    (
+        "a negative one since",
+        (*FLAT, lab("hit_antibody", 0.6, 3), lab("hit_antibody", 0.1, 2)),
+        None,
+    ),
+    ("an equivocal one that counts as positive", (*LITTLE, lab("hit_antibody", 0.6, 3)), None),
+)
+def test_when_hit_is_possible(facts, summary):
+    found = item(judge_chart(*ON, *facts), "hitPossible")
+    assert (found.summary if found else None) == summary
+
+
+def test_after_an_equivocal_antibody_the_functional_assay_is_offered_and_nothing_stopped():
+    found = due(judge_chart(*ON, *FLAT, lab("hit_antibody", 0.6, 3)), "hitPossible")
+    assert offered_tests(found) == {"hit_functional"}
+    assert stopped(found) == set()
+    assert deleted(found) == set()
+    assert "hit.equivocal" in found.notes
+
+
+def test_the_cards_tell_how_far_the_counts_fell_and_on_which_day():
+    found = due(judge_chart(*ON, *FELL), "hitSuspected")
+    assert "hit.fell" in found.notes
+    assert (round(found.values["percent"]), found.values["day"]) == (55, 7)

@@ -125,7 +125,7 @@ def test_a_quantity_below_nothing_is_implausible_even_without_bounds() -> None:
         ("777-3", "10*6/uL"),
         ("29463-7", None),
         ("29463-7", "st"),
-        ("45155-9", "U/mL"),
+        ("45155-9", "U/L"),
     ],
 )
 def test_a_unit_that_is_missing_or_of_something_else_is_refused(
@@ -325,9 +325,22 @@ def test_an_optical_density_is_left_to_the_judging() -> None:
     assert (one.value, one.positive) == (1.2, None)
 
 
+@pytest.mark.parametrize(
+    ("unit", "scale"),
+    [
+        ("{OD}", "hit_antibody"),
+        ("U/mL", "hit_antibody_units"),
+        ("[arb'U]/mL", "hit_antibody_units"),
+        ("U/L", "hit_antibody"),
+    ],
+)
+def test_the_unit_says_on_which_scale_an_antibody_stands(unit: str, scale: str) -> None:
+    assert result(observation("45155-9", 1.2, unit)).concept == scale
+
+
 def test_a_test_in_another_unit_is_still_positive_when_it_says_so() -> None:
     one = result(
-        observation("45155-9", 3, "U/mL", interpretation=[concept((INTERPRETATION, "POS"))])
+        observation("45155-9", 3, "U/L", interpretation=[concept((INTERPRETATION, "POS"))])
     )
     assert (one.value, one.problem, one.positive) == (None, Problem.UNIT, True)
 

@@ -45,7 +45,7 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         indicator=Indicator.CRITICAL,
         summary=_why(m),
         facts=(*m.gates.hit.facts, *_running_fact(m)),
-        values={"lowest": m.hit.score.lowest, "highest": m.hit.score.highest},
+        values=_score_values(m),
         notes=_notes(m, switch),
         choices=choices,
         pending=already_ordered(m.case, *asked),
@@ -99,6 +99,7 @@ def _treatment(m: Measured) -> bool:
 
 def _notes(m: Measured, switch: Switch) -> tuple[str, ...]:
     notes = ["hit.noHeparin"] if _why(m) == "score" else ["hit.counts", "hit.noHeparin"]
+    notes += ["hit.fell"] if m.hit.score.fell else []
     if switch.none_because:
         notes.append(f"switch.none.{switch.none_because}")
     notes += [start_note(m.case, s) for s in switch.starts]
@@ -111,30 +112,65 @@ def _running_fact(m: Measured) -> tuple[Evidence, ...]:
 
 
 def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """No gate, but the count and its timing speak for it, or an allergy is to be clarified."""
+    """No gate, but the counts speak for it, a test is equivocal, or an allergy is unclear."""
     if m.gates.hit.yes or not _any_heparin(m):
         return None
-    enough = m.hit.score.counted >= m.case.protocol["hit.possible_score"]
-    counted = enough and not m.gates.under_age.yes
-    if not (counted or m.hit.allergy_other.yes):
+    counted = not m.gates.under_age.yes and (_by_points(m) or _by_fall(m))
+    equivocal = m.hit.equivocal.yes and not m.gates.under_age.yes
+    if not (counted or equivocal or m.hit.allergy_other.yes):
         return None
     score = m.hit.score
-    tests = () if m.hit.reopened else ("hit_antibody",)
     facts = tuple(e for e in (score.baseline, score.nadir) if e) if counted else ()
     return Item(
         indicator=Indicator.WARNING,
-        summary="score" if counted else "allergy",
-        facts=(*facts, *m.hit.allergy_other.facts),
-        values={"lowest": score.lowest, "highest": score.highest},
+        summary="equivocal" if equivocal else "score" if counted else "allergy",
+        facts=(*m.hit.equivocal.facts, *facts, *m.hit.allergy_other.facts),
+        values=_score_values(m),
         notes=_possible_notes(m, counted=counted),
-        tests=tests,
+        tests=_possible_tests(m),
         open=m.gates.reasons,
-        limits=("hit.possible_score",),
+        limits=("hit.antibody_positive",) if equivocal else ("hit.possible_score",),
     )
+
+
+def _possible_tests(m: Measured) -> tuple[str, ...]:
+    """The antibody; after an equivocal one the functional assay; after a negative one none."""
+    if m.hit.equivocal.yes:
+        return ("hit_functional",)
+    return () if m.hit.reopened else ("hit_antibody",)
+
+
+def _by_points(m: Measured) -> bool:
+    """Thrombocytopenia and timing, each by its minimum."""
+    return m.hit.score.counted >= m.case.protocol["hit.possible_score"]
+
+
+def _by_fall(m: Measured) -> bool:
+    """A large fall, or a very low count after one, not too early to be heparin's."""
+    score, protocol = m.hit.score, m.case.protocol
+    if score.nadir is None or score.fell is None:
+        return False
+    large = score.percent > protocol["hit.fall_large"]
+    low = score.nadir.value < protocol["hit.possible_low"]
+    late = score.day >= protocol["hit.possible_day"]
+    return (large or low) and (late or score.recent)
+
+
+def _score_values(m: Measured) -> dict[str, str | float]:
+    score = m.hit.score
+    return {
+        "lowest": score.lowest,
+        "highest": score.highest,
+        "percent": score.percent,
+        "day": score.day,
+    }
 
 
 def _possible_notes(m: Measured, *, counted: bool) -> tuple[str, ...]:
     notes = ["hit.range"] if counted else []
+    notes += ["hit.fell"] if counted and m.hit.score.fell else []
+    if m.hit.equivocal.yes:
+        notes.append("hit.equivocal")
     if m.hit.allergy_other.yes:
         notes.append("hit.clarifyAllergy")
     if m.hit.reopened:

@@ -16,7 +16,21 @@ from cds_service.settings import DEFAULT_DATABASE
 from cds_service.simulate.command import simulate
 
 
+class Commands(click.Group):
+    """The commands; a path that cannot be read or written ends any of them in one line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except OSError as fault:
+            if fault.filename is None:
+                raise
+            raise click.ClickException(f"{fault.filename}: {fault.strerror}") from fault
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Exit status: 0 done; 1 it could not be done, and why; 2 not asked as the command wants it.
@@ -72,20 +86,36 @@ def feedback(as_text: bool, database: str) -> None:
         Console().print(as_table(found) if found else "No card has been shown yet.")
 
 
-@main.command()
+@main.command(
+    short_help="Bring the ledger to a version of its schema.",
+    epilog="""\b
+Examples:
+  heparin-cds migrate
+  heparin-cds migrate 0001 --database sqlite:////var/lib/heparin-cds/ledger.sqlite
+""",
+)
 @click.argument("revision", required=False)
-@click.option("--database", envvar="CDS_DATABASE_URL", default=DEFAULT_DATABASE, show_default=True)
+@click.option(
+    "--database",
+    envvar="CDS_DATABASE_URL",
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    show_envvar=True,
+)
 def migrate(revision: str | None, database: str) -> None:
     """Bring the ledger to a version of its schema: the newest, or back to one that is named.
 
     A start does the first by itself. Stop the service before going back for an older release.
     """
+    from cds_service.database import url_fault
     from cds_service.errors import NotStored
     from cds_service.ledger import Ledger
     from cds_service.ledger_schema import REVISIONS
 
     if revision is not None and revision not in REVISIONS:
         raise click.BadParameter(f"there are {', '.join(REVISIONS)}", param_hint="REVISION")
+    if fault := url_fault(database):
+        raise click.ClickException(f"--database: {fault}")
     ledger = Ledger(database)
     try:
         ledger.create(revision or REVISIONS[-1])

@@ -114,7 +114,7 @@ def _file_fault(url: URL) -> str:
         with _connected(url) as connection:
             connection.execute(text("SELECT count(*) FROM sqlite_master"))
     except DatabaseUnusable as error:
-        return str(error)
+        return f"{file} {error}"
     return ""
 
 

@@ -61,10 +61,7 @@ def _tables(rules: Rulebook, subject: str | None, only: str, html: Path | None) 
 
     told = tables.explain(rules, review.load_review())
     if html:
-        try:
-            html.write_text(page.as_file(told), encoding="utf-8")
-        except OSError as fault:
-            raise click.ClickException(f"--html: {html}: {fault.strerror}") from fault
+        html.write_text(page.as_file(told), encoding="utf-8")
         click.echo(f"Written: {html}")
     elif subject:
         found = text.subject_to_text(told, subject)

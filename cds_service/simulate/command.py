@@ -17,12 +17,13 @@ TRUTH = "truth.jsonl"  # not .ndjson: it is no part of the export
 
 
 @click.command(
+    short_help="Write an invented intensive care unit as a bulk export.",
     epilog="""\b
 Examples:
   heparin-cds simulate /tmp/icu --stays 50
   heparin-cds simulate /tmp/icu --population heavier --population covid --world adverse
   heparin-cds replay /tmp/icu --out /tmp/replayed
-"""
+""",
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @click.option("--stays", type=click.IntRange(1), default=100, show_default=True)

@@ -15,6 +15,7 @@ from cds_service.assessment.answers import (
 )
 from cds_service.assessment.dose import HOURS_A_DAY, DraftedRate, per_kg_h
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.times import at_or_before
 
 
 def high(m: Measured, _: Verdicts) -> Verdict:
@@ -40,8 +41,10 @@ def _dose_over(m: Measured, line: str, *, strong: bool) -> Verdict:
     over = (m.dose.units > m.case.protocol[line] and _heavy_for_weight(m)) or strong
     if not over:
         return said(False, *m.dose.known.facts)
-    if not _running_for(m, "heparin.high_running_for"):
-        return unknown(Reason("heparinDose", "tooShort"))
+    since = m.case.ago("heparin.high_running_for")
+    long_enough = at_or_before(m.infusion.since, since, "heparinDose")
+    if not long_enough.yes:
+        return unknown(*long_enough.reasons or (Reason("heparinDose", "tooShort"),))
     return said(True, *m.dose.known.facts)
 
 
@@ -50,10 +53,6 @@ def _heavy_for_weight(m: Measured) -> bool:
     if m.dose.per_kg_h is None or not m.case.protocol.allows("weight_condition"):
         return True
     return m.dose.per_kg_h > m.case.protocol["heparin.standard_rate"]
-
-
-def _running_for(m: Measured, span: str) -> bool:
-    return m.infusion.since is not None and m.infusion.since <= m.case.ago(span)
 
 
 def drafted_raise(m: Measured, _: Verdicts) -> Verdict:

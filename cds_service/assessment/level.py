@@ -19,7 +19,7 @@ from cds_service.assessment.answers import (
     unknown,
 )
 from cds_service.assessment.case import Case, absent, evidence, unread
-from cds_service.assessment.times import at_or_after
+from cds_service.assessment.times import UNPLACED, at_or_after
 from cds_service.chart.facts import Result
 
 NOT_DRAWN = ("missing", "stale")  # the reasons of a test that says nothing now
@@ -52,6 +52,11 @@ class Level:
     def refused(self) -> tuple[Reason, ...]:
         """Why a result on record does not count: not to be read, or not to be placed in time."""
         return tuple(r for r in self.current.reasons if r.why not in NOT_DRAWN)
+
+    @property
+    def unplaced(self) -> bool:
+        """Whether one is on record that may be the newest, at a time nobody can tell."""
+        return any(reason.why in UNPLACED for reason in self.current.reasons)
 
     @property
     def drawn(self) -> datetime | None:

@@ -214,6 +214,8 @@ def _below(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
         return by_anti_xa
     if by_aptt.unknown:
         return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
+    if anti_xa.unplaced:
+        return by_anti_xa
     raw = target.below(anti_xa)
     if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.answer is not raw.answer:
         return unknown(*anti_xa.usable.reasons)
@@ -234,7 +236,7 @@ def _above(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
         return by_anti_xa
     if by_aptt.unknown:
         return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
-    if by_aptt.no and anti_xa.current.yes:  # heparin's own share may be above
+    if by_aptt.no and (anti_xa.current.yes or anti_xa.unplaced):  # heparin's own may be above
         return by_anti_xa
     return by_aptt
 

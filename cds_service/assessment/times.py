@@ -24,9 +24,12 @@ from cds_service.assessment.answers import (
     said,
     unknown,
 )
-from cds_service.chart.instants import Stretch, earliest, latest
+from cds_service.chart.instants import DATE_ONLY, NO_ZONE, Stretch, earliest, latest
 
 UNDATED = "undated"
+AHEAD = "ahead"  # dated in the future
+# Why a recorded time cannot be placed: the fact is on record, and may be the one that decides.
+UNPLACED = frozenset({UNDATED, AHEAD, DATE_ONLY, NO_ZONE})
 
 
 def before(at: datetime | None, limit: datetime | None, fact: str) -> Verdict:

@@ -15,7 +15,9 @@ from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.four_ts import THROMBOSES
 from cds_service.assessment.infusion import Infusion, Segment, differs
 from cds_service.assessment.levels import Levels
+from cds_service.assessment.times import within
 from cds_service.chart.facts import Condition, Result
+from cds_service.chart.instants import earliest
 
 
 def rises(case: Case, infusion: Infusion, since: datetime) -> tuple[tuple[Segment, Segment], ...]:
@@ -93,8 +95,12 @@ def _stands_still(case: Case, steps: tuple[tuple[Segment, Segment], ...]) -> Ver
 
 
 def _last_aptt(case: Case, since: datetime, until: datetime) -> Result | None:
-    inside = (r for r in case.results("aptt", since) if r.at is not None and r.at <= until)
-    return next(inside, None)
+    """The last one inside; none where another may be, whose time is not known to the moment."""
+    for result in case.results("aptt", earliest(since)):
+        inside = within(result.at, since, until, "aptt")
+        if not inside.no:
+            return result if inside.yes else None
+    return None
 
 
 def is_far_above(case: Case, levels: Levels) -> Verdict:

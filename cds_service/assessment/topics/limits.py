@@ -9,15 +9,15 @@ from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.given import unplaced_infusions
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.times import UNPLACED
 from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
 from cds_service.chart.facts import Problem
-from cds_service.chart.instants import DATE_ONLY, NO_ZONE
 
 Due = dict[str, Item]
 
 # On record and not to be read, or not to be placed in time.
-REFUSALS = frozenset(problem.value for problem in Problem) | {DATE_ONLY, NO_ZONE, "ahead"}
+REFUSALS = frozenset(problem.value for problem in Problem) | UNPLACED
 
 DECIDING = {
     "conditions": "conditions",
@@ -45,7 +45,7 @@ NAMED = (
 def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is in play and something that decides could not be read."""
     drafts = untold_drafts(m)
-    hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts))
+    hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(verdicts, due))
     reasons = [*_unread(m), *hanging] if _in_play(m) else []
     if not reasons and not drafts:
         return None
@@ -154,6 +154,13 @@ def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
     """The birth date, unless a card that withholds something for it names it already."""
     named = {reason for one in due.values() for reason in (*one.withheld, *one.open)}
     return tuple(r for r in m.gates.under_age.reasons if r not in named)
+
+
+def _left_open(verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
+    """What is on record and refused, where a finding hangs on it that nothing else tells of."""
+    rules = ("failing",) if due else ("failing", "masked", "above_target", "ceiling")
+    left = [verdicts[rule] for rule in rules if verdicts[rule].unknown]
+    return tuple(r for verdict in left for r in verdict.reasons if r.why in REFUSALS)
 
 
 def _weight_unread(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:

@@ -160,7 +160,7 @@ RISING = (
     ("antithrombin.severe", "antithrombin.low", "antithrombin.normal"),
     ("levels.anti_xa_low", "levels.anti_xa_high", "levels.anti_xa_far"),
     ("levels.aptt_low", "levels.aptt_high", "levels.aptt_far"),
-    ("levels.aptt_ratio_low", "levels.aptt_ratio_high"),
+    ("levels.aptt_ratio_low", "levels.aptt_ratio_high", "levels.aptt_ratio_far"),
     ("heparin.high_daily_dose", "heparin.very_high_daily_dose", "heparin.ceiling_daily_dose"),
     ("heparin.standard_rate", "heparin.high_rate"),
     ("switch.bivalirudin_severe_line", "organs.renal_line"),

@@ -32,8 +32,6 @@ from cds_service.chart.facts import (
     Dosage,
     Drug,
     Form,
-    Goal,
-    GoalRange,
     Order,
     Person,
     Problem,
@@ -45,6 +43,7 @@ from cds_service.chart.facts import (
     TestOrder,
     Use,
 )
+from cds_service.chart.goal import Goal, GoalRange
 from cds_service.rulebook import PROTOCOLS, load_protocol, rulebook
 from tests import told
 

@@ -11,20 +11,24 @@ from collections.abc import Mapping
 
 # Which rules another rule looks at; a rule's words are those of the cards at the end of the way.
 FEEDS: Mapping[str, tuple[str, ...]] = {
-    "high": ("failing",),
+    "high": ("high_when_drawn",),
     "very_high": ("requirement_raised",),
     "drafted_raise": ("ceiling",),
-    "below_target": ("failing",),
-    "above_target": ("failing", "far_above"),
+    "below_target": ("failing", "undecided"),
+    "above_target": ("failing",),
     "on_target": ("responded",),
     "escalating": ("failing",),
-    "plateau": ("failing",),
+    "plateau": ("failing", "undecided", "confirmed"),
     "masked": ("failing",),
-    "pseudo_resistance": ("failing",),
-    "thrombosis_on_heparin": ("failing",),
+    "thrombosis_on_heparin": ("failing", "confirmed"),
+    "effect_lost": ("failing",),
     "requirement_raised": ("resistance_suspected",),
-    "failing": ("resistance_suspected", "refractory", "confirmed"),
-    "resistance_suspected": ("loud",),
+    "high_when_drawn": ("failing", "undecided"),
+    "failing": ("undecided", "resistance_suspected", "refractory", "confirmed", "loud"),
+    "acute_phase": ("confirmed",),
+    "refractory": ("confirmed",),
+    "confirmed": ("waits", "loud"),
+    "raised_since_level": ("waits", "loud"),
 }
 
 # Parts that are no rule: module.function of the assessment, what it does, and its claims.
@@ -61,6 +65,9 @@ AS_WRITTEN: Mapping[str, tuple[str | bool, tuple[str, ...]]] = {
     "dose_form": ("multiply", ("R44", "R117")),
     "weight_condition": (False, ("R8", "R23", "R111")),
     "masked_fails_alone": (True, ("R29",)),
+    "confirmation": (False, ("R2", "R8")),
+    "escalation_fails": (True, ("R23",)),
+    "ordered_target": (False, ("R28",)),
     "organ_choice": ("any", ("R62",)),
     "sepsis_supplements": (True, ("R79", "R81")),
     "severe_also_supplement": (False, ("R43",)),

@@ -17,42 +17,78 @@ from cds_service.assessment.dose import HOURS_A_DAY, DraftedRate, per_kg_h
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.times import at_or_before
 
+DECIMALS = 1  # pumps are rounded: 19.95 U/kg/h is 20.0
+
 
 def high(m: Measured, _: Verdicts) -> Verdict:
-    """More than 35,000 U/day and high for the weight, or high by weight alone [R8]."""
-    by_weight, weighed = m.dose.per_kg_h, m.case.protocol.allows("weight_condition")
-    high_rate = m.case.protocol["heparin.high_rate"]
-    strong = weighed and by_weight is not None and by_weight >= high_rate
-    by_units = _dose_over(m, "heparin.high_daily_dose", strong=strong)
-    lightest = high_rate * m.case.protocol["weight.lightest"]
-    if by_units.no and weighed and m.weight.kg is None and (m.infusion.rate or 0.0) >= lightest:
-        return unknown(*m.weight.known.reasons)  # high for some weight that it may be
-    return by_units
+    """From 20 U/kg/h; or more than 35,000 U/day and more than a standard start [R8].
+
+    Without a weight the units alone, and below their line it stays open where the rate would be
+    high for any weight down to the lightest.
+    """
+    if not m.dose.known.yes:
+        return m.dose.known if not m.infusion.running.no else NO
+    verdict = is_high(m, m.infusion.rate or 0.0, m.dose.known.facts)
+    return _long_enough(m, verdict)
+
+
+def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
+    """Whether a rate in U/h is high, by units and by the weight of the course."""
+    protocol = m.case.protocol
+    many = _daily(rate) > protocol["heparin.high_daily_dose"]
+    by_weight = per_kg_h(rate, m.course_weight.kg)
+    if not protocol.allows("weight_condition"):
+        return said(many, *facts)
+    if by_weight is None:
+        heavy = rate > protocol["heparin.high_rate"] * protocol["weight.lightest"]
+        open_ = heavy and not many
+        return unknown(*m.course_weight.known.reasons) if open_ else said(many, *facts)
+    steep = is_steep(m, rate)
+    return said(steep or (many and by_weight > protocol["heparin.standard_rate"]), *facts)
+
+
+def is_steep(m: Measured, rate: float) -> bool:
+    """Whether a rate reaches `heparin.high_rate` by weight, rounded as pumps are."""
+    by_weight = per_kg_h(rate, m.course_weight.kg)
+    line = m.case.protocol["heparin.high_rate"]
+    return by_weight is not None and round(by_weight + ROUND_UP, DECIMALS) >= line
+
+
+ROUND_UP = 1e-9  # 19.95 is 19.949999 in binary
 
 
 def very_high(m: Measured, _: Verdicts) -> Verdict:
-    """More than 40,000 U/day, and high for the weight [R111]."""
-    return _dose_over(m, "heparin.very_high_daily_dose", strong=False)
-
-
-def _dose_over(m: Measured, line: str, *, strong: bool) -> Verdict:
+    """More than 40,000 U/day, and more than a standard start for the weight [R111]."""
     if not m.dose.known.yes:
-        return m.dose.known if m.infusion.running.answer is not NO.answer else NO
-    over = (m.dose.units > m.case.protocol[line] and _heavy_for_weight(m)) or strong
-    if not over:
-        return said(False, *m.dose.known.facts)
+        return m.dose.known if not m.infusion.running.no else NO
+    over = m.dose.units > m.case.protocol["heparin.very_high_daily_dose"]
+    verdict = said(
+        over and _above(m, m.infusion.rate, "heparin.standard_rate"), *m.dose.known.facts
+    )
+    return _long_enough(m, verdict)
+
+
+def _above(m: Measured, rate: float | None, line: str) -> bool:
+    """Whether a rate passes a line by weight; without weight the units decide."""
+    by_weight = per_kg_h(rate or 0.0, m.course_weight.kg)
+    if by_weight is None or not m.case.protocol.allows("weight_condition"):
+        return True
+    return by_weight > m.case.protocol[line]
+
+
+def _daily(rate: float) -> float:
+    return rate * HOURS_A_DAY
+
+
+def _long_enough(m: Measured, high: Verdict) -> Verdict:
+    """High only once the infusion has run for hours without a stop."""
+    if not high.yes:
+        return high
     since = m.case.ago("heparin.high_running_for")
     long_enough = at_or_before(m.infusion.since, since, "heparinDose")
-    if not long_enough.yes:
-        return unknown(*long_enough.reasons or (Reason("heparinDose", "tooShort"),))
-    return said(True, *m.dose.known.facts)
-
-
-def _heavy_for_weight(m: Measured) -> bool:
-    """A big patient's standard rate is no high dose; without weight the units decide."""
-    if m.dose.per_kg_h is None or not m.case.protocol.allows("weight_condition"):
-        return True
-    return m.dose.per_kg_h > m.case.protocol["heparin.standard_rate"]
+    if long_enough.yes:
+        return high
+    return unknown(*long_enough.reasons or (Reason("heparinDose", "tooShort"),))
 
 
 def drafted_raise(m: Measured, _: Verdicts) -> Verdict:
@@ -96,7 +132,9 @@ def _ceiling_running(m: Measured) -> Verdict:
 
 
 def _past_ceiling(m: Measured, rate: float) -> bool:
-    return rate * HOURS_A_DAY > m.case.protocol["heparin.ceiling_daily_dose"]
+    """By units, and by weight: a very heavy patient needs as many on average."""
+    over = _daily(rate) > m.case.protocol["heparin.ceiling_daily_dose"]
+    return over and _above(m, rate, "heparin.ceiling_rate")
 
 
 def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:
@@ -118,7 +156,7 @@ def _ceiling_first(m: Measured) -> Verdict:
 
 
 def _steep(m: Measured, rate: float) -> bool:
-    by_weight = per_kg_h(rate, m.weight.kg)
+    by_weight = per_kg_h(rate, m.course_weight.kg)
     if by_weight is None or not m.case.protocol.allows("weight_condition"):
         return True
     return by_weight >= m.case.protocol["heparin.first_order_rate"]

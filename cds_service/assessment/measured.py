@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cds_service.assessment.antithrombin import Antithrombin, read_antithrombin
 from cds_service.assessment.case import Case
+from cds_service.assessment.course_weight import course_began, course_weight
 from cds_service.assessment.dose import DailyDose, DraftedRate, daily_dose, drafted_rates
 from cds_service.assessment.gates import Gates, read_gates
 from cds_service.assessment.hit import Hit, read_hit
@@ -20,6 +21,7 @@ from cds_service.assessment.measures import (
     read_organs,
     read_weight,
 )
+from cds_service.assessment.need import Need, read_need
 from cds_service.assessment.risk import Risk, read_risk
 from cds_service.assessment.target import Target, read_target
 
@@ -29,12 +31,14 @@ class Measured:
     """The facts of clinical logic 2, worked out."""
 
     case: Case
-    weight: Weight
+    weight: Weight  # the newest: for doses and clearances
+    course_weight: Weight  # of this course of heparin: for its rates
     infusion: Infusion
     dose: DailyDose
     drafted: tuple[DraftedRate, ...]
     target: Target
     levels: Levels
+    need: Need  # the required rate
     antithrombin: Antithrombin
     organs: Organs
     risk: Risk
@@ -46,19 +50,23 @@ class Measured:
 def measure(case: Case) -> Measured:
     """Read every fact once, in the order in which they lean on each other."""
     weight = read_weight(case)
-    infusion = read_infusion(case, weight.kg)
+    of_course = course_weight(case, weight, course_began(case))
+    infusion = read_infusion(case, of_course.kg)
     organs = read_organs(case, weight)
     hit = read_hit(case)
     target = read_target(case, order_behind(case, infusion))
     slow = clears_slowly(case, organs)
+    levels = read_levels(case, infusion, target, slow_clearance=slow)
     return Measured(
         case=case,
         weight=weight,
+        course_weight=of_course,
         infusion=infusion,
-        dose=daily_dose(case, infusion, weight.kg),
-        drafted=drafted_rates(case, weight.kg),
+        dose=daily_dose(case, infusion, of_course.kg),
+        drafted=drafted_rates(case, of_course.kg),
         target=target,
-        levels=read_levels(case, infusion, target, slow_clearance=slow),
+        levels=levels,
+        need=read_need(case, infusion, levels, of_course),
         antithrombin=read_antithrombin(case),
         organs=organs,
         risk=read_risk(case),
@@ -69,8 +77,6 @@ def measure(case: Case) -> Measured:
 
 
 def order_behind(case: Case, infusion: Infusion) -> str:
-    """The order that the newest row of the infusion carries out; "" where no row names one."""
-    if infusion.by_order:
-        return infusion.source
-    rows = (row for row in case.given("heparin") if row.source == infusion.source)
-    return next((row.request for row in rows), "")
+    """The order behind the systemic infusion's newest row; "" where no row names one."""
+    line = next(iter(infusion.parts or infusion.lines), None)
+    return "" if line is None else line.last.order

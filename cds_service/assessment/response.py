@@ -10,20 +10,28 @@ from cds_service.assessment.measured import Measured
 
 
 def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
-    """After antithrombin: the rate fell by a fifth, or the target was reached [R93]."""
-    last = m.antithrombin.last_dose
-    if last is None or last.start is None or m.infusion.running.no:
-        return _none_given(m) if last is None else NO
+    """After antithrombin: the rate fell by a fifth, or the target was reached [R93].
+
+    Told by a level drawn hours after the dose; without one it neither responded nor did not.
+    """
+    given = m.antithrombin.last_dose
+    if given is None or given.start is None:
+        return _none_given(m) if given is None else NO
+    if m.infusion.running.no or not _level_after(m, given.end or given.start):
+        return NO
     if m.infusion.rate is None:
         return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
-    before = [s for s in m.infusion.segments if s.start <= last.start and s.rate]
-    until = last.start + m.case.protocol.span("antithrombin_dose.response_within")
-    after = [s for s in m.infusion.segments if last.start < s.start <= until and s.rate]
+    before = m.infusion.rate_at(given.start)
     fall = 1 - m.case.protocol["antithrombin_dose.response_fall"] / 100
-    fell = bool(before) and any((s.rate or 0) <= (before[-1].rate or 0) * fall for s in after)
-    reached = so_far["on_target"].yes and _reached(m, last.start, until)
-    on_target = so_far["on_target"]
-    return on_target if on_target.unknown and not fell else said(fell or reached)
+    fell = before is not None and before > 0 and m.infusion.rate <= before * fall
+    return said(True) if fell else so_far["on_target"]
+
+
+def _level_after(m: Measured, dose: datetime) -> bool:
+    """Whether the level that decides was drawn long enough after a dose."""
+    level = m.levels.deciding
+    waited = dose + m.case.protocol.span("antithrombin_dose.response_after")
+    return level.current.yes and level.drawn is not None and level.drawn >= waited
 
 
 def _none_given(m: Measured) -> Verdict:
@@ -34,17 +42,13 @@ def _none_given(m: Measured) -> Verdict:
     return unknown(Reason("antithrombinDose", state.value))
 
 
-def _reached(m: Measured, since: datetime, until: datetime) -> bool:
-    """Whether the test that is on target now was so already between two moments."""
-    concept, target = m.levels.deciding.concept, m.target
-    then = [v for v in m.levels.of(concept) if v.drawn is not None and since < v.drawn <= until]
-    return any(target.below(level).no and target.above(level).no for level in then)
-
-
 def refractory(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
     """After antithrombin the activity is normal and the infusion still fails [R94]."""
-    if m.antithrombin.last_dose is None:
+    given = m.antithrombin.last_dose
+    if given is None:
         return all_of(_none_given(m), so_far["failing"])
+    if given.start is None or not _level_after(m, given.end or given.start):
+        return NO
     known = m.antithrombin.known
     normal = said(m.antithrombin.tier == "normal") if known.yes else known
     return all_of(normal, so_far["failing"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cds_service.assessment.answers import (
     NO,
-    YES,
+    Evidence,
     Reason,
     Verdict,
     Verdicts,
@@ -21,22 +21,16 @@ from cds_service.assessment.answers import (
     unknown,
 )
 from cds_service.assessment.case import Case
-from cds_service.assessment.dose_rules import (
-    ceiling,
-    drafted_raise,
-    high,
-    very_high,
-)
+from cds_service.assessment.confirmed import is_confirmed
+from cds_service.assessment.dose_rules import ceiling, drafted_raise, high, is_high, very_high
+from cds_service.assessment.loss import is_effect_lost
+from cds_service.assessment.loudness import is_loud, raised_since_level, waits_for_level
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import acute_phase
+from cds_service.assessment.overshoot import is_far_above
 from cds_service.assessment.response import refractory, responded
-from cds_service.assessment.trends import (
-    escalating,
-    is_far_above,
-    plateau,
-    raised_since,
-    thrombosis_on_heparin,
-)
+from cds_service.assessment.trends import escalating, plateau, thrombosis_on_heparin
+from cds_service.assessment.undecided import is_undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +60,12 @@ def on_target(m: Measured, _: Verdicts) -> Verdict:
 
 def is_escalating(m: Measured, _: Verdicts) -> Verdict:
     """Two rises in two days at a rate worth the name [R23]."""
-    return escalating(m.case, m.infusion, m.weight.kg)
+    return escalating(m.case, m.infusion, m.course_weight.kg)
 
 
 def has_plateau(m: Measured, _: Verdicts) -> Verdict:
     """The aPTT stands still while the rate rises [R24]."""
-    return plateau(m.case, m.infusion, m.weight.kg)
+    return plateau(m.case, m.infusion, m.course_weight.kg)
 
 
 def masked(m: Measured, _: Verdicts) -> Verdict:
@@ -84,6 +78,11 @@ def pseudo_resistance(m: Measured, _: Verdicts) -> Verdict:
     return m.levels.pseudo
 
 
+def masked_clearly(m: Measured, _: Verdicts) -> Verdict:
+    """Masked by the margin to both lines: the pattern's own card [R26, R29]."""
+    return m.levels.masked_clearly
+
+
 def clot_on_heparin(m: Measured, _: Verdicts) -> Verdict:
     """A clot that began a day or more into heparin and within the week [R25]."""
     return thrombosis_on_heparin(m.case)
@@ -94,49 +93,72 @@ def requirement_raised(_: Measured, so_far: Verdicts) -> Verdict:
     return so_far["very_high"]
 
 
+def high_when_drawn(m: Measured, so_far: Verdicts) -> Verdict:
+    """High at the rate that the deciding level was drawn under [R8]."""
+    level = m.levels.deciding
+    if level.result is None or not so_far["high"].facts or level.rate == m.infusion.rate:
+        return so_far["high"]
+    if level.rate is None:
+        return unknown(Reason("heparinDose", "unreadable"))
+    fact = Evidence("rate", level.rate, "U/h", level.drawn, m.infusion.source, "whenDrawn")
+    return is_high(m, level.rate, (fact,))
+
+
 def failing(m: Measured, so_far: Verdicts) -> Verdict:
-    """The infusion does not do its work: the only finding that opens a dose or a switch."""
-    strong = any_of(so_far["high"], so_far["escalating"], so_far["plateau"])
-    lone = YES if m.case.protocol.allows("masked_fails_alone") else so_far["high"]
+    """Below target on a rate that should do, or with a clot on heparin [R2, R8, R24, R25]."""
+    options = m.case.protocol
+    doors = [so_far["high_when_drawn"], so_far["plateau"]]
+    doors += [so_far["escalating"]] if options.allows("escalation_fails") else []
+    below, masked_alone = so_far["below_target"], options.allows("masked_fails_alone")
     fails = any_of(
-        all_of(so_far["below_target"], strong),
-        all_of(so_far["masked"], lone),
-        all_of(
-            so_far["thrombosis_on_heparin"],
-            any_of(so_far["high"], so_far["below_target"]),
-        ),
+        all_of(below, any_of(*doors)),
+        all_of(so_far["thrombosis_on_heparin"], below),
+        so_far["masked"] if masked_alone else NO,
     )
-    return all_of(
-        fails,
-        negate(m.levels.pseudo if m.levels.paired else NO),
-        negate(so_far["above_target"]),
-        negate(m.levels.over_high_aptt),
-    )
+    patterns = [m.levels.pseudo] if masked_alone else [m.levels.pseudo, m.levels.masked]
+    against = (*(patterns if m.levels.paired else ()), so_far["above_target"], _over(m))
+    return all_of(fails, *(negate(one) for one in against), negate(so_far["effect_lost"]))
 
 
-def confirmed(_: Measured, so_far: Verdicts) -> Verdict:
-    """Whether the evidence opens an antithrombin dose or another anticoagulant."""
-    return so_far["failing"]
+def _over(m: Measured) -> Verdict:
+    """A current aPTT above the line, unless something else than heparin prolongs it."""
+    disturbed = m.levels.newest_aptt.current.yes and not m.levels.newest_aptt.usable.yes
+    return NO if disturbed else m.levels.over_high_aptt
 
 
-def far_above(m: Measured, so_far: Verdicts) -> Verdict:
-    """Above target by so much that one level is enough to speak [R28]."""
-    return all_of(so_far["above_target"], is_far_above(m.case, m.levels))
+def confirmed(m: Measured, so_far: Verdicts) -> Verdict:
+    """Two steady low levels with a raise between, the required rate, or refractory [R2, R8]."""
+    return is_confirmed(m, so_far)
 
 
-def effect_lost(_: Measured, __: Verdicts) -> Verdict:
+def undecided(m: Measured, so_far: Verdicts) -> Verdict:
+    """Unknown where a missing fact alone keeps failing open [R8]."""
+    return is_undecided(m, so_far)
+
+
+def far_above(m: Measured, _: Verdicts) -> Verdict:
+    """Far above target, and not lowered within two hours of knowing [R28]."""
+    return is_far_above(m)
+
+
+def effect_lost(m: Measured, _: Verdicts) -> Verdict:
     """A level that fell at an unchanged rate: sample, line, pump or bag before resistance."""
-    return NO
+    return is_effect_lost(m)
 
 
-def raised_since_level(m: Measured, _: Verdicts) -> Verdict:
-    """Whether the rate rose after the newest level was drawn, by at least `rate_change`."""
-    return raised_since(m.case, m.infusion, m.levels)
+def rate_raised_since(m: Measured, _: Verdicts) -> Verdict:
+    """A raise after the level that decides was drawn."""
+    return raised_since_level(m)
 
 
-def loud(_: Measured, so_far: Verdicts) -> Verdict:
-    """Whether an unconfirmed finding is a warning; otherwise its card only informs."""
-    return so_far["resistance_suspected"]
+def waits(m: Measured, so_far: Verdicts) -> Verdict:
+    """A raise waits for its level: until then the finding is information."""
+    return waits_for_level(m, so_far)
+
+
+def loud(m: Measured, so_far: Verdicts) -> Verdict:
+    """A warning, by the probability that the required rate lies above the line."""
+    return is_loud(m, so_far)
 
 
 def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
@@ -152,11 +174,13 @@ def acute_phase_raised(m: Measured, _: Verdicts) -> Verdict:
     return raised
 
 
+LINES = ("levels.anti_xa_low", "levels.aptt_low")
+
 RULES: Mapping[str, Rule] = {
     "high": Rule(
         high,
         ("R8",),
-        ("heparin.high_daily_dose", "heparin.standard_rate", "heparin.high_rate"),
+        ("heparin.high_rate", "heparin.high_daily_dose", "heparin.standard_rate"),
     ),
     "very_high": Rule(
         very_high, ("R111",), ("heparin.very_high_daily_dose", "heparin.standard_rate")
@@ -165,15 +189,18 @@ RULES: Mapping[str, Rule] = {
     "ceiling": Rule(
         ceiling,
         ("R123",),
-        ("heparin.ceiling_daily_dose", "heparin.first_order_rate"),
+        ("heparin.ceiling_daily_dose", "heparin.ceiling_rate", "heparin.first_order_rate"),
         of_effect=False,
     ),
-    "below_target": Rule(below_target, ("R28",), ("levels.anti_xa_low", "levels.aptt_low")),
+    "below_target": Rule(below_target, ("R28",), LINES),
     "above_target": Rule(
         above_target, ("R28",), ("levels.anti_xa_high", "levels.aptt_high"), of_effect=False
     ),
     "far_above": Rule(
-        far_above, ("R28",), ("levels.anti_xa_far", "levels.aptt_far"), of_effect=False
+        far_above,
+        ("R28",),
+        ("levels.anti_xa_far", "levels.aptt_far", "overshoot.wait"),
+        of_effect=False,
     ),
     "on_target": Rule(on_target, ("R28",), ("levels.anti_xa_low", "levels.anti_xa_high")),
     "escalating": Rule(
@@ -182,19 +209,22 @@ RULES: Mapping[str, Rule] = {
     "plateau": Rule(
         has_plateau, ("R24", "R115"), ("heparin.plateau_rise", "heparin.plateau_difference")
     ),
-    "masked": Rule(masked, ("R26", "R29"), ("levels.anti_xa_low", "levels.aptt_low")),
-    "pseudo_resistance": Rule(
-        pseudo_resistance, ("R112",), ("levels.anti_xa_low", "levels.aptt_low")
+    "masked": Rule(masked, ("R26", "R29"), LINES),
+    "masked_clearly": Rule(
+        masked_clearly, ("R26", "R29"), ("levels.anti_xa_margin", "levels.aptt_margin")
     ),
+    "pseudo_resistance": Rule(pseudo_resistance, ("R112",), LINES),
     "thrombosis_on_heparin": Rule(
         clot_on_heparin,
         ("R25",),
         ("thrombosis.after_start", "thrombosis.within"),
         of_effect=False,
     ),
-    "effect_lost": Rule(effect_lost, ()),
+    "effect_lost": Rule(effect_lost, (), ("required_rate.lost_fit", "resistance.lost_share")),
     "requirement_raised": Rule(requirement_raised, ("R111",), ("heparin.very_high_daily_dose",)),
+    "high_when_drawn": Rule(high_when_drawn, ("R8",), ("heparin.high_rate",)),
     "failing": Rule(failing, ("R2", "R8", "R23", "R24", "R25", "R26")),
+    "undecided": Rule(undecided, ("R8",)),
     "resistance_suspected": Rule(resistance_suspected, ("R2", "R8")),
     "acute_phase": Rule(
         acute_phase_raised,
@@ -204,9 +234,14 @@ RULES: Mapping[str, Rule] = {
     ),
     "responded": Rule(responded, ("R93",), ("antithrombin_dose.response_fall",)),
     "refractory": Rule(refractory, ("R94",), ("antithrombin.normal",)),
-    "confirmed": Rule(confirmed, ("R2", "R8")),
-    "raised_since_level": Rule(raised_since_level, (), ("heparin.rate_change",), of_effect=False),
-    "loud": Rule(loud, ("R2",), of_effect=False),
+    "confirmed": Rule(
+        confirmed,
+        ("R2", "R8"),
+        ("resistance.levels_within", "resistance.raise", "required_rate.confirmed_probability"),
+    ),
+    "raised_since_level": Rule(rate_raised_since, (), ("heparin.rate_change",), of_effect=False),
+    "waits": Rule(waits, (), ("heparin.rate_change",), of_effect=False),
+    "loud": Rule(loud, ("R2",), ("resistance.loud_probability",), of_effect=False),
 }
 
 

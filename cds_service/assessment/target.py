@@ -21,9 +21,11 @@ from cds_service.assessment.case import Case
 from cds_service.assessment.level import Level
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.record import procedures, recent_conditions
-from cds_service.chart.facts import Goal, GoalRange, Order
+from cds_service.chart.facts import Order
+from cds_service.chart.goal import Goal, GoalRange
 
 UNITS = {"anti_xa": "[IU]/mL", "aptt": "s", "aptt_ratio": "1"}
+DECIMALS = 6  # 0.7 + 0.1 is 0.8, whatever binary fractions say
 CANDIDATES = Reason("target", "candidates")
 
 
@@ -54,11 +56,15 @@ class Target:
 
     def below(self, level: Level, by: float = 0.0) -> Verdict:
         """Whether a level lies below every range, by a margin in its own unit."""
-        return self._beyond([level.below(r.low - by) for r in self.of(level.concept)])
+        return self._beyond(
+            [level.below(round(r.low - by, DECIMALS)) for r in self.of(level.concept)]
+        )
 
     def above(self, level: Level, by: float = 0.0) -> Verdict:
         """Whether a level lies above every range, by a margin in its own unit."""
-        return self._beyond([level.above(r.high + by) for r in self.of(level.concept)])
+        return self._beyond(
+            [level.above(round(r.high + by, DECIMALS)) for r in self.of(level.concept)]
+        )
 
     def _beyond(self, found: list[Verdict]) -> Verdict:
         if not found:

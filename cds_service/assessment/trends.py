@@ -14,7 +14,6 @@ from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.exposure import first_exposure
 from cds_service.assessment.four_ts import THROMBOSES
 from cds_service.assessment.infusion import Infusion, Segment, differs
-from cds_service.assessment.levels import Levels
 from cds_service.assessment.times import within
 from cds_service.chart.facts import Condition, Result
 from cds_service.chart.instants import earliest
@@ -101,30 +100,6 @@ def _last_aptt(case: Case, since: datetime, until: datetime) -> Result | None:
         if not inside.no:
             return result if inside.yes else None
     return None
-
-
-def is_far_above(case: Case, levels: Levels) -> Verdict:
-    """Whether the leading level lies over the line for one level alone."""
-    anti_xa = levels.anti_xa
-    if anti_xa.current.yes and anti_xa.usable.yes:
-        return anti_xa.above(case.protocol["levels.anti_xa_far"])
-    return levels.aptt.above(case.protocol["levels.aptt_far"])
-
-
-def raised_since(case: Case, infusion: Infusion, levels: Levels) -> Verdict:
-    """Whether the rate rose by a counted step after the newest level was drawn."""
-    drawn = [
-        level.result.at
-        for level in (levels.anti_xa, levels.aptt)
-        if level.current.yes and level.result is not None and level.result.at is not None
-    ]
-    if not drawn or not infusion.running.yes:
-        return NO
-    steps = rises(case, infusion, max(drawn))
-    if not steps:
-        return NO
-    newest = steps[-1][1]
-    return yes(Evidence("rate", newest.rate or 0.0, "U/h", newest.start, newest.source, "rises"))
 
 
 def thrombosis_on_heparin(case: Case) -> Verdict:

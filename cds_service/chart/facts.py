@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from enum import Enum
 
+from cds_service.chart.goal import UNSAID, Goal
 from cds_service.chart.queried import Queried as Queried
 from cds_service.chart.queried import Resource as Resource
 from cds_service.chart.queried import State as State
@@ -145,24 +146,6 @@ class Administration:
 
 
 @dataclass(frozen=True, slots=True)
-class GoalRange:
-    """From and to, in IU/mL ("anti_xa"), s ("aptt") or times the control ("aptt_ratio")."""
-
-    test: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """The goal of an infusion as the words of its order state it; several where they differ."""
-
-    ranges: tuple[GoalRange, ...] = ()
-    unread: bool = False  # words of a goal, and no range that could be told from them
-    intensities: tuple[str, ...] = ()  # "low intensity", without case and accents
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """One MedicationRequest of a known drug, on record or drafted."""
 
@@ -180,7 +163,7 @@ class Order:
     replaces: str = ""  # priorPrescription
     home: bool = False  # a home or community medicine
     intent: str = "order"  # plans and proposals are no orders
-    goal: Goal = Goal()  # of a heparin infusion
+    goal: Goal = UNSAID  # of a heparin infusion
     begins: datetime | None = None  # the latest of authoredOn, bounds and validity period
     ends: datetime | None = None  # the earliest end of bounds and validity period
     site: str = ""  # where it runs to, by a listed word

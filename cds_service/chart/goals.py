@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cds_service.chart.concepts import GoalWords
-from cds_service.chart.facts import Goal, GoalRange
+from cds_service.chart.goal import Goal, GoalRange
 
 LONGEST = 4000  # characters of an order's texts that are looked at
 _DIGITS = r"(?:\d{1,6}(?:[.,]\d{1,3}(?!\d))?|\.\d{1,3})(?![.,]?\d)"

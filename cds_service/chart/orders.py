@@ -17,13 +17,13 @@ from cds_service.chart.facts import (
     Asked,
     Dosage,
     Form,
-    Goal,
     Order,
     Resource,
     Route,
     Skipped,
     Use,
 )
+from cds_service.chart.goal import Goal
 from cds_service.chart.instants import Period, read_instant
 from cds_service.chart.json_reading import codings, each, member, reference, source, text
 from cds_service.chart.medications import Medicine, concepts_at, points_at

@@ -32,34 +32,34 @@ from tests.builders import (
     why,
 )
 
-OVER = 2100  # U/h: 50,400 U/day
+OVER = 2100  # U/h: 50,400 U/day; above 20 U/kg/h up to 105 kg
 ON = lab("anti_xa", 0.5, 3)
 
 
 @spec(
     "facts, indicator",
-    ("at 20 U/kg/h", (*running(OVER), weight(105)), "critical"),
-    ("just under 20 U/kg/h", (*running(OVER), weight(105.3)), "warning"),
+    ("above 20 U/kg/h", (*running(OVER), weight(100)), "critical"),
+    ("at 20 U/kg/h", (*running(OVER), weight(105)), None),
     ("weight unknown", running(OVER), "critical"),
     ("under the ceiling", (*running(2083), weight(100)), None),
     (
         "antithrombin measured 48 h ago",
-        (*running(OVER), weight(105), lab("antithrombin", 90, 48)),
+        (*running(OVER), weight(100), lab("antithrombin", 90, 48)),
         None,
     ),
     (
         "a minute earlier",
-        (*running(OVER), weight(105), lab("antithrombin", 90, 48 + MINUTE)),
+        (*running(OVER), weight(100), lab("antithrombin", 90, 48 + MINUTE)),
         "critical",
     ),
     (
         "antithrombin measured and unreadable",
-        (*running(OVER), weight(105), unreadable("antithrombin")),
+        (*running(OVER), weight(100), unreadable("antithrombin")),
         "critical",
     ),
     (
         "antithrombin measured, and another at an unknown time",
-        (*running(OVER), weight(105), lab("antithrombin", 90), lab("antithrombin", 40, None)),
+        (*running(OVER), weight(100), lab("antithrombin", 90), lab("antithrombin", 40, None)),
         "critical",
     ),
 )
@@ -70,7 +70,7 @@ def test_dose_ceiling(facts, indicator):
 
 @spec(
     "facts, told",
-    ("with a weight", (weight(105),), "Heparin 2,100 U/h (20.0 U/kg/h), over 50,000 U/day"),
+    ("with a weight", (weight(100),), "Heparin 2,100 U/h (21.0 U/kg/h), over 50,000 U/day"),
     ("without", (), "Heparin 2,100 U/h, over 50,000 U/day, weight not known"),
 )
 def test_the_ceiling_is_told_by_weight_where_that_is_known(facts, told):
@@ -94,7 +94,7 @@ def test_the_ceiling_is_told_by_weight_where_that_is_known(facts, told):
     ("on hold", (ON, ordered_test("antithrombin", status="on-hold")), set()),
 )
 def test_what_the_ceiling_asks_for(facts, tests):
-    found = judge_chart(*running(OVER), weight(105), raised(OVER), *facts)
+    found = judge_chart(*running(OVER), weight(100), raised(OVER), *facts)
     assert offered_tests(due(found, "heparinDoseCeiling")) == tests
 
 
@@ -229,8 +229,13 @@ def test_what_the_resistance_card_says(facts, note):
     ("raised, severe", (*HEAVY, ON, lab("antithrombin", 40)), {"resistance.noDose"}),
     ("raised, unknown", (*HEAVY, ON), set()),
     (
-        "raised, a dose and no answer to it yet",
+        "raised, on target after a dose",
         (*HEAVY, ON, given("antithrombin", 50, 2000), lab("antithrombin", 90)),
+        {"resistance.notAntithrombin", "resistance.responded"},
+    ),
+    (
+        "raised, a dose and no level after it yet",
+        (*HEAVY, ON, given("antithrombin", 5, 2000), lab("antithrombin", 90)),
         {"resistance.notAntithrombin"},
     ),
 )
@@ -294,7 +299,7 @@ MASKED = (lab("anti_xa", 0.2, 3), lab("aptt", 70, 3))
 @spec(
     "facts, speaks",
     ("masked on a usual dose", (*running(900), weight(80), *MASKED), True),
-    ("masked on a high dose: resistance tells it", (*running(1600), weight(80), *MASKED), False),
+    ("masked on a high dose too", (*running(1600), weight(80), *MASKED), True),
     ("not masked", (*running(900), weight(80), ON, lab("aptt", 70, 3)), False),
     (
         "masked past the ceiling, not suspected",

@@ -44,20 +44,21 @@ def by_weight(rate_per_kg, kg=80):
 
 @spec(
     "facts, high",
-    ("35,000 U/day, weight unknown: high at 40 kg", at_daily(35_000), "unknown"),
-    ("25 U/kg/h at 40 kg, weight unknown", (heparin(1000, 48),), "unknown"),
-    ("a little less is high for nobody", (heparin(995, 48),), "no"),
+    ("35,000 U/day, weight unknown: high for any weight", at_daily(35_000), "unknown"),
+    ("800 U/h, weight unknown", running(800), "no"),
+    ("just above 800 U/h, weight unknown", running(800.1), "unknown"),
     ("the same, weight implausible", (heparin(1000, 48), unreadable("weight")), "unknown"),
     ("the same, its query failed", (heparin(1000, 48), failed("body")), "unknown"),
     ("just above 35,000 U/day, weight unknown", at_daily(35_100), "yes"),
     ("just above 35,000 U/day at 70 kg", (*at_daily(35_100), weight(70)), "yes"),
     ("38,000 U/day at 18.5 U/kg/h: for the weight not high", by_weight(18.5, 85.6), "no"),
     ("38,000 U/day just above 18.5 U/kg/h", by_weight(18.55, 85.6), "yes"),
-    ("under 35,000 U/day just under 25 U/kg/h", by_weight(24.95, 50), "no"),
-    ("under 35,000 U/day at 25 U/kg/h", by_weight(25, 50), "yes"),
+    ("under 35,000 U/day just under 19.95 U/kg/h", by_weight(19.94, 50), "no"),
+    ("19.95 U/kg/h: pumps are rounded", by_weight(19.95, 50), "yes"),
+    ("under 35,000 U/day at 20 U/kg/h", by_weight(20, 50), "yes"),
     ("running for six hours", (heparin(2000, 6),), "yes"),
     ("running for a minute less: too early", (heparin(2000, 6 - MINUTE),), "unknown"),
-    ("25 U/kg/h for a minute under six hours", (heparin(1250, 6 - MINUTE), weight(50)), "unknown"),
+    ("20 U/kg/h for a minute under six hours", (heparin(1000, 6 - MINUTE), weight(50)), "unknown"),
     ("nothing runs", (), "no"),
     ("a rate that cannot be read", (heparin(None, 48),), "unknown"),
     ("administrations failed", (failed("administrations"),), "unknown"),
@@ -93,7 +94,10 @@ def test_a_protocol_without_the_weight_condition_takes_units_alone():
     "facts, ceiling",
     ("running at 50,000 U/day", (*at_daily(50_000), weight(90)), "no"),
     ("running just above", (*at_daily(50_100), weight(90)), "yes"),
-    ("running above, and light for the weight", (*at_daily(50_100), weight(120)), "yes"),
+    ("running above at 20 U/kg/h", (*at_daily(50_100), weight(50_100 / 24 / 20)), "no"),
+    ("running above, just above 20 U/kg/h", (*at_daily(50_100), weight(104)), "yes"),
+    ("running above, and light for the weight", (*at_daily(50_100), weight(120)), "no"),
+    ("running above, weight unknown", at_daily(50_100), "yes"),
     ("a raise to 50,000", (*at_daily(40_000), raised(50_000 / 24)), "no"),
     ("a raise to just above", (*at_daily(40_000), raised(50_100 / 24)), "yes"),
     ("the same rate drafted again", (*at_daily(50_000), raised(50_100 / 24)), "no"),
@@ -361,15 +365,19 @@ CLOT = condition("vte", onset=10)
     ("below target on a high dose", (*HIGH, LOW), "yes"),
     ("below target on a usual dose", (*NOT_HIGH, LOW), "no"),
     ("on target on a high dose", (*HIGH, lab("anti_xa", 0.5)), "no"),
-    ("below target, escalating", (*steps(1100, 1250, 1440), weight(80), LOW), "yes"),
+    (
+        "below target, escalating: no aPTT tells of a plateau",
+        (*steps(1100, 1250, 1440), weight(80), LOW),
+        "unknown",
+    ),
     (
         "below target, plateau",
         (*RISING, *(lab("aptt", 50, h) for h in (25, 13, 1))),
         "yes",
     ),
-    ("masked on a high dose", (*HIGH, *MASKED), "yes"),
+    ("masked on a high dose", (*HIGH, *MASKED), "no"),
     ("masked on a usual dose", (*NOT_HIGH, *MASKED), "no"),
-    ("a clot on a high dose", (*HIGH, CLOT, lab("anti_xa", 0.5)), "yes"),
+    ("a clot on a high dose, on target", (*HIGH, CLOT, lab("anti_xa", 0.5)), "no"),
     ("a clot below target", (*NOT_HIGH, CLOT, LOW), "yes"),
     ("a clot on target on a usual dose", (*NOT_HIGH, CLOT, lab("anti_xa", 0.5)), "no"),
     ("a clot on a high dose above target", (*HIGH, CLOT, lab("anti_xa", 0.8)), "no"),
@@ -379,7 +387,19 @@ CLOT = condition("vte", onset=10)
         "no",
     ),
     ("an aptt over 100 s", (*HIGH, LOW, lab("aptt", 100.1)), "no"),
-    ("an aptt at 100 s", (*HIGH, LOW, lab("aptt", 100)), "yes"),
+    ("an aptt over 100 s drawn later", (*HIGH, lab("anti_xa", 0.2, 8), lab("aptt", 101)), "no"),
+    ("an aptt at 100 s drawn later", (*HIGH, lab("anti_xa", 0.2, 8), lab("aptt", 100)), "yes"),
+    (
+        "over 100 s by a lupus anticoagulant",
+        (*HIGH, lab("anti_xa", 0.2, 8), lab("aptt", 101), condition("lupus_anticoagulant")),
+        "yes",
+    ),
+    (
+        "raised to a high dose after the draw",
+        (heparin(1200, 48, 1), heparin(1600, 1), weight(80), LOW),
+        "no",
+    ),
+    ("lowered after the draw", (heparin(1600, 48, 1), heparin(1400, 1), weight(80), LOW), "yes"),
     ("an aptt that cannot be read", (*HIGH, LOW, unreadable("aptt")), "unknown"),
     ("no level at all", HIGH, "unknown"),
     ("no level on a usual dose", NOT_HIGH, "no"),
@@ -428,18 +448,6 @@ def test_every_finding_of_a_failing_infusion_names_its_facts():
 def test_a_heparin_order_in_a_unit_of_mass_is_no_dose():
     found = judge_chart(order("heparin", rate=5, unit="mg/h"), *organs_well())
     assert answer(found, "high") == "unknown"
-
-
-@spec(
-    "facts, far",
-    ("anti-Xa at 1.0", (lab("anti_xa", 1.0),), "no"),
-    ("anti-Xa just above 1.0", (lab("anti_xa", 1.001),), "yes"),
-    ("aPTT at 120 s, alone", (lab("aptt", 120),), "no"),
-    ("aPTT just above 120 s, alone", (lab("aptt", 120.1),), "yes"),
-    ("no level", (), "unknown"),
-)
-def test_far_above_by_one_level(facts, far):
-    assert answer(findings(*running(1200), *facts), "far_above") == far
 
 
 @spec(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from cds_service.assessment.protocol import SiteTarget
-from cds_service.chart.facts import Goal
+from cds_service.chart.goal import Goal
 from tests.builders import (
     DAY,
     MINUTE,

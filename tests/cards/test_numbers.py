@@ -38,7 +38,7 @@ def said(topic, *facts, **how):
 WELL = organs_well()
 DOSE = failing(lab("antithrombin", 55))
 SWITCH = failing(lab("antithrombin", 45))
-HEAVY = (*running(2100), weight(105), lab("anti_xa", 0.5, 3), raised(2100))
+HEAVY = (*running(2100), weight(100), lab("anti_xa", 0.5, 3), raised(2100))
 
 
 @spec(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.chart.facts import Goal, GoalRange
+from cds_service.chart.goal import Goal, GoalRange
 from cds_service.chart.goals import GoalReader
 from tests.chart.builders import RXNORM, concept, order, ordered, shipped
 

@@ -1,0 +1,41 @@
+"""What a missing fact leaves open while everything else says resistance. Clinical logic 1.
+
+Silence is only for no: one card names the fact, without drugs. "Too early", "not drawn" and "too
+old" are no such facts: until the level is overdue they are no, and then `monitoringDue` speaks.
+"""
+
+from __future__ import annotations
+
+from cds_service.assessment.answers import NO, Verdict, Verdicts, any_of, unknown
+from cds_service.assessment.measured import Measured
+
+MEASURED = frozenset({"anti_xa", "aptt", "aptt_ratio", "pair", "heparinDose"})
+NOT_YET = frozenset({"tooEarly", "missing", "stale", "notRunning", "tooShort", "noTrend"})
+
+
+def is_undecided(m: Measured, so_far: Verdicts) -> Verdict:
+    """Unknown, with the facts that keep it so, where the other parts of failing are yes."""
+    if not so_far["failing"].unknown:
+        return NO
+    high = any_of(so_far["high_when_drawn"], so_far["plateau"])
+    below = so_far["below_target"]
+    if high.yes and below.unknown and (m.target.known.yes or _below_some(m)):
+        return _left(below)
+    if high.unknown and below.yes:
+        return _left(high)
+    return _left(so_far["failing"]) if high.yes and below.yes else NO
+
+
+def _left(verdict: Verdict) -> Verdict:
+    reasons = [r for r in verdict.reasons if r.fact not in MEASURED or r.why not in NOT_YET]
+    return unknown(*reasons) if reasons else NO
+
+
+def _below_some(m: Measured) -> bool:
+    """Whether a steady level lies below the highest lower limit that may be meant."""
+    return any(
+        level.current.yes
+        and level.steady.yes
+        and level.below(m.target.lowest_doubt(m.case, level.concept)).yes
+        for level in (m.levels.anti_xa, m.levels.aptt)
+    )

@@ -168,6 +168,7 @@ class Charting:
             point=row.point or end == start,
             order=row.request,
             over=self._is_over(row, order),
+            ended=order is not None and has_ended(self._case, order),
             order_end=order.ends if order and has_ended(self._case, order) else None,
             units=None if row.dosage.dose is None else self._units(row) or None,
         )

@@ -13,7 +13,7 @@ from cds_service.assessment.case import Case
 from cds_service.assessment.charting import Charted, Charting
 from cds_service.assessment.rates import IMPLAUSIBLE, is_implausible, rate_in_units_per_hour, said
 from cds_service.assessment.segments import Bolus, Kind, Rules, Segment
-from cds_service.assessment.standing import has_ended, heparin_orders, infusion_orders
+from cds_service.assessment.standing import infusion_orders
 from cds_service.assessment.timeline import merged
 from cds_service.assessment.times import at_or_after
 from cds_service.chart.facts import Form, Order, Use
@@ -93,7 +93,6 @@ class _Running:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._orders = heparin_orders(case)
         self._standing = infusion_orders(case)
         self._sites = {order.site for order in self._standing}
         self._lately = charted_lately(case)
@@ -108,9 +107,8 @@ class _Running:
         if last.end is not None:
             since = self._case.ago("heparin.ended_within")
             return at_or_after(last.end, since, "heparinRunning")
-        own = self._orders.get(last.order)
         stands = charted.site in self._sites
-        if own is not None and has_ended(self._case, own) and not stands:
+        if last.ended and not stands:
             return unknown(Reason("heparinRunning", "orderEnded"))
         return YES if self._lately or stands else unknown(Reason("heparinRunning", "uncharted"))
 

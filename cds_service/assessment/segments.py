@@ -32,6 +32,7 @@ class Segment:
     told: bool = True
     said: tuple[str, float] | None = None
     order: str = ""  # the order that its last row carries out
+    ended: bool = False  # that order is on record as ended
 
     def overlap(self, since: datetime, until: datetime) -> float:
         """Hours of this segment between two moments."""
@@ -64,7 +65,8 @@ class Row:
     point: bool = False  # a moment, not a Period: holds until the next rate
     stops: bool = False  # stopped at its end, by its status alone
     order: str = ""  # the order it carries out
-    over: bool = False  # that order has ended
+    over: bool = False  # that order no longer stands
+    ended: bool = False  # and is on record as ended
     order_end: datetime | None = None  # when, where the record says
     units: float | None = None  # the dose, where the row states one
 

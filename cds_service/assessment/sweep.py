@@ -68,11 +68,11 @@ class Sweep:
         """Rows of one moment as one: rates that differ make it unknown."""
         if len(rated) == 1:
             return rated[0]
-        last = max(rated, key=_lasting)
-        highest = max(rated, key=lambda row: -1.0 if row.rate is None else row.rate)
+        last = _together(rated)
+        highest = max(rated, key=lambda row: (row.rate is not None, row.rate or 0.0, row.written))
         if all(same_rate(row, highest, self._rules.same) for row in rated):
             return replace(last, rate=highest.rate, said=highest.said, written=highest.written)
-        return replace(last, rate=None, said=None, why=TWO_RATES)
+        return replace(last, rate=None, said=None, why=TWO_RATES, written="")
 
     def _rate(self, at: datetime, row: Row) -> None:
         self._settle_bag(at)
@@ -187,12 +187,27 @@ class Sweep:
             told=row.why is None or row.why.fact != OUTLASTED.fact or row.kind is Kind.STOP,
             said=None if row.kind is Kind.STOP else row.said,
             order=row.order,
+            ended=row.ended,
         )
         last = self._out[-1] if self._out else None
         if last is not None and last.end == new.start and _is_one(last, new):
             self._out[-1] = replace(new, start=last.start)
         else:
             self._out.append(new)
+
+
+def _together(rated: list[Row]) -> Row:
+    """What rows that begin together say of the end, and of their orders."""
+    longest = max(_lasting(row) for row in rated)
+    last = [row for row in rated if _lasting(row) == longest]
+    orders = {row.order for row in rated}
+    return replace(
+        last[0],
+        stops=any(row.stops for row in last),
+        order=orders.pop() if len(orders) == 1 else "",
+        over=all(row.over for row in rated),
+        ended=all(row.ended for row in rated),
+    )
 
 
 def _lasting(row: Row) -> tuple[bool, datetime]:

@@ -19,6 +19,7 @@ from cds_service.cards.wording import Wording
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Asked, Chart, Queried
 from cds_service.chart.reader import read_chart, read_drafted
+from cds_service.chart.record import Still, on_and_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class Advice:
     findings: Findings
 
 
-def concerns_us(asked: Asked, rulebook: Rulebook) -> bool:
+def concerns_us(asked: Asked, rulebook: Rulebook, still: Still = on_and_on) -> bool:
     """Whether a call can concern us at all, told from its context alone (gate 1)."""
-    drafts, untold = read_drafted(asked, rulebook.concepts)
+    drafts, untold = read_drafted(asked, rulebook.concepts, still)
     return scope_of(asked, drafts, untold).anything
 
 
@@ -51,15 +52,26 @@ def advise(
     rulebook: Rulebook,
     now: datetime,
     style: Style | None = None,
+    still: Still = on_and_on,
 ) -> Advice:
-    """Cards for one hook call, from what it asked and what the queries answered."""
-    return advise_on(read_chart(asked, answers, rulebook.concepts), asked, rulebook, now, style)
+    """Cards for one hook call, from what it asked and what the queries answered.
+
+    `still` is called before each resource is read and while the chart is searched; it may raise, to
+    give up a call that takes too long.
+    """
+    chart = read_chart(asked, answers, rulebook.concepts, still=still)
+    return advise_on(chart, asked, rulebook, now, style, still)
 
 
 def advise_on(
-    chart: Chart, asked: Asked, rulebook: Rulebook, now: datetime, style: Style | None = None
+    chart: Chart,
+    asked: Asked,
+    rulebook: Rulebook,
+    now: datetime,
+    style: Style | None = None,
+    still: Still = on_and_on,
 ) -> Advice:
     """The same from a chart that has been read: a replay reads it once for several protocols."""
-    findings = assess(asked, chart, rulebook.protocol, now)
+    findings = assess(asked, chart, rulebook.protocol, now, still)
     cards = compose(findings, rulebook.concepts, rulebook.wording, style or Style())
     return Advice(cards, chart, findings)

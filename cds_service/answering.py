@@ -6,7 +6,7 @@ The order matters: most drafts are no concern of ours and are answered before an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -15,13 +15,14 @@ from cds_service.advice import Advice, advise, concerns_us
 from cds_service.audit import Answered, Audit
 from cds_service.cards.card import Card, Style
 from cds_service.clients import Caller
-from cds_service.errors import FactsUnavailable, NotStored
+from cds_service.errors import FactsUnavailable, NotStored, TookTooLong
 from cds_service.gathering import Sources, gather, states
 from cds_service.hooks import HookCall
 from cds_service.logs import log
 from cds_service.memory import Subject, facts_by_topic, with_memory
 from cds_service.metrics import Counts
 from cds_service.practice import Practice, Practices
+from cds_service.workload import CallLimits, Room, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,29 @@ class Desk:
     counts: Counts
     public_url: str = ""
     recorded: bool = True  # false only for the demo's look back (beside_the_demo.py)
+    limits: CallLimits = field(default_factory=CallLimits)
+    room: Room = field(default_factory=Room)
     record_required: bool = False  # advice that could not be written down is not given
 
 
-def answer(call: HookCall, caller: Caller, desk: Desk) -> list[dict[str, Any]]:
+def answer(call: HookCall, caller: Caller, desk: Desk, work: Workload) -> list[dict[str, Any]]:
     """The cards for one call, in wire form; what was advised is written down."""
     practice = desk.practices.of(caller)
-    if not concerns_us(call.asked, practice.rulebook):
+    if not concerns_us(call.asked, practice.rulebook, work.still):
         desk.counts.call(call.asked.hook, "notOurs")
         return []
     began, outcome, recorded = perf_counter(), "failed", True
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
-        advice = consult(call, caller, practice, desk)
+        advice = consult(call, caller, practice, desk, work)
         cards = [card.wire(desk.new_id) for card in _shown(advice, call, caller, desk)]
         outcome = "cards" if cards else "silent"
     except FactsUnavailable:
         outcome = "unavailable"
+        raise
+    except TookTooLong:
+        outcome = "late"
         raise
     finally:
         milliseconds = round((perf_counter() - began) * 1000)
@@ -74,17 +80,20 @@ def _shown(advice: Advice, call: HookCall, caller: Caller, desk: Desk) -> tuple[
     return with_memory(advice.cards, advice.findings, desk.audit.ledger, subject, desk.clock())
 
 
-def consult(call: HookCall, caller: Caller, practice: Practice, desk: Desk) -> Advice:
+def consult(
+    call: HookCall, caller: Caller, practice: Practice, desk: Desk, work: Workload
+) -> Advice:
     """The advice for a call that may concern us."""
     now = desk.clock()
     with desk.counts.stage("gather"):
-        answers = gather(call, caller, replace(desk.sources, plan=practice.plan), now)
+        answers = gather(call, caller, replace(desk.sources, plan=practice.plan), now, work)
+    work.still()
     desk.counts.queries(answers)
     log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
     style = Style(selection_behavior=caller.selection_behavior, single_action=caller.single_action)
     asked = replace(call.asked, zone=call.asked.zone or practice.zone)
     with desk.counts.stage("advise"):
-        advice = advise(asked, answers, practice.rulebook, now, style)
+        advice = advise(asked, answers, practice.rulebook, now, style, work.still)
     if call.asked.hook == "patient-view" and advice.findings.nothing_of_medicines:
         raise FactsUnavailable(
             "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"

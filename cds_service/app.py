@@ -30,7 +30,9 @@ from cds_service.rulebook import warn_when_review_is_due
 from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings
 from cds_service.web import Authenticate, hook_routes, prepare, supervisor_routes
+from cds_service.workload import CallLimits
 
+_BESIDE_FHIR_SECONDS = 3.0  # of a call, for reading its body and for computing
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
 
@@ -124,6 +126,12 @@ def _desk(
         audit,
         counts,
         public_url=settings.public_url,
+        limits=CallLimits(
+            settings.fhir_deadline_seconds + _BESIDE_FHIR_SECONDS,
+            settings.call_byte_cap,
+            settings.call_value_cap,
+            settings.call_resource_cap,
+        ),
         record_required=settings.ledger_required,
     )
 

@@ -9,7 +9,9 @@ HeparinCdsError
 │   ├── UnknownService        no service of this id
 │   ├── UnknownCard           feedback on a card that this client was never shown
 │   ├── NotAuthenticated      no JWT we accept; the caller is never told why
-│   └── FactsUnavailable      nothing of medicines could be had from anywhere
+│   ├── FactsUnavailable      nothing of medicines could be had from anywhere
+│   ├── Busy                  the process holds as much as it may; for a moment
+│   └── TookTooLong           the time of the call is over before it could be answered
 ├── FhirFault             one query to a FHIR server failed; ends as a state, never as an answer
 ├── UnreadableJson        text that is not JSON, or nested beyond reason
 └── NotStored             the database did not take what must not be lost
@@ -74,6 +76,20 @@ class NotAuthenticated(RequestRefused):
 
 class FactsUnavailable(RequestRefused):
     """Neither prefetch nor a FHIR server gave anything of the patient's medicines."""
+
+
+class Busy(RequestRefused):
+    """Other calls take all the memory there is; the same call may be made again."""
+
+    def __init__(self) -> None:
+        super().__init__("The service has no room for this call at the moment; call again.")
+
+
+class TookTooLong(RequestRefused):
+    """Nobody waits any more for what would be answered."""
+
+    def __init__(self) -> None:
+        super().__init__("The call took longer than this service works on one.")
 
 
 class FhirFault(HeparinCdsError):

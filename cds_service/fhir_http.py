@@ -19,9 +19,10 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from cds_service.errors import FhirFault, UnreadableJson
+from cds_service.errors import BodyTooLarge, Busy, FhirFault, RequestRefused, UnreadableJson
 from cds_service.fhir_address import is_private
 from cds_service.json_text import read_json, sendable
+from cds_service.workload import Workload
 
 _CHUNK = 65_536
 _CONNECT_SECONDS = 2.0
@@ -36,7 +37,8 @@ class Deadline:
     for ever: at the deadline its connection is shut down instead.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, work: Workload | None = None) -> None:
+        self.work = work  # of the call that reads; what it may read in all
         self._end = time.monotonic() + seconds
         self._lines: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -107,12 +109,18 @@ class FhirHttp:
         with _reading(deadline, self._private_hosts):
             try:
                 text = self._read(url, token, deadline, byte_cap)
+            except BodyTooLarge as error:
+                raise FhirFault(_beyond(error)) from error
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise FhirFault(_told(error, deadline)) from error
         try:
+            if deadline.work is not None:
+                deadline.work.hold(text)
             value = read_json(text)
         except UnreadableJson as error:
             raise FhirFault("not JSON") from error
+        except (BodyTooLarge, Busy) as error:
+            raise FhirFault(_beyond(error)) from error
         if not sendable(value):
             raise FhirFault("nested too deeply")
         return value, len(text)
@@ -159,12 +167,18 @@ def _body(response: requests.Response, deadline: Deadline, byte_cap: int) -> byt
         size += len(piece)
         if size > byte_cap:
             raise FhirFault("answer too large")
+        if deadline.work is not None:
+            deadline.work.count(len(piece))
         if deadline.is_over:
             break
         pieces.append(piece)
     if deadline.is_over:  # a connection that was cut looks like the end of the body
         raise FhirFault("timed out")
     return b"".join(pieces)
+
+
+def _beyond(error: RequestRefused) -> str:
+    return "no room for it" if isinstance(error, Busy) else "more than one call may read"
 
 
 def _is_json(content_type: str) -> bool:

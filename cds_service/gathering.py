@@ -16,6 +16,7 @@ from cds_service.hooks import HookCall
 from cds_service.medications import with_medications
 from cds_service.plan import Search
 from cds_service.prefetch import read_prefetch
+from cds_service.workload import Workload
 
 NOT_ALLOWED = "FHIR server not allowed"
 
@@ -30,8 +31,10 @@ class Sources:
     breaker: Breaker = field(default_factory=Breaker)
 
 
-def gather(call: HookCall, caller: Caller, sources: Sources, now: datetime) -> dict[str, Queried]:
-    """One answer per query, with whatever could be had."""
+def gather(
+    call: HookCall, caller: Caller, sources: Sources, now: datetime, work: Workload | None = None
+) -> dict[str, Queried]:
+    """One answer per query, with whatever could be had within the limits of the call."""
     sent = read_prefetch(call.prefetch, sources.plan, now)
     if not call.fhir_server:
         return sent
@@ -42,7 +45,7 @@ def gather(call: HookCall, caller: Caller, sources: Sources, now: datetime) -> d
     if lacking and not sources.breaker.lets(server):
         silence = Queried(State.FAILED, problem=NOT_ANSWERING)
         return sent | {s.key: _better(sent[s.key], silence) for s in lacking}
-    reader = _reader(call, sources)
+    reader = _reader(call, sources, work)
     fetched = reader.search_all(lacking, call.asked.patient_id, now)
     if lacking:
         sources.breaker.learn(server, fetched.values())
@@ -58,12 +61,13 @@ def states(answers: Mapping[str, Queried]) -> dict[str, str]:
     }
 
 
-def _reader(call: HookCall, sources: Sources) -> FhirReader:
+def _reader(call: HookCall, sources: Sources, work: Workload | None) -> FhirReader:
+    seconds = sources.limits.seconds
     return FhirReader(
         sources.http,
         Endpoint(call.fhir_server, call.access_token),
         sources.limits,
-        Deadline(sources.limits.seconds),
+        Deadline(min(seconds, work.remaining) if work else seconds, work),
     )
 
 

@@ -64,6 +64,10 @@ class Settings(BaseModel):
     fhir_deadline_seconds: float = Field(default=4.0, gt=0, le=30)  # for all queries of one call
     fhir_page_cap: int = Field(default=20, ge=1, le=1000)  # pages of one query
     fhir_byte_cap: int = Field(default=16_000_000, ge=1000)  # of one query, unpacked
+    # Of a whole call: its body and all FHIR answers together.
+    call_byte_cap: int = Field(default=32 * 1024 * 1024, ge=1000)
+    call_value_cap: int = Field(default=1_000_000, ge=1000)
+    call_resource_cap: int = Field(default=25_000, ge=100)
     body_cap: int = Field(default=16 * 1024 * 1024, ge=1000)  # of a request
 
     @classmethod

@@ -22,12 +22,14 @@ from cds_service.clients import Caller
 from cds_service.description import description
 from cds_service.errors import (
     BodyTooLarge,
+    Busy,
     FactsUnavailable,
     HeparinCdsError,
     MalformedRequest,
     NotAuthenticated,
     NotStored,
     RequestRefused,
+    TookTooLong,
     UnknownCard,
     UnknownService,
     UnreadableJson,
@@ -39,6 +41,7 @@ from cds_service.json_text import read_json, write_json
 from cds_service.ledger import Ledger
 from cds_service.logs import log, where
 from cds_service.metrics import Counts
+from cds_service.workload import Workload
 
 # HTTP status and the FHIR issue code that goes with it.
 STATUSES: Mapping[type[HeparinCdsError], tuple[int, str]] = {
@@ -51,6 +54,8 @@ STATUSES: Mapping[type[HeparinCdsError], tuple[int, str]] = {
     BodyTooLarge: (413, "too-long"),
     WrongMediaType: (415, "not-supported"),
     NotStored: (503, "transient"),
+    Busy: (503, "throttled"),
+    TookTooLong: (503, "timeout"),
 }
 _HTTP_ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long"}
 
@@ -73,15 +78,17 @@ def hook_routes(
     def call(service_id: str) -> Response:
         caller = authenticate()
         service = find_service(service_id)
-        hook_call = read_call(_body(), service)
-        _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
-        return _json({"cards": answer(hook_call, caller, desk)})
+        with Workload(desk.limits, desk.room) as work:
+            hook_call = read_call(_body(work), service)
+            _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
+            return _json({"cards": answer(hook_call, caller, desk, work)})
 
     @blueprint.post("/cds-services/<service_id>/feedback")
     def feed_back(service_id: str) -> Response:
         caller = authenticate()
         service = find_service(service_id)
-        items = read_feedback(_body())
+        with Workload(desk.limits, desk.room) as work:
+            items = read_feedback(_body(work))
         topics = store_feedback(ledger, items, caller.name, service.id, desk.clock())
         desk.counts.feedback((topics[item.card], item.outcome) for item in items)
         return _json({"received": len(items)})
@@ -139,7 +146,7 @@ def outcome(code: str, text: str, field: str = "", severity: str = "error") -> d
     }
 
 
-def _body() -> object:
+def _body(work: Workload) -> object:
     """The JSON of the request.
 
     A body sent in chunks is silently cut at MAX_CONTENT_LENGTH, which is one byte above our cap.
@@ -149,6 +156,9 @@ def _body() -> object:
     text = request.get_data(cache=False)
     if len(text) >= (request.max_content_length or 0):
         raise BodyTooLarge("The body is larger than this service reads.")
+    work.still()
+    work.count(len(text))
+    work.hold(text)
     return read_json(text)
 
 

@@ -39,7 +39,7 @@ class Advisor:
     failure: Exception | None = None
     given: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def concerns_us(self, _asked: Asked, _rulebook: object) -> bool:
+    def concerns_us(self, _asked: Asked, _rulebook: object, _still: object) -> bool:
         return self.concerned
 
     def advise(self, *given: Any) -> Any:
@@ -132,7 +132,7 @@ class TestErrorTable:
         codes = {code for _, code in STATUSES.values()}
         assert codes <= {
             "structure", "required", "login", "not-found", "incomplete", "too-long",
-            "not-supported", "transient",
+            "not-supported", "transient", "throttled", "timeout",
         }  # fmt: skip
 
 
@@ -167,7 +167,8 @@ class TestCall:
         self, client: FlaskClient, advisor: Advisor
     ) -> None:
         client.post(VIEW, json=body(prefetch={"conditions": None}))
-        asked, answers, _, now, style = advisor.given[0]
+        asked, answers, _, now, style, still = advisor.given[0]
+        still()
         assert asked.patient_id == "p1"
         assert answers["conditions"].state is State.EMPTY
         assert answers["allergies"].state is State.NOT_SUPPLIED

@@ -7,9 +7,10 @@ the newest count is on record and cannot be read or placed in time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, any_of, unknown, yes
 from cds_service.assessment.case import Case, evidence
@@ -178,15 +179,42 @@ def _hemoglobin_fell(case: Case, line: str, since: datetime | None) -> Verdict:
     limit, window = case.protocol[line], case.protocol.span("bleeding.hemoglobin_window")
     on_heparin = max(since or case.now, case.ago("bleeding.hemoglobin_within"))
     oldest = min(case.now - window, on_heparin)
+    highs = highest_before(counts, window)
     for later in (r for r in counts if r.at is not None and r.at >= oldest):
-        before = [r for r in counts if r.at and later.at and later.at - window <= r.at < later.at]
-        high = max(before, key=lambda r: (_value(r), r.source), default=None)
+        high = highs.get(later.source)
         if high is not None and _by(high, later) >= limit and _by(high, counts[0]) >= limit:
             return yes(evidence(high, "g/dL"), evidence(later, "g/dL"))
     if not case.answered("blood"):
         return unknown(Reason("hemoglobin", case.state("blood").value))
     newest_count = newest(case, "hemoglobin", "blood", "bleeding.hemoglobin_window", "g/dL")
     return _newest_unread(newest_count)
+
+
+def highest_before(counts: Sequence[Result], window: timedelta) -> dict[str, Result]:
+    """By the source of each dated count: the highest one of the window before it.
+
+    The window slides, from the newest to the oldest: of those in it only such are kept as are
+    higher than all that were drawn before them.
+    """
+    dated = sorted(((r.at, r) for r in counts if r.at), key=lambda one: one[0], reverse=True)
+    found: dict[str, Result] = {}
+    kept: deque[tuple[datetime, Result]] = deque()
+    following = 0
+    for drawn, later in dated:
+        while following < len(dated) and dated[following][0] >= drawn - window:
+            while kept and _rank(kept[-1][1]) <= _rank(dated[following][1]):
+                kept.pop()
+            kept.append(dated[following])
+            following += 1
+        while kept and not kept[0][0] < drawn:
+            kept.popleft()
+        if kept:
+            found[later.source] = kept[0][1]
+    return found
+
+
+def _rank(count: Result) -> tuple[float, str]:
+    return _value(count), count.source
 
 
 def _newest_unread(level: Level) -> Verdict:

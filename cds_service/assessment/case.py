@@ -6,7 +6,7 @@ Holds the small questions that every rule asks of a chart. Decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -15,7 +15,7 @@ from cds_service.assessment.protocol import Protocol
 from cds_service.assessment.times import before
 from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
 from cds_service.chart.instants import Stretch, recorded
-from cds_service.chart.record import NEAR_SYSTEM
+from cds_service.chart.record import NEAR_SYSTEM, Still, on_and_on
 from cds_service.chart.results import may_be_newer
 from cds_service.chart.untold import Untold
 
@@ -30,6 +30,8 @@ class Case:
     chart: Chart
     protocol: Protocol
     now: datetime
+    # Called before the chart is searched; it may raise, to give up a judgement that takes too long.
+    still: Still = field(default=on_and_on, compare=False)
 
     def ago(self, key: str) -> datetime:
         """The moment a protocol's span before now."""
@@ -95,6 +97,7 @@ class Case:
 
     def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
         """Dated results up to now, newest first; those drawn before `since` are not looked at."""
+        self.still()
         found = self.chart.of(concept)  # newest first, undated last
         first = _place(found, lambda at: at is None or self.known_by_now(at))
         if since is None:
@@ -116,6 +119,7 @@ class Case:
 
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""
+        self.still()
         rows = [
             a
             for a in self.chart.administrations
@@ -125,6 +129,7 @@ class Case:
 
     def active_orders(self, *families: str) -> tuple[Order, ...]:
         """Orders on record that stand now, those that a draft ends included."""
+        self.still()
         return tuple(
             o
             for o in self.chart.orders
@@ -133,6 +138,7 @@ class Case:
 
     def drafted(self, *families: str) -> tuple[Order, ...]:
         """Drafted drugs of some families; a draft that stops an order is none."""
+        self.still()
         return tuple(
             o
             for o in self.chart.drafts

@@ -18,6 +18,7 @@ from cds_service.assessment.rules import judge
 from cds_service.assessment.scope import Scope, scope_of
 from cds_service.assessment.topics.topic import View
 from cds_service.chart.facts import Asked, Chart
+from cds_service.chart.record import Still, on_and_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,11 @@ class Findings:
     nothing_of_medicines: bool  # neither orders nor administrations could be had
 
 
-def assess(asked: Asked, chart: Chart, protocol: Protocol, now: datetime) -> Findings:
-    """All findings for one call."""
-    case = Case(asked, chart, protocol, now)
+def assess(
+    asked: Asked, chart: Chart, protocol: Protocol, now: datetime, still: Still = on_and_on
+) -> Findings:
+    """All findings for one call; `still` is called now and then, and may raise to give up."""
+    case = Case(asked, chart, protocol, now, still)
     measured = measure(case)
     verdicts = judge(measured)
     scope = scope_of(asked, chart.drafts, chart.untold)

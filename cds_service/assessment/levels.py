@@ -24,7 +24,7 @@ from cds_service.assessment.level import Level, currency, newest
 from cds_service.assessment.suspect import without_suspects
 from cds_service.assessment.target import UNITS, Target
 from cds_service.assessment.times import apart, within
-from cds_service.assessment.trust import anti_xa_trust, aptt_trust
+from cds_service.assessment.trust import anti_xa_trust, aptt_trust, baseline_prolonged
 from cds_service.chart.facts import Result
 
 STEADY = {
@@ -111,12 +111,16 @@ def _aptt_concept(case: Case, target: Target) -> str:
 def _levels(case: Case, infusion: Infusion, concept: str, *, slow: bool) -> tuple[Level, ...]:
     """Every dated result of a test in the window of trends, the newest first."""
     found = case.results(concept, case.ago("levels.trend"))
-    return tuple(_level(case, infusion, result, slow=slow) for result in found)
+    prolonged = bool(found) and concept != "anti_xa" and baseline_prolonged(case)
+    return tuple(_level(case, infusion, result, slow=slow, prolonged=prolonged) for result in found)
 
 
-def _level(case: Case, infusion: Infusion, result: Result, *, slow: bool) -> Level:
-    anti_xa = result.concept == "anti_xa"
-    trust = anti_xa_trust(case, result, slow=slow) if anti_xa else aptt_trust(case, result)
+def _level(case: Case, infusion: Infusion, result: Result, *, slow: bool, prolonged: bool) -> Level:
+    """`slow`: the kidneys clear slowly; `prolonged`: the aPTT was, before any heparin."""
+    if result.concept == "anti_xa":
+        trust = anti_xa_trust(case, result, slow=slow)
+    else:
+        trust = aptt_trust(case, result, prolonged=prolonged)
     return Level(
         concept=result.concept,
         result=result,

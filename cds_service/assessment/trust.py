@@ -74,8 +74,8 @@ def _in_effect(case: Case, concept: str, result: Result, within: timedelta) -> f
     return next((r.value for r in found if r.value is not None), None)
 
 
-def aptt_trust(case: Case, result: Result) -> Trust:
-    """Prolonged by something else than heparin, or measured without it."""
+def aptt_trust(case: Case, result: Result, *, prolonged: bool) -> Trust:
+    """Prolonged by something else than heparin, as by a baseline that was; or without heparin."""
     drawn = result.at or case.now
     if result.heparinase:
         return Trust(unknown(Reason("aptt", "heparinase")))
@@ -83,7 +83,7 @@ def aptt_trust(case: Case, result: Result) -> Trust:
         span = case.protocol.span(row)
         if exposed(case, (family,), drawn, span):
             return Trust(unknown(Reason("aptt", family)), _over(case, family, drawn, span))
-    why = _prolonged(case, drawn)
+    why = "prolongedBaseline" if prolonged else _prolonged(case, drawn)
     return TRUSTED if why is None else Trust(unknown(Reason("aptt", why)))
 
 
@@ -95,8 +95,6 @@ def _over(case: Case, family: str, drawn: datetime, span: timedelta) -> datetime
 
 
 def _prolonged(case: Case, drawn: datetime) -> str | None:
-    if _baseline_prolonged(case):
-        return "prolongedBaseline"
     if has_condition(case, "lupus_anticoagulant"):
         return "lupus"
     if _warfarin_acts(case, drawn):
@@ -107,7 +105,7 @@ def _prolonged(case: Case, drawn: datetime) -> str | None:
     return None
 
 
-def _baseline_prolonged(case: Case) -> bool:
+def baseline_prolonged(case: Case) -> bool:
     """The last aPTT before this heparin, drawn with no anticoagulant on board.
 
     An order outlives the days that charting is asked for: what was drawn under it is none.

@@ -79,6 +79,7 @@ def read_drafts(
     orders: list[Order] = []
     untold: list[Untold] = []
     for resource in record.of("MedicationRequest"):
+        record.still()
         if member(resource, "doNotPerform") is True:
             continue
         chosen = resource in selected

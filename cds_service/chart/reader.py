@@ -31,7 +31,15 @@ from cds_service.chart.medications import Pharmacy
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
-from cds_service.chart.record import Readings, Record, bare_id, gather, is_of_others
+from cds_service.chart.record import (
+    Readings,
+    Record,
+    Still,
+    bare_id,
+    gather,
+    is_of_others,
+    on_and_on,
+)
 from cds_service.chart.units import Units
 from cds_service.chart.unknown_medicines import UnknownMedicines
 from cds_service.chart.untold import Untold
@@ -86,12 +94,14 @@ def read_chart(
     answers: Mapping[str, Queried],
     concepts: Concepts,
     kept: Readings | None = None,
+    still: Still = on_and_on,
 ) -> Chart:
     """Everything that is known about the patient of one hook call.
 
-    Whoever asks about one patient time and again may hand in what to keep readings in.
+    Whoever asks about one patient time and again may hand in what to keep readings in. `still` is
+    called before each resource, and may raise to give up.
     """
-    record, drafted = _sorted_out(asked, answers, kept)
+    record, drafted = (replace(one, still=still) for one in _sorted_out(asked, answers, kept))
     lexicon = _lexicon(concepts)
     reading, vocabulary = lexicon.reading(record), lexicon.vocabulary
     results, unread = read_observations(record, lexicon.observations)
@@ -144,10 +154,12 @@ def _located(asked: Asked, answers: Mapping[str, Queried]) -> Located:
     return Located(urls | dict(asked.full_urls), frozenset({server(asked.base)} - {""}))
 
 
-def read_drafted(asked: Asked, concepts: Concepts) -> tuple[tuple[Order, ...], list[Untold]]:
+def read_drafted(
+    asked: Asked, concepts: Concepts, still: Still = on_and_on
+) -> tuple[tuple[Order, ...], list[Untold]]:
     """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
     drafted = gather(asked.drafts, asked.patient_id, located=_located(asked, {}))
-    drafted = replace(drafted, placing=Placing(asked.zone))
+    drafted = replace(drafted, placing=Placing(asked.zone), still=still)
     return read_drafts(drafted, asked, _lexicon(concepts).reading(drafted))
 
 

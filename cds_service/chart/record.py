@@ -34,6 +34,14 @@ _SUBJECTS = {
 _OWNED = frozenset({"Patient", *_SUBJECTS})
 
 T = TypeVar("T")
+# Called before each resource is read; it may raise, to give up reading.
+Still = Callable[[], None]
+
+
+def on_and_on() -> None:
+    """Give reading all the time it takes."""
+
+
 # What each resource came to, by its identity: for whoever reads one patient time and again,
 # with the very same objects and tables.
 Readings = dict[int, tuple[Resource, Sequence[object]]]
@@ -48,6 +56,7 @@ class Record:
     skipped: tuple[Skipped, ...] = ()
     kept: Readings | None = None
     placing: Placing = NOWHERE  # of times without zone
+    still: Still = on_and_on
 
     def of(self, kind: str) -> tuple[Resource, ...]:
         """All resources of a type."""
@@ -60,6 +69,7 @@ class Record:
         found: list[T] = []
         skipped: list[Skipped] = []
         for resource in self.of(kind):
+            self.still()
             for one in self._reading(resource, read):
                 if isinstance(one, Skipped):
                     skipped.append(one)

@@ -219,8 +219,12 @@ def _standing(m: Measured) -> list[Order]:
 
 
 def _pair(standing: list[Order], drafts: list[Order]) -> tuple[Order, Order] | None:
+    # Of each drug one is enough: thousands of orders are not compared with each other.
+    firsts: dict[tuple[str, str], Order] = {}
+    for one in (*standing, *drafts):
+        firsts.setdefault((one.drug.key, one.drug.family), one)
     for second in (*drafts, *standing):
-        for first in (*standing, *drafts):
+        for first in firsts.values():
             if first.drug.key != second.drug.key and not _may_overlap(first, second):
                 return first, second
     return None

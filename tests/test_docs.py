@@ -192,6 +192,21 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
     assert not missing
 
 
+def test_the_card_that_the_readme_quotes_is_one_that_the_service_shows() -> None:
+    (quoted,) = re.findall(r"^> \*\*(\w+): (.+)\*\*$", README, re.MULTILINE)
+    cards = advice_for("01-antithrombin-dose").cards
+
+    assert quoted in [(card.indicator, card.summary) for card in cards]
+
+
+def test_the_readme_names_what_a_secured_start_cannot_do_without() -> None:
+    with pytest.raises(StartRefused) as refused:
+        Settings.from_environ({"CDS_CLIENTS": "clients.toml"})
+
+    for fault in refused.value.faults:
+        assert f"| `{fault.split()[0]}` |" in README, fault
+
+
 def test_the_readme_links_every_document() -> None:
     unlinked = [
         path.name for path in sorted(DOCS.glob("*.md")) if f"(docs/{path.name})" not in README

@@ -506,13 +506,19 @@ def organs_well() -> tuple[Fact, ...]:
     return (lab("creatinine", 0.8), lab("bilirubin", 0.6))
 
 
+BEFORE_THE_RAISE = 0.875
+
+
 def failing(
     *facts: Fact | Iterable[Fact], kg: float | None = 80, rate: float = RATE
 ) -> tuple[Any, ...]:
-    """High dose, anti-Xa steady and low, everything else normal; with whatever is added."""
-    mass = () if kg is None else (weight(kg),)
+    """Confirmed: anti-Xa steady and low before a raise and after it, everything else normal."""
+    mass = () if kg is None else (weight(kg, 50),)
     return (
-        *running(rate),
+        heparin(rate * BEFORE_THE_RAISE, 48, 24),
+        heparin(rate, 24),
+        order("heparin", rate=rate, hours_ago=48),
+        lab("anti_xa", 0.16, 26),
         lab("anti_xa", 0.18, 3),
         *mass,
         *organs_well(),

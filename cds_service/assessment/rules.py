@@ -21,6 +21,7 @@ from cds_service.assessment.answers import (
     unknown,
 )
 from cds_service.assessment.case import Case
+from cds_service.assessment.clots import thrombosis_on_heparin
 from cds_service.assessment.confirmed import is_confirmed
 from cds_service.assessment.dose_rules import ceiling, drafted_raise, high, is_high, very_high
 from cds_service.assessment.loss import is_effect_lost
@@ -29,7 +30,7 @@ from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import acute_phase
 from cds_service.assessment.overshoot import is_far_above
 from cds_service.assessment.response import refractory, responded
-from cds_service.assessment.trends import escalating, plateau, thrombosis_on_heparin
+from cds_service.assessment.trends import escalating, plateau
 from cds_service.assessment.undecided import is_undecided
 
 

@@ -1,6 +1,6 @@
-"""What the infusion and its levels did over days: escalation, plateau, clots on heparin.
+"""What the infusion and its levels did over days: escalation and plateau.
 
-Clinical logic 3. The review's classic triad (R23, R24, R25).
+Clinical logic 3. Two of the review's classic triad (R23, R24).
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from itertools import pairwise
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, unknown, yes
 from cds_service.assessment.case import Case, evidence
 from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
-from cds_service.assessment.exposure import first_exposure
-from cds_service.assessment.four_ts import THROMBOSES
 from cds_service.assessment.infusion import Infusion, Segment, differs
 from cds_service.assessment.times import within
-from cds_service.chart.facts import Condition, Result
+from cds_service.chart.facts import Result
 from cds_service.chart.instants import earliest
 
 
@@ -100,35 +98,3 @@ def _last_aptt(case: Case, since: datetime, until: datetime) -> Result | None:
         if not inside.no:
             return result if inside.yes else None
     return None
-
-
-def thrombosis_on_heparin(case: Case) -> Verdict:
-    """A clot that began a day or more into heparin and within the week (R25)."""
-    found = [c for c in case.chart.conditions if c.concept in THROMBOSES and c.active is not False]
-    first = first_exposure(case)
-    clots = [c for c in found if first is not None and _on_heparin(case, c, first)]
-    if clots:
-        return yes(*(Evidence("thrombosis", 0.0, "", c.onset, c.source, "onset") for c in clots))
-    undated = [c for c in found if c.onset is None and _may_be_new(case, c.recorded)]
-    if undated and first is not None:
-        return unknown(Reason("thrombosis", "noOnset"))
-    if not case.answered("conditions"):
-        return unknown(Reason("conditions", case.state("conditions").value))
-    new = undated or [c for c in found if c.onset is not None and _may_be_new(case, c.onset)]
-    if new and not case.answered("administrations", "orders"):
-        return unknown(Reason("thrombosis", "medicinesUnknown"))
-    return NO
-
-
-def _on_heparin(case: Case, condition: Condition, first: datetime) -> bool:
-    onset = condition.onset
-    return (
-        onset is not None
-        and case.known_by_now(onset)
-        and onset >= first + case.protocol.span("thrombosis.after_start")
-        and onset >= case.ago("thrombosis.within")
-    )
-
-
-def _may_be_new(case: Case, at: datetime | None) -> bool:
-    return at is None or at >= case.ago("thrombosis.within")

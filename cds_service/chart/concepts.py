@@ -144,6 +144,7 @@ class Concepts:
     hemolysed_words: tuple[str, ...] = ()  # in the name or a note of a result
     not_hemolysed_words: tuple[str, ...] = ()
     heparinase_words: tuple[str, ...] = ()
+    new_words: tuple[str, ...] = ()  # a clot that came or grew although it was treated
     goals: GoalWords = field(default_factory=GoalWords)  # of an infusion, in an order's texts
     whole_systems: tuple[str, ...] = ()  # whose drugs of ours all stand in the table
 

@@ -13,7 +13,7 @@ from cds_service.chart.facts import Condition, Resource, Skipped
 from cds_service.chart.instants import Placing, read_instant
 from cds_service.chart.json_reading import LONGEST_TEXT, codings, each, label, member, source, text
 from cds_service.chart.record import MALFORMED, NEAR_SYSTEM, STATUS, Record
-from cds_service.chart.vocabulary import Matcher, Vocabulary, written
+from cds_service.chart.vocabulary import Matcher, Vocabulary, Words, spaced, written
 
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _ACTIVE = {
@@ -81,7 +81,8 @@ def _read_one(
     if _codes(resource, "verificationStatus") & _REFUTED:
         return [Skipped(source(resource), STATUS, keys[0])]
     one = _condition(resource, named, placing)
-    return [replace(one, concept=key) for key in keys]
+    new = Words(vocabulary.concepts.new_words).within(spaced(one.label))
+    return [replace(one, concept=key, new=new) for key in keys]
 
 
 def _named(resource: object) -> tuple[object, ...]:

@@ -196,6 +196,7 @@ class Condition:
     label: str = ""
     code: str = ""
     abated: datetime | None = None
+    new: bool = False  # its text says that it came or grew although it was treated
 
 
 @dataclass(frozen=True, slots=True)

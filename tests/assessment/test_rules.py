@@ -1,5 +1,7 @@
 """The findings, each at its line (clinical logic 3)."""
 
+from dataclasses import replace
+
 import pytest
 
 from cds_service.assessment.answers import Evidence
@@ -297,6 +299,7 @@ def test_where_smaller_steps_count_the_rises_must_come_to_a_fifth(rates, plateau
 
 WEEK = 7 * 24
 BEGUN = running(1600, 60)
+ARM = condition("vte", label="arm")
 
 
 @spec(
@@ -325,7 +328,49 @@ BEGUN = running(1600, 60)
     ("only recorded, more than a week ago", (*BEGUN, condition("vte", WEEK + MINUTE)), "no"),
     ("only recorded, a week ago", (*BEGUN, condition("vte", WEEK)), "unknown"),
     ("never on heparin", (condition("vte", onset=10),), "no"),
-    ("on a flush", (given("heparin", 60, 20), condition("vte", onset=10)), "yes"),
+    (
+        "on a flush, which is no treatment",
+        (given("heparin", 60, 20), condition("vte", onset=10)),
+        "no",
+    ),
+    (
+        "what heparin was begun for, noted again",
+        (*BEGUN, condition("vte", 61, onset=61), condition("vte", onset=10)),
+        "no",
+    ),
+    (
+        "noted within a day of the start",
+        (*BEGUN, condition("vte", 36, onset=36 + MINUTE), condition("vte", onset=10)),
+        "no",
+    ),
+    (
+        "after the first, at another site",
+        (
+            *BEGUN,
+            condition("vte", 61, onset=61, label="leg"),
+            condition("vte", onset=10, label="arm"),
+        ),
+        "yes",
+    ),
+    (
+        "after the first, and called new",
+        (*BEGUN, condition("vte", 61, onset=61), replace(condition("vte", onset=10), new=True)),
+        "yes",
+    ),
+    (
+        "an arterial one after a venous one",
+        (*BEGUN, condition("vte", 61, onset=61), condition("arterial_thrombosis", onset=10)),
+        "yes",
+    ),
+    (
+        "by another code",
+        (
+            *BEGUN,
+            replace(condition("vte", 61, onset=61), code="I82.4"),
+            replace(condition("vte", onset=10), code="I26.9"),
+        ),
+        "yes",
+    ),
     ("none on record", BEGUN, "no"),
     ("the problem list failed", (*BEGUN, failed("conditions")), "unknown"),
     ("the problem list failed, no heparin", (failed("conditions"),), "unknown"),

@@ -266,3 +266,18 @@ def test_every_code_of_the_table_is_found_unless_unverified() -> None:
         for code in row.codes:
             found = problems(concept((table.systems[code.system][0], code.code)))
             assert (key in found) is (code.status != "unverified"), code
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("New deep vein thrombosis", True),
+        ("Progression of deep vein thrombosis", True),
+        ("Deep vein thrombosis despite heparin", True),
+        ("Deep vein thrombosis", False),
+        ("Deep vein thrombosis, renewed plan", False),
+    ],
+)
+def test_a_clot_that_its_text_calls_new(text: str, new: bool) -> None:
+    (one,) = read(named("Condition", concept(text=text))).conditions
+    assert one.new is new

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cds_service.assessment.answers import (
     NO,
@@ -26,6 +27,7 @@ from cds_service.assessment.target import UNITS, Target
 from cds_service.assessment.times import apart, within
 from cds_service.assessment.trust import anti_xa_trust, aptt_trust, baseline_prolonged
 from cds_service.chart.facts import Result
+from cds_service.chart.instants import earliest, latest
 
 STEADY = {
     "anti_xa": "levels.anti_xa_steady",
@@ -62,6 +64,8 @@ class Levels:
         """The level by which below or not below is told."""
         if self.target.leads == "aptt":
             return self.aptt
+        if self.anti_xa.unplaced:
+            return self.anti_xa
         told = _below_by(self.target, self.anti_xa)
         return self.aptt if told.unknown and self.target.leads != "anti_xa" else self.anti_xa
 
@@ -128,11 +132,21 @@ def _level(case: Case, infusion: Infusion, result: Result, *, slow: bool, prolon
         steady=_steady(case, infusion, result),
         usable=trust.usable,
         evidence=evidence(result, UNITS[result.concept]),
-        rate=infusion.rate_at(result.at) if result.at else None,
+        rate=_rate_then(infusion, result.at),
         until=trust.until,
         at_most=trust.at_most,
         at_least=trust.at_least,
     )
+
+
+def _rate_then(infusion: Infusion, at: datetime | None) -> float | None:
+    """What ran when a level was drawn; None where that hangs on which moment it was."""
+    if at is None:
+        return None
+    first, last = earliest(at), latest(at)
+    changed = any(first < change <= last for change in infusion.changes)
+    rate = infusion.rate_at(first)
+    return rate if rate == infusion.rate_at(last) and not changed else None
 
 
 def _steady(case: Case, infusion: Infusion, result: Result) -> Verdict:

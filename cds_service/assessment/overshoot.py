@@ -8,7 +8,7 @@ from cds_service.assessment.answers import NO, Verdict, unknown, yes
 from cds_service.assessment.case import Case
 from cds_service.assessment.level import Level
 from cds_service.assessment.measured import Measured
-from cds_service.chart.instants import latest
+from cds_service.assessment.times import at_or_before
 
 
 def is_far_above(m: Measured) -> Verdict:
@@ -25,9 +25,11 @@ def is_far_above(m: Measured) -> Verdict:
     began = _made_it_far(m, newest)
     if began is None:
         return NO
-    waited = m.case.now >= _known_at(m.case, began) + m.case.protocol.span("overshoot.wait")
-    facts = (newest.evidence,) if newest.evidence else ()
-    return yes(*facts) if waited and not _answered(m, began) else NO
+    speaks_from = _known_at(m.case, began) + m.case.protocol.span("overshoot.wait")
+    waited = at_or_before(speaks_from, m.case.now, newest.concept)
+    if waited.no or _answered(m, began):
+        return NO
+    return yes(*((newest.evidence,) if newest.evidence else ())) if waited.yes else waited
 
 
 def _leading(m: Measured) -> Level:
@@ -70,9 +72,8 @@ def _known_at(case: Case, level: Level) -> datetime:
     """When the ward could know of it."""
     issued = None if level.result is None else level.result.issued
     if issued is not None:
-        return latest(issued)
-    drawn = level.drawn or case.now
-    return latest(drawn) + case.protocol.span("overshoot.issued_after")
+        return issued
+    return (level.drawn or case.now) + case.protocol.span("overshoot.issued_after")
 
 
 def _answered(m: Measured, level: Level) -> bool:

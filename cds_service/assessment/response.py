@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cds_service.assessment.answers import NO, Reason, Verdict, all_of, said, unknown
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.times import apart
 
 
 def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
@@ -17,8 +18,11 @@ def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
     given = m.antithrombin.last_dose
     if given is None or given.start is None:
         return _none_given(m) if given is None else NO
-    if m.infusion.running.no or not _level_after(m, given.end or given.start):
+    if m.infusion.running.no:
         return NO
+    after = _level_after(m, given.end or given.start)
+    if not after.yes:
+        return after
     if m.infusion.rate is None:
         return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
     before = m.infusion.rate_at(given.start)
@@ -27,11 +31,13 @@ def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
     return said(True) if fell else so_far["on_target"]
 
 
-def _level_after(m: Measured, dose: datetime) -> bool:
+def _level_after(m: Measured, dose: datetime) -> Verdict:
     """Whether the level that decides was drawn long enough after a dose."""
     level = m.levels.deciding
-    waited = dose + m.case.protocol.span("antithrombin_dose.response_after")
-    return level.current.yes and level.drawn is not None and level.drawn >= waited
+    if not level.current.yes:
+        return unknown(*level.refused) if level.unplaced else NO
+    span = m.case.protocol.span("antithrombin_dose.response_after")
+    return apart(level.drawn, dose, span, level.concept)
 
 
 def _none_given(m: Measured) -> Verdict:
@@ -47,8 +53,11 @@ def refractory(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
     given = m.antithrombin.last_dose
     if given is None:
         return all_of(_none_given(m), so_far["failing"])
-    if given.start is None or not _level_after(m, given.end or given.start):
+    if given.start is None:
         return NO
+    after = _level_after(m, given.end or given.start)
+    if not after.yes:
+        return all_of(after, so_far["failing"])
     known = m.antithrombin.known
     normal = said(m.antithrombin.tier == "normal") if known.yes else known
     return all_of(normal, so_far["failing"])

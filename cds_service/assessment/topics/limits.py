@@ -45,7 +45,7 @@ NAMED = (
 def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is in play and something that decides could not be read."""
     drafts = untold_drafts(m)
-    hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(verdicts, due))
+    hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(m, verdicts, due))
     reasons = [*_unread(m), *hanging] if _in_play(m) else []
     if not reasons and not drafts:
         return None
@@ -156,10 +156,12 @@ def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
     return tuple(r for r in m.gates.under_age.reasons if r not in named)
 
 
-def _left_open(verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
+def _left_open(m: Measured, verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
     """What is on record and refused, where a finding hangs on it that nothing else tells of."""
     rules = ("failing",) if due else ("failing", "masked", "above_target", "ceiling")
     left = [verdicts[rule] for rule in rules if verdicts[rule].unknown]
+    if not due and m.antithrombin.last_dose is not None:  # after a dose a level may be too high
+        left.append(m.antithrombin.known)
     return tuple(r for verdict in left for r in verdict.reasons if r.why in REFUSALS)
 
 

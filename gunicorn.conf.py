@@ -78,12 +78,12 @@ preload_app = True
 METRICS_PREFIX = "heparin-cds-metrics-"
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=METRICS_PREFIX)
+COUNTS = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
 
 def on_starting(server):
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob("*.db"):
+    COUNTS.mkdir(parents=True, exist_ok=True)
+    for left_over in COUNTS.glob("*.db"):
         left_over.unlink()
 
 
@@ -113,9 +113,8 @@ def on_exit(server):
 
 
 def remove_counts():
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    if folder.name.startswith(METRICS_PREFIX):
-        shutil.rmtree(folder, ignore_errors=True)
+    if COUNTS.name.startswith(METRICS_PREFIX):
+        shutil.rmtree(COUNTS, ignore_errors=True)
 
 
 # A start that is refused never comes to on_exit; a worker that ends must not take the folder along.

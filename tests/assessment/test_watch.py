@@ -1,8 +1,12 @@
 """Baseline, monitoring and andexanet: what to measure and when (clinical logic 5)."""
 
+from dataclasses import replace
+
 from cds_service.chart.facts import Use
+from cds_service.chart.instants import DATE_ONLY, Stretch
 from tests.builders import (
     MINUTE,
+    ago,
     condition,
     draft,
     due,
@@ -35,6 +39,9 @@ def overdue(*facts, hook="order-sign"):
     return offered_tests(item(judge_chart(*facts, *extra, hook=hook), "monitoringDue"))
 
 
+OLD = lab("anti_xa", 0.5, 10)
+TODAY = Stretch.between(ago(12), ago(-12), DATE_ONLY, "10 Mar 2026")  # midnight to midnight
+LAST_DAYS = Stretch.between(ago(36), ago(0), DATE_ONLY, "09 Mar 2026")
 EARLY, LATER = running(1000, 40), running(1000, 60)
 
 
@@ -57,6 +64,15 @@ EARLY, LATER = running(1000, 40), running(1000, 60)
         {"anti_xa"},
     ),
     ("an unreadable level was drawn", (*EARLY, unreadable("anti_xa", 3)), set()),
+    ("one at an unknown time", (*EARLY, OLD, lab("anti_xa", 0.5, None)), set()),
+    ("one dated ahead", (*EARLY, OLD, lab("anti_xa", 0.5, -1)), set()),
+    ("one of the day", (*EARLY, OLD, replace(OLD, at=TODAY)), set()),
+    ("an aPTT at an unknown time", (*EARLY, OLD, lab("aptt", 70, None)), set()),
+    (
+        "an undated one issued before the last",
+        (*EARLY, OLD, replace(lab("anti_xa", 0.5, None), issued=ago(11))),
+        {"anti_xa"},
+    ),
     ("it is pending", (*EARLY, lab("anti_xa", 0.5, 10), ordered_test("anti_xa")), set()),
     ("nothing runs", (), set()),
     ("the query failed", (*EARLY, failed("coagulation")), set()),
@@ -280,6 +296,27 @@ ALL = {"antithrombin", "aptt", "platelets"}
 )
 def test_baseline(facts, tests):
     assert baseline(*facts) == tests
+
+
+OTHERS = ALL - {"antithrombin"}
+
+
+@spec(
+    "result, tests",
+    ("measured in the last day", lab("antithrombin", 90, 5), OTHERS),
+    ("at an unknown time", lab("antithrombin", 90, None), OTHERS),
+    ("dated ahead", lab("antithrombin", 90, -1), OTHERS),
+    (
+        "of yesterday or today",
+        replace(OLD, concept="antithrombin", at=LAST_DAYS),
+        OTHERS,
+    ),
+    ("cannot be read", unreadable("antithrombin", 5), ALL),
+    ("read, two days old", lab("antithrombin", 90, 48), ALL),
+)
+def test_the_baseline_asks_for_what_was_not_measured(result, tests):
+    """Never for what may have been; what cannot be read was not."""
+    assert baseline(RISK, raised(1200), result) == tests
 
 
 def test_baseline_is_about_a_draft():

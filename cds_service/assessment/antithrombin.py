@@ -20,6 +20,7 @@ from cds_service.assessment.answers import (
     yes,
 )
 from cds_service.assessment.attribution import exposed
+from cds_service.assessment.bands import held_tier
 from cds_service.assessment.case import Case, absent, evidence, unread
 from cds_service.assessment.given import unplaced
 from cds_service.assessment.measures import Weight
@@ -68,7 +69,7 @@ def read_antithrombin(case: Case) -> Antithrombin:
         return Antithrombin(verdict, verdict, antigen=antigen, last_dose=last)
     found = evidence(newest, "%")
     dosable = _within(case, newest, "antithrombin.current", found)
-    tier = tier_of(case, newest.value, newest.comparator)
+    tier = held_tier(case, newest, tier_of(case, newest.value, newest.comparator))
     return Antithrombin(yes(found), dosable, newest.value, found, tier, antigen, last)
 
 

@@ -16,6 +16,7 @@ from cds_service.assessment.answers import (
     unknown,
     yes,
 )
+from cds_service.assessment.bands import dialysed_at, held_over, held_under, value_before
 from cds_service.assessment.case import Case, evidence, unread
 from cds_service.assessment.level import newest
 from cds_service.assessment.record import has_condition, procedures_unread, supports
@@ -87,13 +88,26 @@ def read_organs(case: Case, weight: Weight) -> Organs:
     modality = _modality(case)
     crcl = creatinine_clearance(case, weight)
     fact = crcl.facts[0] if crcl.yes else None
+    before = _clearance_before(case, weight, fact)
+    severe = case.protocol["switch.bivalirudin_severe_line"]
+    held = fact is not None and held_under(case, fact.value, before, severe)
     return Organs(
-        renal=_renal(case, crcl, modality),
+        renal=_renal(case, crcl, modality, before),
         hepatic=_hepatic(case),
         crcl=fact.value if fact else None,
         modality=modality,
-        at_most=fact is not None and fact.comparator in ("<", "<="),
+        at_most=held or (fact is not None and fact.comparator in ("<", "<=")),
     )
+
+
+def _clearance_before(case: Case, weight: Weight, fact: Evidence | None) -> float | None:
+    """The clearance by the creatinine before the newest one, with no dialysis between."""
+    newest_result, _ = case.newest("creatinine")
+    if fact is None or fact.how != "cockcroftGault" or newest_result is None:
+        return None
+    older = value_before(case, newest_result, dialysed_at(case))
+    found = None if older is None else _cockcroft_gault(case, weight, older)
+    return None if found is None else found.value
 
 
 def clears_slowly(case: Case, organs: Organs) -> bool:
@@ -109,7 +123,7 @@ def _modality(case: Case) -> str:
     return "hemodialysis" if dialysed else ""
 
 
-def _renal(case: Case, crcl: Verdict, modality: str) -> Verdict:
+def _renal(case: Case, crcl: Verdict, modality: str, before: float | None) -> Verdict:
     if modality:
         return YES
     if unread := procedures_unread(case):  # on dialysis a clearance tells nothing
@@ -121,7 +135,8 @@ def _renal(case: Case, crcl: Verdict, modality: str) -> Verdict:
     answer = compared(fact.value, fact.comparator, line, under=True)
     if answer is Answer.UNKNOWN:
         return unknown(Reason("crcl", "comparator"))
-    return Verdict(answer, crcl.facts)
+    held = held_under(case, fact.value, before, line)
+    return Verdict(Answer.YES if held else answer, crcl.facts)
 
 
 def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
@@ -200,7 +215,10 @@ def _hepatic(case: Case) -> Verdict:
     if not known and not case.answered("conditions"):
         problem = unknown(Reason("conditions", case.state("conditions").value))
     level = newest(case, "bilirubin", "body", "organs.bilirubin_current", "mg/dL")
-    return any_of(problem, level.above(case.protocol["organs.bilirubin_line"]))
+    line = case.protocol["organs.bilirubin_line"]
+    if level.current.yes and level.result is not None and held_over(case, level.result, line):
+        return any_of(problem, yes(*((level.evidence,) if level.evidence else ())))
+    return any_of(problem, level.above(line))
 
 
 def acute_phase(case: Case) -> Verdict:

@@ -67,6 +67,8 @@ def _due(
         item = topic.ask(m, verdicts, due) if name in open_topics and not silent else None
         if item is None:
             continue
+        if m.risk.andexanet is not None:
+            item = replace(item, tests=tuple(t for t in item.tests if t not in ACUTE_PHASE))
         if rate_in_doubt and not topic.outranks_rate:
             item = _without_the_rate(item)
             if topic.only_tests and not item.tests:
@@ -76,6 +78,10 @@ def _due(
         shown = name in allowed and m.case.protocol.topics.get(name, "on") == "on"
         rate_in_doubt |= topic.checks_rate and shown and item.indicator is Indicator.CRITICAL
     return due
+
+
+# After andexanet alfa no card asks for them: the question is not why heparin fails.
+ACUTE_PHASE = ("fibrinogen", "factor_viii")
 
 
 def _without_the_rate(item: Item) -> Item:

@@ -38,6 +38,7 @@ class StartDrug:
     drug: str
     value: float
     unit: str
+    kg: float | None = None  # by which an infusion's rate is also told in mg/h
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,11 @@ class Item:
 
     indicator: Indicator
     summary: str = ""  # variant of the topic's summary
+    lead: str = ""  # what to do first, told before the facts
     facts: tuple[Evidence, ...] = ()
     values: Mapping[str, str | float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()  # drugs whose start is told as a row each
     choices: tuple[Choice, ...] = ()
     tests: tuple[str, ...] = ()  # concepts wanted, offered together as one more choice
     pending: tuple[str, ...] = ()  # of those wanted, the ones that are ordered already

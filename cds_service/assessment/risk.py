@@ -32,6 +32,10 @@ class Risk:
     pregnant: bool
     dic: bool
     cirrhosis: bool
+    hereditary: bool  # antithrombin deficiency
+    shock: bool
+    respiratory_failure: bool
+    ecmo: bool
     cardiac_surgery_at: datetime | None
     soon_after_surgery: bool  # within the days in which resistance usually passes
     circuit: str  # "ecmo", "crrt" or ""
@@ -60,6 +64,10 @@ def read_risk(case: Case) -> Risk:
         pregnant=is_pregnant(case),
         dic=_acute(case, "dic"),
         cirrhosis=has_condition(case, "cirrhosis"),
+        hereditary=has_condition(case, "hereditary_at_deficiency"),
+        shock=_acute(case, "septic_shock", "shock"),
+        respiratory_failure=_acute(case, "respiratory_failure"),
+        ecmo=bool(procedures(case, "risk.support_recent", "ecmo")),
         cardiac_surgery_at=surgery,
         soon_after_surgery=recovering,
         circuit=circuit,

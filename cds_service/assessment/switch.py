@@ -1,23 +1,34 @@
-"""Which other anticoagulant, and at which start (clinical logic 6)."""
+"""Which other anticoagulant, and at which start (clinical logic 7)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cds_service.assessment.bridging import bridging_ends
 from cds_service.assessment.case import Case
 from cds_service.assessment.levels import Levels
 from cds_service.assessment.measures import Organs
 from cds_service.assessment.risk import Risk
 
+PER_MG = 1000  # ug
+MINUTES = 60
+PAIR = 2  # organs that fail together
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One drug and the rate to start it at."""
+    """One drug and the rate to start it at; `reduced` says why, as a key of the wording."""
 
     drug: str  # "argatroban", "bivalirudin"
     rate: float
     unit: str
     recommended: bool = False
+    reduced: str = ""  # "hepatic", "ecmo", "shock", "organs"
+
+    def per_hour(self, kg: float) -> float:
+        """mg/h at a weight, as pumps have it."""
+        per_kg_h = self.rate * MINUTES / PER_MG if self.unit == "ug/kg/min" else self.rate
+        return per_kg_h * kg
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,7 @@ class Switch:
     """The drugs to offer; when none, why, as a key of the wording table."""
 
     starts: tuple[Start, ...]
-    none_because: str = ""  # "organsUnknown", "bothImpaired", "highAptt"
+    none_because: str = ""  # "organsUnknown", "bothImpaired", "highAptt", "bridgingEnds"
     not_recommended_because: tuple[str, ...] = ()
 
 
@@ -43,31 +54,40 @@ def choose_switch(
         return Switch((), "highAptt")
     if levels.over_high_aptt.unknown:
         return Switch((), "apttUnknown")
+    if not hit and bridging_ends(case):
+        return Switch((), "bridgingEnds")
     if case.protocol.chosen("organ_choice") == "any":
         starts = _any_dysfunction(case, organs)
     else:
-        starts = _apart(case, organs)
+        starts = _apart(case, organs, risk, hit=hit)
     if starts is None:
         return Switch((), "organsUnknown")
     if not starts:
         return Switch((), "bothImpaired")
     reasons = () if hit else _reasons_against(case, risk, antithrombin)
-    if reasons:
-        starts = tuple(Start(s.drug, s.rate, s.unit) for s in starts)
-    return Switch(starts, not_recommended_because=reasons)
+    return Switch(unmarked(starts) if reasons else starts, not_recommended_because=reasons)
 
 
-def _apart(case: Case, organs: Organs) -> tuple[Start, ...] | None:
-    """Kidney and liver told apart; None when either is unknown, empty when both are impaired."""
+def unmarked(starts: tuple[Start, ...]) -> tuple[Start, ...]:
+    """The same drugs, none recommended."""
+    return tuple(replace(start, recommended=False) for start in starts)
+
+
+def _apart(case: Case, organs: Organs, risk: Risk, *, hit: bool) -> tuple[Start, ...] | None:
+    """Kidney and liver told apart; None when either is unknown, empty when both are impaired.
+
+    With normal organs bivalirudin is first, in HIT argatroban, which is labelled for it.
+    """
     if organs.renal.unknown or organs.hepatic.unknown:
         return None
     if organs.renal.yes and organs.hepatic.yes:
         return ()
-    renal = organs.renal.yes
-    return (
-        bivalirudin(case, organs, recommended=not renal),
-        argatroban(case, hepatic=organs.hepatic.yes, recommended=renal),
+    argatroban_first = organs.renal.yes or (hit and not organs.hepatic.yes)
+    starts = (
+        bivalirudin(case, organs, recommended=not argatroban_first),
+        argatroban(case, organs, risk, recommended=argatroban_first),
     )
+    return starts[::-1] if argatroban_first else starts
 
 
 def _any_dysfunction(case: Case, organs: Organs) -> tuple[Start, ...] | None:
@@ -78,15 +98,31 @@ def _any_dysfunction(case: Case, organs: Organs) -> tuple[Start, ...] | None:
     if organs.renal.unknown or organs.hepatic.unknown:
         return None
     if organs.renal.yes or organs.hepatic.yes:
-        return (argatroban(case, hepatic=organs.hepatic.yes, recommended=True),)
+        return (argatroban(case, organs, None, recommended=True),)
     return (bivalirudin(case, organs, recommended=True),)
 
 
-def argatroban(case: Case, *, hepatic: bool, recommended: bool) -> Start:
-    """Start in ug/kg/min, reduced with an impaired liver, never above the label's highest."""
-    key = "switch.argatroban_hepatic" if hepatic else "switch.argatroban_start"
+def argatroban(case: Case, organs: Organs, risk: Risk | None, *, recommended: bool) -> Start:
+    """Start in ug/kg/min, reduced where it is cleared slowly, never above the label's highest.
+
+    Without `risk` (a protocol that follows the review) only the liver reduces it. A liver that is
+    not known counts as impaired.
+    """
+    reduced = "hepatic" if not organs.hepatic.no else _reduced_by(organs, risk)
+    key = "switch.argatroban_hepatic" if reduced else "switch.argatroban_start"
     rate = min(case.protocol[key], case.protocol["switch.argatroban_highest"])
-    return Start("argatroban", rate, "ug/kg/min", recommended)
+    return Start("argatroban", rate, "ug/kg/min", recommended, reduced)
+
+
+def _reduced_by(organs: Organs, risk: Risk | None) -> str:
+    if risk is None:
+        return ""
+    if risk.ecmo:
+        return "ecmo"
+    if risk.shock:
+        return "shock"
+    failing = [organs.renal.yes, risk.respiratory_failure, risk.dic]
+    return "organs" if sum(failing) >= PAIR else ""
 
 
 def bivalirudin(case: Case, organs: Organs, *, recommended: bool) -> Start:
@@ -109,13 +145,12 @@ def _bivalirudin_row(case: Case, organs: Organs) -> str:
 
 
 def _reasons_against(case: Case, risk: Risk, antithrombin: float | None) -> tuple[str, ...]:
-    """Groups in which the text says why nothing is marked as recommended."""
-    reasons = []
+    """Groups in which the text says why nothing is recommended."""
     line = case.protocol["switch.sepsis_line"]
-    if risk.sepsis and (antithrombin is None or antithrombin >= line):
-        reasons.append("sepsis")
-    if risk.soon_after_surgery:
-        reasons.append("cardiacSurgery")
-    if risk.pregnant:
-        reasons.append("pregnancy")
-    return tuple(reasons)
+    groups = {
+        "sepsis": risk.sepsis and (antithrombin is None or antithrombin >= line),
+        "cardiacSurgery": risk.soon_after_surgery,
+        "cirrhosis": risk.cirrhosis,
+        "pregnancy": risk.pregnant,
+    }
+    return tuple(name for name, there in groups.items() if there)

@@ -32,7 +32,7 @@ def compose(
     writer = Writer(concepts, wording, style, whom)
     offered: set[str] = set()
     cards = []
-    for item in kept:
+    for item in _one_recommendation(kept):
         tests = tuple(t for t in item.tests if t not in offered)
         offered.update(tests)
         if TOPICS[item.topic].only_tests and not tests:
@@ -48,6 +48,18 @@ def _with_aside(wording: Wording, cards: list[Card], aside: list[Item]) -> list[
     told = figures.reasons(wording, tuple(reason for item in aside for reason in item.open))
     line = _line(wording, "open", told)
     return [replace(cards[0], detail=f"{cards[0].detail}\n\n{line}"), *cards[1:]]
+
+
+def _one_recommendation(items: list[Item]) -> list[Item]:
+    """At most one recommended choice in an answer: the most urgent card's first."""
+    found, left = [], True
+    for item in items:
+        choices = []
+        for choice in item.choices:
+            choices.append(replace(choice, recommended=choice.recommended and left))
+            left = left and not choice.recommended
+        found.append(replace(item, choices=tuple(choices)))
+    return found
 
 
 def ordered(items: list[Item]) -> list[Item]:
@@ -94,7 +106,9 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
     advice = " ".join(wording.notes[note].format_map(values) for note in item.notes)
     parts = [
         _line(wording, "first", _sentence(figures.reasons(wording, item.first))),
+        wording.leads[item.lead] if item.lead else "",
         table(findings, item, wording),
+        _starts(item, wording, values),
         advice,
         _boluses(findings, item, wording),
         _line(wording, "withheld", figures.reasons(wording, item.withheld)),
@@ -104,6 +118,14 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
         _rule(findings, item, wording),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _starts(item: Item, wording: Wording, values: figures.Figures) -> str:
+    """Each drug with its start, its first aPTT and its target, as a small table."""
+    if not item.starts:
+        return ""
+    rows = (wording.layout[f"start_{drug}"].format_map(values) for drug in item.starts)
+    return "\n".join([wording.layout["starts_head"], wording.layout["starts_rule"], *rows])
 
 
 def _sentence(text: str) -> str:

@@ -155,7 +155,7 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     m, quote = findings.measured, escaped if markdown else plain
     protocol = m.case.protocol
     values: Figures = {"p": Limits(protocol)}
-    values |= _levels(m, wording) | _antithrombin(m, wording) | _starts(m)
+    values |= _levels(m, wording) | _antithrombin(m, wording) | _starts(m, wording)
     values["signs"] = signs(wording, tuple(f for r in item.first for f in r.facts), quote)
     values["rate_phrase"] = rate_phrase(m, wording)
     odd = item.values.get("odd")
@@ -171,7 +171,7 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     values["excess"] = protocol["antithrombin_dose.label_recovery"] ** 2
     values["recheck"] = _span(wording, protocol, "antithrombin_dose.recheck")
     values["maintenance"] = _maintenance(wording, protocol)
-    values["withheld"] = reasons(wording, _bare(item.withheld[:1]))
+    values["withheld"] = _withheld(wording, item.withheld[:1], quote)
     values["open"] = reasons(wording, _bare(item.open[:2]))
     values["tests"] = tests(wording, item.tests)
     platelets = [f for f in item.facts if f.fact == "platelets"]
@@ -179,6 +179,12 @@ def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool)
     for key, value in item.values.items():
         values[key] = quote(wording.drug(value)) if isinstance(value, str) else value
     return values
+
+
+def _withheld(wording: Wording, items: tuple[Reason, ...], quote: Callable[[str], str]) -> str:
+    """Why a drug is withheld, for a summary: the signs themselves where it rests on some."""
+    facts = tuple(fact for item in items for fact in item.facts)
+    return signs(wording, facts, quote) if facts else reasons(wording, _bare(items))
 
 
 def _bare(items: tuple[Reason, ...]) -> tuple[Reason, ...]:
@@ -241,27 +247,31 @@ def _antithrombin(m: Measured, wording: Wording) -> Figures:
     level, kg = m.antithrombin, m.weight.kg
     if level.evidence is None:
         return {"antithrombin": "", "antithrombin_value": 0.0, "weight": kg or 0.0}
-    multiplied = 0.0
-    if kg and level.level is not None:
-        gap = m.case.protocol["antithrombin_dose.target"] - level.level
-        multiplied = level.level + gap * m.case.protocol["antithrombin_dose.label_recovery"] ** 2
     return {
         "antithrombin": amount(wording, level.evidence),
         "antithrombin_value": level.level or 0.0,
-        "multiplied_level": multiplied,
         "weight": kg or 0.0,
     }
 
 
-def _starts(m: Measured) -> Figures:
-    hepatic = not m.organs.hepatic.no
+def _starts(m: Measured, wording: Wording) -> Figures:
+    apart = m.case.protocol.chosen("organ_choice") == "apart"
     offered = (
-        argatroban(m.case, hepatic=hepatic, recommended=False),
+        argatroban(m.case, m.organs, m.risk if apart else None, recommended=False),
         bivalirudin(m.case, m.organs, recommended=False),
     )
-    lowest = ", ".join(f"{s.drug} {s.rate:g} {s.unit}" for s in offered)
-    figures: Figures = {s.drug: f"{s.rate:g}" for s in offered}
+    lowest = wording.layout["and"].join(start(wording, one) for one in offered)
+    figures: Figures = {one.drug: start_words(wording, one, m.weight.kg) for one in offered}
     return figures | {"lowest_starts": lowest}
+
+
+def start_words(wording: Wording, one: Start, kg: float | None) -> str:
+    """A rate by weight, and in the pump's own unit where the weight is known."""
+    rate = f"{one.rate:g} {wording.unit(one.unit)}"
+    if not kg:
+        return rate
+    layout = wording.layout["start_per_hour"]
+    return layout.format(rate=rate, per_hour=f"{one.per_hour(kg):.3g}", kg=f"{kg:.3g}")
 
 
 def _aptt_limit(m: Measured, wording: Wording) -> str:

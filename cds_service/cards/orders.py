@@ -50,10 +50,12 @@ def test_order(whom: For, loinc: str, text: str) -> dict[str, Any]:
     return _checked(ServiceRequest, body)
 
 
-def infusion_order(whom: For, rxnorm: str, drug: str, value: float, unit: str) -> dict[str, Any]:
-    """A draft MedicationRequest for a continuous infusion, rate by weight."""
+def infusion_order(
+    whom: For, rxnorm: str, drug: str, value: float, unit: str, words: str
+) -> dict[str, Any]:
+    """A draft MedicationRequest for a continuous infusion, rate by weight; `words` tell it."""
     rate = {"rateQuantity": _quantity(value, unit)}
-    return _drug_order(whom, rxnorm, drug, f"{drug} {value:g} {unit}", rate)
+    return _drug_order(whom, rxnorm, drug, f"{drug} {words}", rate)
 
 
 def single_dose(whom: For, rxnorm: str, drug: str, units: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cds_service.assessment.items import (
     StopOrder,
 )
 from cds_service.assessment.registry import TOPICS
+from cds_service.assessment.switch import Start
 from cds_service.cards import figures
 from cds_service.cards.card import CardAction, Style, Suggestion
 from cds_service.cards.orders import For, infusion_order, single_dose, stopped, test_order
@@ -39,6 +40,7 @@ def suggestions(
 ) -> tuple[Suggestion, ...]:
     """The suggestions of one card, the tests that were not offered before as the last."""
     choices = [c for c in (*item.choices, *_test_choice(tests)) if _can_be_written(c)]
+    choices.sort(key=lambda choice: not choice.recommended)  # stable: the recommended one first
     if writer.style.single_action or writer.style.selection_behavior == "any":
         return _one_by_one(writer, item, choices)
     return tuple(
@@ -93,7 +95,10 @@ def _label(writer: Writer, choice: Choice) -> str:
     values["tests"] = figures.tests(
         writer.wording, tuple(a.concept for a in choice.actions if isinstance(a, OrderTest))
     )
-    return writer.wording.labels[choice.label].format(**values)
+    label = writer.wording.labels[choice.label].format(**values)
+    # Some EHRs drop `isRecommended`: the label says it too.
+    layout = writer.wording.layout
+    return layout["recommended"].format(label=label) if choice.recommended else label
 
 
 def action(writer: Writer, one: Action) -> CardAction:
@@ -126,10 +131,10 @@ def _start(writer: Writer, start: StartDrug) -> CardAction:
         units = round(start.value)
         text = writer.wording.actions["dose"].format(dose=units)
         return CardAction("create", text, single_dose(writer.whom, rxnorm, name, units))
-    text = writer.wording.actions["drug"].format(
-        drug=name, rate=f"{start.value:g}", unit=writer.wording.unit(start.unit)
-    )
-    resource = infusion_order(writer.whom, rxnorm, name, start.value, start.unit)
+    rate = Start(start.drug, start.value, start.unit)
+    words = figures.start_words(writer.wording, rate, start.kg)
+    text = writer.wording.actions["drug"].format(drug=name, rate=words)
+    resource = infusion_order(writer.whom, rxnorm, name, start.value, start.unit, words)
     return CardAction("create", text, resource)
 
 

@@ -26,6 +26,7 @@ class Wording:
     how: Words
     reasons: Words
     summaries: Words
+    leads: Words
     notes: Words
     labels: Words
     actions: Words

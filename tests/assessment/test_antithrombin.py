@@ -250,7 +250,7 @@ def dose_offered(*facts, kg=80.0, by=None, level=55.0):
 def test_the_dose_of_the_card_is_the_pin():
     _, card = dose_offered()
     assert starts(card) == {"antithrombin": 2571}
-    assert recommended(card) == {"antithrombin"}
+    assert recommended(card) == set()
     assert card.values["dose"] == 2571
     assert card.values["predicted"] == pytest.approx(100, abs=0.1)
 
@@ -505,27 +505,59 @@ def test_a_level_of_a_day_to_two_keeps_the_card_and_asks_for_a_new_one():
     ("within 72 h of bypass", procedure("bypass", 75, 72)),
     ("within 72 h of cardiac surgery", procedure("cardiac_surgery", 50, 45)),
 )
-def test_where_antithrombin_is_offered_but_never_marked(fact):
-    _, card = dose_offered(fact)
+def test_a_protocol_that_recommends_antithrombin_keeps_it_from_these(fact):
+    by = choosing(antithrombin_recommended=True)
+    _, card = dose_offered(fact, by=by)
     assert starts(card) == {"antithrombin": 2571}
     assert recommended(card) == set()
-    assert "antithrombin.notRecommended" in card.notes
+    assert recommended(dose_offered(by=by)[1]) == {"antithrombin"}
 
 
-def test_a_minute_beyond_72_hours_of_bypass_it_is_marked_again():
-    _, card = dose_offered(procedure("bypass", 80, 72 + MINUTE))
+def test_a_minute_beyond_72_hours_of_bypass_such_a_protocol_recommends_it_again():
+    by = choosing(antithrombin_recommended=True)
+    _, card = dose_offered(procedure("bypass", 80, 72 + MINUTE), by=by)
     assert recommended(card) == {"antithrombin"}
+
+
+HEREDITARY = condition("hereditary_at_deficiency", 9999)
+
+
+@spec(
+    "level, dose",
+    ("low", 55, 2571),
+    ("severe: no switch", 45, 3143),
+)
+def test_in_hereditary_deficiency_it_is_recommended_and_no_switch_is_due(level, dose):
+    found = judge_chart(*failing(lab("antithrombin", level), HEREDITARY))
+    card = due(found, "antithrombinDose")
+    assert starts(card) == {"antithrombin": dose}
+    assert recommended(card) == {"antithrombin"}
+    assert "antithrombin.hereditary" in card.notes
+    assert "antithrombin.evidence" not in card.notes
+    assert "anticoagulantSwitch" not in topics(found)
+
+
+def test_in_hereditary_deficiency_a_level_of_70_is_not_low():
+    found = judge_chart(*failing(lab("antithrombin", 70), HEREDITARY))
+    assert "antithrombinDose" not in topics(found)
 
 
 @spec(
     "facts, named",
-    ("normal kidneys", (), True),
+    ("normal kidneys, enough platelets", (lab("platelets", 100, 5),), True),
+    ("platelets just under 100", (lab("platelets", 99.9, 5),), False),
+    ("platelets not known", (), False),
+    ("pregnant", (lab("platelets", 200, 5), condition("pregnancy")), False),
+    ("on ECMO", (lab("platelets", 200, 5), procedure("ecmo", running=True)), False),
+    ("on dialysis", (lab("platelets", 200, 5), procedure("hemodialysis", 5, 2)), False),
+    ("an operation", (lab("platelets", 200, 5), procedure("major_surgery", 50, 48)), False),
+    ("trauma", (lab("platelets", 200, 5), condition("organ_injury", 30)), False),
     ("impaired kidneys", (lab("creatinine", 3, 1), lab("creatinine", 3, 60)), False),
     ("kidneys not known", (unreadable("creatinine", 1),), False),
     ("a heparin allergy", (condition("heparin"),), False),
     ("allergies not known", (failed("allergies"),), False),
 )
-def test_lmwh_is_named_only_with_normal_kidneys_and_no_doubt(facts, named):
+def test_lmwh_is_named_only_where_kidneys_platelets_and_wounds_allow_it(facts, named):
     _, card = dose_offered(*facts)
     assert ("antithrombin.lmwh" in card.notes) is named
 

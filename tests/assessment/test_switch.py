@@ -2,6 +2,7 @@
 
 from tests.builders import (
     MINUTE,
+    cards_of,
     choosing,
     condition,
     deleted,
@@ -9,6 +10,7 @@ from tests.builders import (
     due,
     failed,
     failing,
+    heparin,
     judge_chart,
     lab,
     offered_tests,
@@ -41,8 +43,20 @@ def liver(bilirubin):
     return lab("bilirubin", bilirubin, 1)
 
 
+def confirmed(rate=1600):
+    """Low before a raise and after it, at 72 kg."""
+    return (
+        heparin(rate * 0.875, 48, 24),
+        heparin(rate, 24),
+        order("heparin", rate=rate, hours_ago=48),
+        lab("anti_xa", 0.16, 26),
+        lab("anti_xa", 0.18, 3),
+        weight(72, 50),
+    )
+
+
 def switch(*organs, by=None, more=(), level=SEVERE, rate=1600):
-    facts = (*running(rate), weight(72), AGED, lab("anti_xa", 0.18, 3), raised(1800), level)
+    facts = (*confirmed(rate), AGED, raised(1800), level)
     return due(judge_chart(*facts, *organs, *more, by=by), "anticoagulantSwitch")
 
 
@@ -101,12 +115,12 @@ def test_argatroban_never_starts_above_the_labels_highest():
 
 @spec(
     "start, note",
-    ("just under the label's", 1.99, "start.argatroban"),
+    ("just under the label's", 1.99, "start.belowLabel"),
     ("at the label's", 2, "start.argatrobanLabel"),
 )
 def test_a_start_at_the_labels_own_rate_has_its_own_words(start, note):
     card = switch(*WELL, by=protocol(switch__argatroban_start=start))
-    assert [n for n in card.notes if n.startswith("start.argatroban")] == [note]
+    assert [n for n in card.notes if n.startswith("start.")] == [note]
 
 
 @spec(
@@ -126,10 +140,100 @@ def test_where_no_drug_is_offered_the_text_says_why(organs, tests, note):
     )
 
 
-def test_without_a_drug_the_antithrombin_dose_is_still_offered_not_marked():
-    card = switch(*POORLY)
-    assert set(starts(card)) == {"antithrombin"}
-    assert recommended(card) == set()
+@spec(
+    "organs",
+    ("both impaired", POORLY),
+    ("both unknown", ()),
+)
+def test_antithrombin_is_never_the_only_button(organs):
+    assert starts(switch(*organs)) == {}
+
+
+def test_antithrombin_stands_beside_the_others_not_recommended():
+    card = switch(*WELL)
+    assert set(starts(card)) == {"argatroban", "bivalirudin", "antithrombin"}
+    assert recommended(card) == {"bivalirudin"}
+
+
+@spec(
+    "facts, rate, why",
+    ("well", WELL, 0.5, None),
+    ("an impaired liver", (kidney(80), liver(4)), 0.2, "hepatic"),
+    ("ECMO", (*WELL, procedure("ecmo", running=True)), 0.2, "ecmo"),
+    ("septic shock", (*WELL, condition("septic_shock")), 0.2, "shock"),
+    ("cardiogenic shock", (*WELL, condition("shock")), 0.2, "shock"),
+    ("shock that is over", (*WELL, condition("shock", active=False)), 0.5, None),
+    (
+        "kidneys and lungs",
+        (kidney(40), liver(1.0), condition("respiratory_failure")),
+        0.2,
+        "organs",
+    ),
+    ("kidneys alone", (kidney(40), liver(1.0)), 0.5, None),
+    ("lungs alone", (*WELL, condition("respiratory_failure")), 0.5, None),
+    ("lungs and DIC", (*WELL, condition("respiratory_failure"), condition("dic")), 0.2, "organs"),
+)
+def test_argatroban_starts_lower_where_it_is_cleared_slowly(facts, rate, why):
+    card = switch(*facts)
+    assert starts(card)["argatroban"] == rate
+    reduced = [note for note in card.notes if note.startswith("start.reduced")]
+    assert reduced == ([f"start.reduced.{why}"] if why else [])
+
+
+def test_the_review_as_written_reduces_it_for_the_liver_alone():
+    by = choosing(organ_choice="any")
+    card = switch(kidney(40), liver(1.0), condition("septic_shock"), by=by)
+    assert starts(card)["argatroban"] == 0.5
+
+
+@spec(
+    "inr, ends",
+    ("in range on two days", ((2.0, 2), (2.4, 26)), True),
+    ("just under on one", ((1.99, 2), (2.4, 26)), False),
+    ("just under on the other", ((2.0, 2), (1.99, 26)), False),
+    ("twice on one day", ((2.2, 2), (2.4, 8)), False),
+    ("with a day between", ((2.0, 2), (2.4, 72)), True),
+    ("the other too old", ((2.0, 2), (2.4, 72 + MINUTE)), False),
+)
+def test_warfarin_in_range_on_two_days_ends_the_bridging(inr, ends):
+    values = tuple(lab("inr", value, hours) for value, hours in inr)
+    card = switch(*WELL, *values, order("warfarin", dose=5))
+    assert ("switch.none.bridgingEnds" in card.notes) is ends
+    assert (starts(card) == {}) is ends
+    assert starts(switch(*WELL, *values))
+
+
+@spec(
+    "facts, note",
+    ("CRRT", procedure("crrt", running=True), "switch.citrate"),
+    ("ECMO", procedure("ecmo", running=True), "switch.ecmo"),
+)
+def test_a_circuit_has_words_of_its_own(facts, note):
+    assert note in switch(*WELL, facts).notes
+    assert note not in switch(*WELL).notes
+
+
+def test_a_start_is_told_by_weight_and_in_the_pumps_unit():
+    found = judge_chart(*confirmed(), AGED, SEVERE, *WELL, hook="patient-view")
+    (card,) = [c for c in cards_of(found) if c.topic == "anticoagulantSwitch"]
+    first, second, _ = card.suggestions
+    assert "0.15 mg/kg/h (10.8 mg/h at 72 kg)" in first.actions[0].description
+    assert "0.5 µg/kg/min (2.16 mg/h at 72 kg)" in second.actions[0].description
+    assert "10.8 mg/h at 72 kg" in card.detail
+    text = first.actions[0].resource["dosageInstruction"][0]["text"]
+    assert text == "bivalirudin 0.15 mg/kg/h (10.8 mg/h at 72 kg), intravenous"
+
+
+@spec(
+    "gate, indicator",
+    ("none", (), "critical"),
+    ("a bleed", (condition("bleeding", 5),), "warning"),
+    ("a risk of one", (procedure("neurosurgery", 99, 99),), "warning"),
+)
+def test_the_card_is_quieter_where_bleeding_withholds_its_drugs(gate, indicator):
+    card = switch(*WELL, *gate)
+    assert card.indicator.value == indicator
+    assert (card.summary == "withheld") is bool(gate)
 
 
 @spec(
@@ -138,6 +242,7 @@ def test_without_a_drug_the_antithrombin_dose_is_still_offered_not_marked():
     ("sepsis, antithrombin just under 50", condition("septic_shock"), 49.9, "sepsis"),
     ("72 h after cardiac surgery", procedure("cardiac_surgery", 72), 30, "cardiacSurgery"),
     ("pregnancy", condition("pregnancy"), 30, "pregnancy"),
+    ("cirrhosis", condition("cirrhosis"), 30, "cirrhosis"),
 )
 def test_where_nothing_is_marked_the_text_says_why(fact, level, reason):
     card = switch(*WELL, more=(fact,), level=lab("antithrombin", level))
@@ -158,8 +263,8 @@ def test_where_it_is_marked_again(fact, level):
 
 @spec(
     "fact, marked",
-    ("sepsis", condition("sepsis"), {"bivalirudin"}),
-    ("pregnancy", condition("pregnancy"), {"bivalirudin"}),
+    ("sepsis", condition("sepsis"), {"argatroban"}),
+    ("pregnancy", condition("pregnancy"), {"argatroban"}),
 )
 def test_in_hit_those_groups_keep_their_recommendation(fact, marked):
     found = judge_chart(*running(), raised(1800), AGED, weight(72), *WELL, condition("hit"), fact)

@@ -7,6 +7,7 @@ from cds_service.chart.instants import DATE_ONLY, Stretch
 from tests.builders import (
     MINUTE,
     ago,
+    cards_of,
     condition,
     draft,
     due,
@@ -20,6 +21,7 @@ from tests.builders import (
     offered_tests,
     order,
     ordered_test,
+    organs_well,
     procedure,
     raised,
     running,
@@ -201,21 +203,21 @@ def test_antithrombin_that_is_overdue(facts, tests):
 
 @spec(
     "facts, tests",
-    ("four hours after the dose", (given("antithrombin", 4, 2000),), set()),
-    ("a minute more", (given("antithrombin", 4 + MINUTE, 2000),), {"antithrombin"}),
+    ("six hours after the dose", (given("antithrombin", 6, 2000),), set()),
+    ("a minute more", (given("antithrombin", 6 + MINUTE, 2000),), {"antithrombin"}),
     ("drawn since", (given("antithrombin", 6, 2000), lab("antithrombin", 90, 3)), set()),
     (
         "drawn with it",
-        (given("antithrombin", 6, 2000), lab("antithrombin", 90, 6)),
+        (given("antithrombin", 8, 2000), lab("antithrombin", 90, 8)),
         {"antithrombin"},
     ),
     (
         "drawn before it",
-        (given("antithrombin", 6, 2000), lab("antithrombin", 90, 7)),
+        (given("antithrombin", 8, 2000), lab("antithrombin", 90, 9)),
         {"antithrombin"},
     ),
 )
-def test_after_a_dose_antithrombin_is_due_within_four_hours(facts, tests):
+def test_after_a_dose_antithrombin_is_due_within_six_hours(facts, tests):
     assert overdue(*running(1000, 20), LEVEL, *COUNTED, *facts) == tests
 
 
@@ -337,7 +339,7 @@ def test_andexanet(facts, speaks):
     found = judge_chart(*facts, raised(1000))
     assert ("andexanetExposure" in topics(found)) is speaks
     if speaks:
-        assert due(found, "andexanetExposure").indicator.value == "warning"
+        assert due(found, "andexanetExposure").indicator.value == "critical"
 
 
 def test_andexanet_without_heparin_says_nothing():
@@ -348,3 +350,31 @@ def test_andexanet_without_heparin_says_nothing():
 def test_andexanet_is_named_among_what_contributes():
     card = due(judge_chart(*failing(given("andexanet", 20))), "heparinResistance")
     assert "contributor.andexanet" in card.notes
+
+
+ANDEXANET = given("andexanet", 20, 800)
+
+
+def test_after_andexanet_its_card_leads_and_no_other_asks_for_the_acute_phase():
+    facts = failing(lab("antithrombin", 90), ANDEXANET)
+    found = judge_chart(*facts)
+    assert next(card.topic for card in cards_of(found)) == "andexanetExposure"
+    assert not any({"fibrinogen", "factor_viii"} & offered_tests(one) for one in found.items)
+    without = judge_chart(*failing(lab("antithrombin", 90)))
+    assert any({"fibrinogen", "factor_viii"} & offered_tests(one) for one in without.items)
+
+
+def test_in_hit_it_still_speaks_and_leads():
+    found = judge_chart(*failing(condition("hit"), ANDEXANET))
+    assert [card.topic for card in cards_of(found)][:2] == ["andexanetExposure", "hitSuspected"]
+
+
+@spec(
+    "facts, note",
+    ("organs known", organs_well(), "andexanet.starts"),
+    ("organs not known", (), "andexanet.organs"),
+    ("kidneys impaired", (lab("creatinine", 4), lab("bilirubin", 0.6)), "andexanet.organs"),
+)
+def test_it_names_the_starts_of_the_other_drugs_where_the_organs_allow(facts, note):
+    found = judge_chart(*running(), weight(80), *facts, ANDEXANET, hook="patient-view")
+    assert note in due(found, "andexanetExposure").notes

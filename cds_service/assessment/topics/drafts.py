@@ -62,7 +62,7 @@ def _too_much(m: Measured, together: Reach) -> bool:
 
 def _overdose(m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], together: Reach) -> Item:
     predicted = together.predicted
-    dose, withheld = (None, ()) if not verdicts["failing"].yes else allowed_dose(m, verdicts)
+    dose, withheld = (None, ()) if not verdicts["confirmed"].yes else allowed_dose(m, verdicts)
     replacement = dose if dose is not None and not withheld and supplements(m) else None
     notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
     if _is_error(m, drafts, together):

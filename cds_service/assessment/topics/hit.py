@@ -15,10 +15,11 @@ from cds_service.assessment.allowed import (
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN
 from cds_service.assessment.exposure import any_heparin_active, is_treatment
-from cds_service.assessment.items import Choice, Indicator, Item, StartDrug
+from cds_service.assessment.items import Choice, Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.switch import Switch, choose_switch
-from cds_service.assessment.topics.treatment import start_note
+from cds_service.assessment.topics.situation import organ_facts
+from cds_service.assessment.topics.switching import circuit_notes, start_action, switch_notes
 
 Due = dict[str, Item]
 
@@ -33,7 +34,7 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     choices = tuple(
         Choice(
             "hit.switch",
-            (*common, StartDrug(start.drug, start.rate, start.unit)),
+            (*common, start_action(m, start)),
             start.recommended,
             {"drug": start.drug, "rate": start.rate, "unit": start.unit},
         )
@@ -44,9 +45,10 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     return Item(
         indicator=Indicator.CRITICAL,
         summary=_why(m),
-        facts=(*m.gates.hit.facts, *_running_fact(m)),
+        facts=(*m.gates.hit.facts, *_running_fact(m), *_organs(m, switch)),
         values=_score_values(m),
         notes=_notes(m, switch),
+        starts=tuple(start.drug for start in switch.starts),
         choices=choices,
         pending=already_ordered(m.case, *asked),
         withheld=withheld,
@@ -100,11 +102,14 @@ def _treatment(m: Measured) -> bool:
 def _notes(m: Measured, switch: Switch) -> tuple[str, ...]:
     notes = ["hit.noHeparin"] if _why(m) == "score" else ["hit.counts", "hit.noHeparin"]
     notes += ["hit.fell"] if m.hit.score.fell else []
-    if switch.none_because:
-        notes.append(f"switch.none.{switch.none_because}")
-    notes += [start_note(m.case, s) for s in switch.starts]
-    notes.append("hit.noWarfarin")
-    return tuple(notes)
+    notes += [*switch_notes(m, switch), *circuit_notes(m), "hit.noWarfarin"]
+    stable = switch.starts and not (m.risk.shock or m.risk.circuit) and m.organs.renal.no
+    return (*notes, "hit.ward") if stable and m.organs.hepatic.no else tuple(notes)
+
+
+def _organs(m: Measured, switch: Switch) -> tuple[Evidence, ...]:
+    """The values that picked the drug, where one is offered."""
+    return organ_facts(m) if switch.starts else ()
 
 
 def _running_fact(m: Measured) -> tuple[Evidence, ...]:

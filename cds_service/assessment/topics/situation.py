@@ -51,6 +51,11 @@ def running_fact(m: Measured) -> tuple[Evidence, ...]:
     return (Evidence("rate", m.infusion.rate, "U/h", since, m.infusion.source, "running"),)
 
 
+def organ_facts(m: Measured) -> tuple[Evidence, ...]:
+    """The values of kidney and liver that pick the drug and its start."""
+    return (*m.organs.renal.facts, *m.organs.hepatic.facts)
+
+
 def clot_facts(verdicts: Verdicts) -> tuple[Evidence, ...]:
     """The clots found, if any."""
     return verdicts["thrombosis_on_heparin"].facts

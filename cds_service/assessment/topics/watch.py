@@ -16,6 +16,7 @@ from cds_service.assessment.measures import on_record
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.record import began_on_circuit
 from cds_service.assessment.times import at_or_before
+from cds_service.assessment.topics.situation import running_fact
 from cds_service.chart.instants import latest
 
 Due = dict[str, Item]
@@ -38,10 +39,11 @@ def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if given is None or heparin_in_play(m).no:
         return None
     fact = Evidence("andexanet", 0.0, "", given.start, given.source, "given")
+    known = m.organs.renal.no and m.organs.hepatic.no
     return Item(
-        indicator=Indicator.WARNING,
-        facts=(fact,),
-        notes=("andexanet.rule",),
+        indicator=Indicator.CRITICAL,
+        facts=(fact, *running_fact(m)),
+        notes=("andexanet.rule", "andexanet.starts" if known else "andexanet.organs"),
         limits=("risk.andexanet_within",),
     )
 

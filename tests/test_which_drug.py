@@ -394,8 +394,10 @@ class TestUntold:
             {"effectivePeriod": {"start": "2026-02-01T10:00:00Z", "end": "2026-02-02T10:00:00Z"}},
             {"medicationCodeableConcept": {"text": "insulin"}},
             {"medicationCodeableConcept": concept("http://www.whocc.no/atc", "A10AB01")},
+            {"medicationCodeableConcept": concept("urn:hospital:formulary", "Insulin")},
+            {"dosage": {"route": {"text": "oral"}, "dose": quantity(1000, "U")}},
         ],
-        ids=["not done", "in error", "not given", "a month ago", "named", "ATC"],
+        ids=["not done", "in error", "not given", "old", "named", "ATC", "a name", "by mouth"],
     )
     def test_what_was_not_given_or_is_told_leaves_the_chart_whole(
         self, client: FlaskClient, plain: list[Json], change: Json

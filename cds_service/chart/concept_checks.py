@@ -21,6 +21,7 @@ Places = Iterable[tuple[str, Code]]
 def faults_of(concepts: Concepts) -> Iterator[str]:
     """Every contradiction in the table, each as "key.path: what"."""
     yield from _code_faults(concepts)
+    yield from _system_faults(concepts)
     yield from _unit_faults(concepts)
     yield from _observation_faults(concepts)
     yield from _query_faults(concepts)
@@ -59,6 +60,7 @@ def _kinds(concepts: Concepts) -> Mapping[str, Places]:
         "not_given": [("", code) for code in concepts.not_given],
         "no_therapy": [("", code) for code in concepts.no_therapy],
         "halted": [("", code) for code in concepts.halted],
+        "other_drugs": [("", code) for code in concepts.other_drugs],
     } | {f"{kind} (excepted)": places for kind, places in _excepted(concepts).items()}
 
 
@@ -81,6 +83,12 @@ def _rows(concepts: Concepts) -> Mapping[str, Mapping[str, DrugConcept | Finding
 
 def _codes(rows: Mapping[str, object]) -> list[tuple[str, Code]]:
     return [(key, code) for key, row in rows.items() for code in getattr(row, "codes", ())]
+
+
+def _system_faults(concepts: Concepts) -> Iterator[str]:
+    for system in concepts.whole_systems:
+        if system not in concepts.systems:
+            yield f"whole_systems: unknown system {system!r}"
 
 
 def _unit_faults(concepts: Concepts) -> Iterator[str]:

@@ -146,6 +146,7 @@ class Concepts:
     heparinase_words: tuple[str, ...] = ()
     new_words: tuple[str, ...] = ()  # a clot that came or grew although it was treated
     goals: GoalWords = field(default_factory=GoalWords)  # of an infusion, in an order's texts
+    other_drugs: tuple[Code, ...] = ()  # known to be none of these
     whole_systems: tuple[str, ...] = ()  # whose drugs of ours all stand in the table
 
     def order_codes(self) -> Iterable[tuple[str, str]]:

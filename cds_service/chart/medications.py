@@ -6,6 +6,7 @@ ingredients are references again. Codes decide; where there are none, whole word
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,8 @@ from cds_service.chart.json_reading import (
 )
 from cds_service.chart.located import Medications
 from cds_service.chart.vocabulary import Vocabulary, written
+
+_WORD = re.compile(r"[A-Z]?[a-z]{4,}(?:[ ,-]+[A-Za-z]+)*")  # a local code may be a name: "Insulin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Pharmacy:
 
     def _is_told(self, naming: Naming) -> bool:
         """Whether it is known to be another drug: by a name, or by a code of a whole system."""
-        named = any(sign.isalpha() for name in naming.names for sign in name)
+        codes = [one.code for one in naming.codings if _WORD.fullmatch(one.code)]
+        named = any(sign.isalpha() for name in (*naming.names, *codes) for sign in name)
         return named or self._vocabulary.is_elsewhere(naming.codings)
 
     def _keys(self, product: Naming, ingredients: list[Naming]) -> tuple[str, ...]:

@@ -68,6 +68,8 @@ class SiteConcepts:
     halted: tuple[SiteCode, ...] = ()
     halted_words: tuple[str, ...] = ()
     products: Mapping[str, float] = field(default_factory=dict)
+    other_drugs: tuple[SiteCode, ...] = ()
+    whole_systems: tuple[str, ...] = ()
 
 
 def with_site(concepts: Concepts, site: SiteConcepts) -> Concepts:
@@ -94,6 +96,8 @@ def with_site(concepts: Concepts, site: SiteConcepts) -> Concepts:
         halted=concepts.halted + _codes(site.halted),
         halted_words=concepts.halted_words + site.halted_words,
         products={**site.products, **concepts.products},
+        other_drugs=concepts.other_drugs + _codes(site.other_drugs),
+        whole_systems=concepts.whole_systems + site.whole_systems,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cds_service.chart.facts import Route
 from cds_service.chart.giving import Giving
 from cds_service.chart.instants import Period
 from cds_service.chart.json_reading import each, member, text, written
@@ -27,7 +28,9 @@ class UnknownMedicines:
     def read(
         self, source: str, dosages: tuple[object, ...], period: Period, *, is_open: bool
     ) -> Untold:
-        """One order or administration."""
+        """One order or administration; what is swallowed is no heparin, whatever its units."""
+        if self._giving.route(dosages) is Route.ORAL:
+            return Untold(source, period.start, period.end, is_open, rate=False, weighs=False)
         rate = any(self._runs(node) for node in dosages)
         return Untold(
             source=source,

@@ -120,6 +120,7 @@ class Vocabulary:
         self.allergies = Matcher(concepts.allergies, concepts.negations)
         self.procedures = Matcher(concepts.procedures, concepts.negations)
 
+        self._others = Codes(("other", code) for code in concepts.other_drugs)
         self._hit_codes = Codes(("hit", code) for code in concepts.hit_codes)
         self._hit_words = Words(concepts.hit_words)
 
@@ -128,11 +129,13 @@ class Vocabulary:
         return bool(self._hit_codes.keys(pairs)) or self._hit_words.within(spaced(label))
 
     def is_elsewhere(self, found: Iterable[Coding]) -> bool:
-        """Whether a code says "another drug": its system is one whose drugs of ours all stand here.
+        """Whether a code says "another drug": it is listed as one, or its system stands here whole.
 
-        Of RxNorm or NDC they do not: a product that is not in the table may still be heparin.
+        Of RxNorm or NDC it does not: a product that is not in the table may still be heparin.
         """
-        return any(system in self.concepts.whole_systems for system, _ in self.pairs(found))
+        pairs = self.pairs(found)
+        whole = any(system in self.concepts.whole_systems for system, _ in pairs)
+        return whole or bool(self._others.keys(pairs))
 
     def pairs(self, found: Iterable[Coding]) -> tuple[tuple[str, str], ...]:
         """(system, folded code) of the codings whose system we know."""

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cds_service.chart.concepts import Code
 from cds_service.chart.facts import Skipped
 from tests.chart.builders import (
     ATC,
@@ -171,6 +174,18 @@ def test_what_may_be_any_drug_is_named_as_unknown(resource: Json) -> None:
 def test_an_administration_of_an_unknown_medication_is_named() -> None:
     unknown = administration(medicationCodeableConcept=None)
     assert skipped(unknown) == Skipped("MedicationAdministration/a1", "medicationUnknown")
+
+
+def test_a_site_may_list_codes_that_are_none_of_ours() -> None:
+    local = {"systems": {**shipped().systems, "local": ("urn:local",)}}
+    insulin = administration(
+        {"dose": quantity(4, "units")}, medicationCodeableConcept=concept(("urn:local", "HUMU100I"))
+    )
+    assert read(insulin, concepts=replace(shipped(), **local)).untold
+    listed = replace(shipped(), **local, other_drugs=(Code("local", "HUMU100I", "site"),))
+    assert not read(insulin, concepts=listed).untold
+    whole = replace(shipped(), **local, whole_systems=("local",))
+    assert not read(insulin, concepts=whole).untold
 
 
 def test_a_drug_that_is_not_ours_is_no_problem() -> None:

@@ -70,7 +70,9 @@ def _in_play(m: Measured) -> bool:
         return True
     if m.case.untold_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
         return True
-    return not heparin_in_play(m).no or bool(active_heparins(m.case))
+    # Any other heparin on order is no infusion; beside a medicine nobody can tell it may be one.
+    beside = bool(m.case.untold("administrations", "orders")) and bool(active_heparins(m.case))
+    return beside or not heparin_in_play(m).no
 
 
 def _unread(m: Measured) -> list[Reason]:

@@ -37,6 +37,7 @@ WHOLE = frozenset(
     {
         "patient.adult_age",
         "heparin.escalation_rises",
+        "heparin.hourly_rows",
         "hit.onset_first_day",
         "hit.onset_last_day",
         "hit.suspected_score",

@@ -186,8 +186,8 @@ def hours_of(found: Infusion) -> list[float]:
     ),
     ("an hour at three times the rate", (row(1600, 30), row(4800, 3, 2)), ("yes", 1600), [30]),
     (
-        "a minute more than an hour",
-        (row(1600, 30), row(4800, 4, 3 - MINUTE)),
+        "half a minute more than an hour",
+        (row(1600, 30), row(4800, 4, 3 - MINUTE / 2)),
         (UNKNOWN, None),
         None,
     ),
@@ -286,7 +286,7 @@ def hours_of(found: Infusion) -> list[float]:
     ),
     ("the next rate tells", (row(1600, 10), row(1800, 10), row(1700, 5)), ("yes", 1700), [10, 5]),
     ("within a twentieth they are one", (row(1600, 10), row(1680, 10)), ("yes", 1680), [10]),
-    ("a little more", (row(1600, 10), row(1681, 10)), ("yes", None), [10]),
+    ("a little more", (row(1600, 10), row(1680.5, 10)), ("yes", None), [10]),
     # what cannot be read
     (
         "a rate that cannot be read",
@@ -609,9 +609,9 @@ def hourly(*units: float, unit: str = "[IU]", minutes: float = 60, last: float =
     ("three of them suffice", hourly(1600, 1600, 1600), ("yes", 1600), 0),
     ("two may be boluses", hourly(1600, 1600), ("no", None), 3200),
     ("charted early", hourly(*[1200] * 12, minutes=45), ("yes", 1600), 0),
-    ("more often: boluses", hourly(*[1000] * 3, minutes=44), ("no", None), 3000),
+    ("more often: boluses", hourly(*[1000] * 3, minutes=44.7), ("no", None), 3000),
     ("charted late", hourly(*[2000] * 12, minutes=75), ("yes", 1600), 0),
-    ("less often: boluses", hourly(*[1000] * 3, minutes=76), ("no", None), 3000),
+    ("less often: boluses", hourly(*[1000] * 3, minutes=75.5), ("no", None), 3000),
     ("called boluses", [pushed(one) for one in hourly(*[1600] * 4)], ("no", None), 6400),
     ("up and down by rounding", hourly(1600, 1800, 1500, 1700, 1500, 1700), ("yes", 1600), 0),
     ("the last of them three hours ago", hourly(*[1600] * 6, last=3), ("no", None), 0),

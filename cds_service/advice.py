@@ -43,7 +43,8 @@ class Advice:
 def concerns_us(asked: Asked, rulebook: Rulebook, still: Still = on_and_on) -> bool:
     """Whether a call can concern us at all, told from its context alone (gate 1)."""
     drafts, untold = read_drafted(asked, rulebook.concepts, still)
-    return scope_of(asked, drafts, untold).anything
+    bag = rulebook.protocol["heparin.bag_content"]
+    return scope_of(asked, drafts, untold, bag_content=bag).anything
 
 
 def advise(

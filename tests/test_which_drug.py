@@ -407,13 +407,15 @@ class TestUntold:
         assert whole(found) == whole(plain)
 
     @pytest.mark.parametrize("status", ["active", "completed", "stopped", "cancelled"])
-    def test_an_order_of_one_counts_while_it_stands(self, client: FlaskClient, status: str) -> None:
+    def test_an_order_of_one_counts_while_it_stands(
+        self, client: FlaskClient, plain: list[Json], status: str
+    ) -> None:
         order = draft([RATE], status=status, id="local", **self.NAMED["a local code"])
         rows = [*record(), order]
         cards = both_ways(client, Hospital(rows), call("patient-view"))
         assert ("notAssessed" in topics(cards)) is (status == "active")
         assert ("a medicine could not be told" in said(cards)) is (status == "active")
-        assert bool(starts(cards)) is (status != "active"), "nothing is started beside it"
+        assert starts(cards) == ([] if status == "active" else starts(plain))
 
     def test_a_home_medicine_is_not_given_here(
         self, client: FlaskClient, plain: list[Json]
@@ -540,6 +542,8 @@ class TestHeparinDrafts:
             "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "bag"}}]
         },
         "millilitres": {"doseAndRate": [{"rateQuantity": {"value": 16, "unit": "mL/h"}}]},
+        "what a bag holds": {"doseAndRate": [{"doseQuantity": quantity(25000, "U")}]},
+        "as little as a bag holds": {"doseAndRate": [{"doseQuantity": quantity(10000, "U")}]},
     }
 
     @pytest.mark.parametrize("name", CODED)
@@ -565,8 +569,12 @@ class TestHeparinDrafts:
                 [{"doseAndRate": [{"doseQuantity": quantity(5000, "[IU]")}]}],
                 medicationCodeableConcept=HEPARIN,
             ),
+            draft(
+                [{"doseAndRate": [{"doseQuantity": quantity(9999, "[IU]")}]}],
+                medicationCodeableConcept=HEPARIN,
+            ),
         ],
-        ids=["under the skin", "flush by text", "flush by product", "circuit", "a dose"],
+        ids=["under the skin", "flush by text", "flush by product", "circuit", "a dose", "a large"],
     )
     def test_a_known_other_use_does_not(self, client: FlaskClient, order: Json) -> None:
         assert both_ways(client, Hospital(record()), call("order-sign", order)) == []

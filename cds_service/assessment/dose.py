@@ -84,10 +84,11 @@ def _documented(case: Case, infusion: Infusion) -> Evidence | None:
 
 def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
     """Every drafted heparin infusion with its rate in U/h, the highest first."""
+    bag = case.protocol["heparin.bag_content"]
     drafts = [
         o
         for o in case.drafted("heparin")
-        if opens_as_infusion(o) and is_therapy_rate(case, o.dosage.rate)
+        if opens_as_infusion(o, bag) and is_therapy_rate(case, o.dosage.rate)
     ]
     rows = [DraftedRate(o, *rate_in_units_per_hour(case, o.dosage, weight)) for o in drafts]
     return tuple(sorted(rows, key=lambda d: (-(d.rate or 0.0), d.order.source)))

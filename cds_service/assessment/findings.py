@@ -39,7 +39,8 @@ def assess(
     case = Case(asked, chart, protocol, now, still)
     measured = measure(case)
     verdicts = judge(measured)
-    scope = scope_of(asked, chart.drafts, chart.untold)
+    bag = protocol["heparin.bag_content"]
+    scope = scope_of(asked, chart.drafts, chart.untold, bag_content=bag)
     open_topics = _past_gates(measured)
     allowed = scope.topics & open_topics & _switched_on(protocol)
     due = _due(measured, verdicts, open_topics, allowed)

@@ -80,18 +80,21 @@ def is_infusion(order: Order) -> bool:
     )
 
 
-def opens_as_infusion(order: Order) -> bool:
+def opens_as_infusion(order: Order, bag_content: float) -> bool:
     """Whether a draft opens what an infusion opens: one, or one that may become one.
 
-    That is a heparin draft without a dose or a rate that can be read, unless it is known to be
-    a flush, to go into a circuit, or to go under the skin.
+    That is a heparin draft without a rate, and without a dose that can be read, unless it is known
+    to be a flush, to go into a circuit, or to go under the skin. From `bag_content` units on, a
+    dose is what the bag holds.
     """
+    dose = order.dosage.dose
+    is_bag = dose is not None and dose.unit == "[IU]" and dose.value >= bag_content
     return is_infusion(order) or (
         order.drafted
         and order.drug.family == "heparin"
         and order.use is Use.THERAPY
         and order.route not in (Route.SUBCUTANEOUS, Route.ORAL)
-        and order.dosage.dose is None
+        and (dose is None or is_bag)
         and order.dosage.rate is None
     )
 

@@ -5,6 +5,7 @@ Told from the context alone; order-select looks at what was selected, the rest i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -39,14 +40,21 @@ class Scope:
         return bool(self.topics)
 
 
-def scope_of(asked: Asked, drafts: Iterable[Order], untold: Iterable[Untold] = ()) -> Scope:
+def scope_of(
+    asked: Asked,
+    drafts: Iterable[Order],
+    untold: Iterable[Untold] = (),
+    *,
+    bag_content: float = math.inf,
+) -> Scope:
     """The topics that this call opens; nothing when no draft concerns us.
 
-    A draft whose medicine nobody can tell may be any drug: that much is always said.
+    A draft whose medicine nobody can tell may be any drug: that much is always said. From
+    `bag_content` units on, a drafted dose of heparin is what its bag holds (unless given: never).
     """
     if asked.hook == "patient-view":
         return Scope(frozenset(name for name, row in TOPICS.items() if row.on_view))
-    kinds = {opener_of(draft) for draft in drafts if _counts(asked, draft)}
+    kinds = {opener_of(draft, bag_content) for draft in drafts if _counts(asked, draft)}
     kinds |= {Opener.UNTOLD for one in untold if starts_untold(asked, one)}
     return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))
 
@@ -55,8 +63,8 @@ def _counts(asked: Asked, draft: Order) -> bool:
     return not draft.stops and (asked.hook != "order-select" or draft.selected)
 
 
-def opener_of(draft: Order) -> Opener | None:
+def opener_of(draft: Order, bag_content: float) -> Opener | None:
     """What kind of draft this is; other drugs open nothing."""
     if draft.drug.family == "heparin":
-        return Opener.INFUSION if opens_as_infusion(draft) else Opener.OTHER_HEPARIN
+        return Opener.INFUSION if opens_as_infusion(draft, bag_content) else Opener.OTHER_HEPARIN
     return BY_FAMILY.get(draft.drug.family)

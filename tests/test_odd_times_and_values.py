@@ -109,21 +109,29 @@ def asked(client: FlaskClient, resources: list[Json]) -> list[Json]:
     return both_ways(client, Hospital(resources), call("patient-view"))
 
 
+def both_levels(**fields: Any) -> list[Json]:
+    found = in_z(record())
+    return [
+        {key: value for key, value in (one | fields).items() if value is not None}
+        if one.get("id") in ("anti-xa", "aptt")
+        else one
+        for one in found
+    ]
+
+
 SPELLED = {
     "as it is": in_z(record()),
-    "+0000": changed("anti-xa", effectiveDateTime="2026-03-02T12:00:00+0000"),
-    "-0500": changed("anti-xa", effectiveDateTime="2026-03-02T07:00:00-0500"),
-    "+00": changed("anti-xa", effectiveDateTime="2026-03-02T12:00+00"),
-    "lower case": changed("anti-xa", effectiveDateTime="2026-03-02t12:00:00z"),
-    "a blank for the T": changed("anti-xa", effectiveDateTime="2026-03-02 12:00:00Z"),
-    "a leap second": changed("anti-xa", effectiveDateTime="2026-03-02T11:59:60Z"),
+    "+0000": both_levels(effectiveDateTime="2026-03-02T12:00:00+0000"),
+    "-0500": both_levels(effectiveDateTime="2026-03-02T07:00:00-0500"),
+    "+00": both_levels(effectiveDateTime="2026-03-02T12:00+00"),
+    "lower case": both_levels(effectiveDateTime="2026-03-02t12:00:00z"),
+    "a blank for the T": both_levels(effectiveDateTime="2026-03-02 12:00:00Z"),
+    "a leap second": both_levels(effectiveDateTime="2026-03-02T11:59:60Z"),
     "hour 24": changed("antithrombin", effectiveDateTime="2026-03-01T24:00:00Z"),
-    "effectiveInstant": changed(
-        "anti-xa", effectiveDateTime=None, effectiveInstant="2026-03-02T12:00:00Z"
+    "effectiveInstant": both_levels(
+        effectiveDateTime=None, effectiveInstant="2026-03-02T12:00:00Z"
     ),
-    "a Period of no length": changed(
-        "anti-xa", **period("2026-03-02T12:00:00Z", "2026-03-02T12:00:00Z")
-    ),
+    "a Period of no length": both_levels(**period("2026-03-02T12:00:00Z", "2026-03-02T12:00:00Z")),
     "a weight of a day": changed("weight", effectiveDateTime="2026-02-28"),
     "a count of a day, before the others": beside(
         another("platelets", 30, effectiveDateTime="2026-02-28", issued=None)
@@ -142,16 +150,6 @@ SPELLED = {
 def test_what_is_only_spelled_oddly_changes_nothing(client: FlaskClient, name: str) -> None:
     cards = asked(client, SPELLED[name])
     assert doses(cards), said(cards)
-
-
-def both_levels(**fields: Any) -> list[Json]:
-    found = in_z(record())
-    return [
-        {key: value for key, value in (one | fields).items() if value is not None}
-        if one.get("id") in ("anti-xa", "aptt")
-        else one
-        for one in found
-    ]
 
 
 NO_ZONE = {"effectiveDateTime": "2026-03-02T13:30:00", "issued": None}

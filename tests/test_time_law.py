@@ -12,6 +12,7 @@ import copy
 import os
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -27,7 +28,7 @@ from tests.cases import answered, called, cases, tables
 Json = dict[str, Any]
 Path = tuple[str, ...]
 
-CHARTS = int(os.environ.get("CDS_LAW_CHARTS", "12"))  # for each way of leaving a time open
+CHARTS = int(os.environ.get("CDS_LAW_CHARTS", "20"))  # for each way of leaving a time open
 HOURS = (0, 5, 9, 13, 17, 21, 23.9)  # of a day, as moments that may have been meant
 OFFSETS = (-14, -8, -5, 0, 1, 5, 14)  # of zones, in hours
 TIMES: tuple[tuple[str, Path], ...] = (
@@ -37,8 +38,10 @@ TIMES: tuple[tuple[str, Path], ...] = (
     ("Condition", ("recordedDate",)),
     ("Procedure", ("performedDateTime",)),
 )
-RECENT = timedelta(days=5)
-QUIET = frozenset({"loud"})  # how urgent a card is, not whether: unknown is no there
+RECENT = timedelta(days=3)
+NEWEST = 2
+# How urgent a card is, and whether another answer is open: no questions about the patient.
+QUIET = frozenset({"loud", "undecided"})
 WHOLE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)")
 
 
@@ -67,7 +70,22 @@ class Spot:
 
 
 def spots() -> list[Spot]:
-    """Every exact time of the last days in the records of all patients."""
+    """The exact times of the last days that answers may hang on, in the records of all patients.
+
+    Of each test the two newest results: what lies behind them decides little.
+    """
+    found = sorted(every_spot(), key=lambda spot: spot.at, reverse=True)
+    tests: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for spot in found:
+        code = str(spot.case.resources[spot.place].get("code"))
+        tests[spot.case.name, code] += 1
+        if spot.path != ("effectiveDateTime",) or tests[spot.case.name, code] <= NEWEST:
+            kept.append(spot)
+    return sorted(kept, key=str)
+
+
+def every_spot() -> list[Spot]:
     return [
         Spot(case, place, path, at)
         for case in cases().values()
@@ -140,7 +158,7 @@ def in_z(node: Any) -> Any:
 
 @pytest.mark.parametrize("way", [of_a_day, without_zone])
 def test_no_answer_hangs_on_which_moment_was_meant(way: Any) -> None:
-    everywhere = sorted(spots(), key=str)
+    everywhere = spots()
     broken = []
     for spot in random.Random(CHARTS).sample(everywhere, min(CHARTS, len(everywhere))):
         left_open, others = way(spot)

@@ -19,6 +19,8 @@ Due = dict[str, Item]
 # On record and not to be read, or not to be placed in time.
 REFUSALS = frozenset(problem.value for problem in Problem) | UNPLACED
 
+FINDINGS = ("masked", "pseudo_resistance", "above_target", "ceiling")
+
 DECIDING = {
     "conditions": "conditions",
     "allergies": "allergies",
@@ -160,7 +162,7 @@ def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
 
 def _left_open(m: Measured, verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
     """What is on record and refused, where a finding hangs on it that nothing else tells of."""
-    rules = ("failing",) if due else ("failing", "masked", "above_target", "ceiling")
+    rules = ("failing",) if due else ("failing", *FINDINGS)
     left = [verdicts[rule] for rule in rules if verdicts[rule].unknown]
     if not due and m.antithrombin.last_dose is not None:  # after a dose a level may be too high
         left.append(m.antithrombin.known)

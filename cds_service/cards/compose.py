@@ -10,6 +10,7 @@ from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.registry import TOPICS
 from cds_service.cards import figures
 from cds_service.cards.card import Card, Style
+from cds_service.cards.need import required_rate_told, target_told
 from cds_service.cards.orders import For
 from cds_service.cards.suggestions import Writer, suggestions
 from cds_service.cards.wording import LONGEST_SUMMARY, Wording, escaped
@@ -175,6 +176,8 @@ def _row(findings: Findings, fact: Evidence, wording: Wording) -> str:
 
 
 def _value(findings: Findings, fact: Evidence, wording: Wording) -> str:
+    if fact.fact in WORKED_OUT:
+        return WORKED_OUT[fact.fact](findings.measured, wording)
     text = figures.amount(wording, fact) if fact.unit else escaped(fact.written)
     if fact.fact == "dailyDose" and findings.measured.dose.per_kg_h is not None:
         per_kg_h = findings.measured.dose.per_kg_h
@@ -183,6 +186,10 @@ def _value(findings: Findings, fact: Evidence, wording: Wording) -> str:
         return text
     how = wording.how[fact.how].format(hours=fact.hours or 0.0)
     return wording.layout["remark"].format(value=text, how=how) if text else how
+
+
+# Rows that are told from what was measured, not from one value of the record.
+WORKED_OUT = {"required_rate": required_rate_told, "target": target_told}
 
 
 def _skipped(chart: Chart, wording: Wording) -> str:

@@ -5,6 +5,7 @@ The advice itself comes from `advise`; this only tells it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 from cds_service.advice import Advice, Rulebook, advise
 from cds_service.assessment.answers import Evidence, Verdict
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.target import UNITS
 from cds_service.cards import figures
 from cds_service.cards.card import Card
+from cds_service.cards.need import required_rate_told, target_told
 from cds_service.cards.wording import Wording
 from cds_service.chart.facts import Queried, Resource, State
 from cds_service.chart.instants import recorded
@@ -52,6 +55,7 @@ class Walk:
     gates: tuple[Answered, ...]
     rules: tuple[Answered, ...]
     doses: tuple[DoseRow, ...]
+    need: tuple[str, ...]  # the required rate, pair by pair, and what is said of it
     cards: tuple[Card, ...]
 
 
@@ -69,6 +73,7 @@ def walk(case: Case, rules: Rulebook) -> Walk:
         gates=tuple(_gates(measured, rules.wording)),
         rules=tuple(_rules(advice, rules.wording)),
         doses=_doses(measured),
+        need=need_steps(measured, rules.wording),
         cards=advice.cards,
     )
 
@@ -102,7 +107,9 @@ def _facts(m: Measured, wording: Wording) -> Iterable[Fact]:
         for label, verdict in (("steady", level.steady), ("heparin's own", level.usable)):
             if verdict.unknown and level.current.yes:
                 name = f"{wording.facts[level.concept]}, {label}"
-                yield Fact(name, figures.reasons(wording, verdict.reasons))
+                until = f", until {recorded(level.until)}" if level.until else ""
+                yield Fact(name, figures.reasons(wording, verdict.reasons) + until)
+    yield Fact(wording.facts["target"], target_told(m, wording), m.target.order)
     yield from _told(wording, "antithrombin", m.antithrombin.known, m.antithrombin.evidence)
     if m.antithrombin.dosable.unknown and m.antithrombin.known.yes:
         reasons = figures.reasons(wording, m.antithrombin.dosable.reasons)
@@ -110,6 +117,8 @@ def _facts(m: Measured, wording: Wording) -> Iterable[Fact]:
     if m.antithrombin.antigen is not None:
         yield _fact(wording, m.antithrombin.antigen)
     yield from _told(wording, "weight", m.weight.known, m.weight.evidence)
+    if m.course_weight.kg is not None and m.course_weight.kg != m.weight.kg:
+        yield Fact("weight of this course, for rates", f"{m.course_weight.kg:g} kg")
     yield from (_fact(wording, e) for e in m.organs.renal.facts)
     yield Fact("kidneys impaired", _verdict(m.organs.renal, wording))
     yield Fact("liver impaired", _verdict(m.organs.hepatic, wording))
@@ -165,6 +174,25 @@ def _because(verdict: Verdict, wording: Wording) -> str:
     return wording.layout["join"].join(
         dict.fromkeys(f"{fact.name} {fact.told}".strip() for fact in told)
     )
+
+
+def need_steps(m: Measured, wording: Wording) -> tuple[str, ...]:
+    """How the required rate was worked out: one line a pair, then what may be said of it."""
+    lines = []
+    for step in m.need.rate.steps if m.need.rate else ():
+        pair, unit = step.pair, wording.unit(UNITS[m.need.concept])
+        level = f"{pair.comparator}{pair.level:g} {unit}".strip()
+        fit = "" if step.fit is None else f", fits by u = {step.fit:+.2f}"
+        lines.append(
+            f"{recorded(pair.at)}: {pair.rate:.1f} U/kg/h gave {level}{fit}: "
+            f"{step.place.replace('_', ' ')}; ln need {step.mean:.3f}, spread {step.spread:.3f}, "
+            f"need {math.exp(step.mean):.1f} U/kg/h"
+        )
+    if m.need.rate is not None and m.need.rate.steps:
+        probability = m.need.rate.probability
+        line = m.case.protocol["required_rate.line"]
+        lines.append(f"probability above {line:g} U/kg/h: {probability:.2f}")
+    return (*lines, required_rate_told(m, wording))
 
 
 def _doses(m: Measured) -> tuple[DoseRow, ...]:

@@ -123,6 +123,9 @@ def walk_to_text(walked: Walk, protocol: str) -> str:
         *_heading("Rules", "-"),
         *(line for rule in walked.rules for line in _answered(rule)),
         "",
+        *_heading("Required rate: where the lower limit of the target lies, no advice", "-"),
+        *(line for step in walked.need for line in _wrapped(step, "  ")),
+        "",
         *_heading(
             "Antithrombin dose: the label's and the multiplied one, neither of them advice", "-"
         ),

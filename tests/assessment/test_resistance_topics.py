@@ -269,6 +269,8 @@ def test_a_level_that_is_too_old_is_not_shown():
         "dailyDose",
         "documentedDose",
         "anti_xa",
+        "target",
+        "required_rate",
         "weight",
     }
 

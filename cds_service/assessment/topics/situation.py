@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.required_rate import Silence
 
 GROUNDS = {
     "high": "heparin.high_daily_dose",
@@ -16,8 +17,29 @@ GROUNDS = {
 
 def situation(m: Measured) -> tuple[Evidence, ...]:
     """The facts every resistance card opens with: dose, level, antithrombin."""
-    found = [*levels_shown(m), m.antithrombin.evidence, m.antithrombin.antigen]
-    return (*dose_shown(m), *(e for e in found if e is not None))
+    found = [m.antithrombin.evidence, m.antithrombin.antigen]
+    levels = (*levels_shown(m), *target_fact(m), *need_fact(m))
+    return (*dose_shown(m), *levels, *(e for e in found if e is not None))
+
+
+def target_fact(m: Measured) -> tuple[Evidence, ...]:
+    """What levels are judged against, and where it is from; the cards put it into words."""
+    source = m.target.order or m.infusion.source
+    return (Evidence("target", 0.0, "", None, source),) if source else ()
+
+
+def need_fact(m: Measured) -> tuple[Evidence, ...]:
+    """The required rate, where one may be said, or a level that does not fit.
+
+    None while the effect is lost: what is lost is no measure of the need.
+    """
+    rate = m.need.rate
+    if rate is None or not m.need.pairs or rate.effect_lost:
+        return ()
+    last = m.need.pairs[-1]
+    source = last.evidence.source if last.evidence else ""
+    told = rate.shown or rate.beyond or rate.silence is Silence.SET_ASIDE
+    return (Evidence("required_rate", 0.0, "", last.drawn, source),) if told else ()
 
 
 def dose_shown(m: Measured) -> tuple[Evidence, ...]:

@@ -31,7 +31,7 @@ setup: $(READY) ## install the locked environment, runtime and tests, into .venv
 
 $(RUNTIME_READY): requirements.lock requirements-build.lock pyproject.toml
 	@$(call new_venv,$(VENV))
-	@echo "Installing what serving needs into $(VENV) (155 MB; some 20 s the first time) ..."
+	@echo "Installing what serving needs into $(VENV) (160 MB; half a minute the first time) ..."
 	@$(BIN)/python $(PIP) $(LOCKED) -r requirements.lock -r requirements-build.lock
 	@$(BIN)/python $(PIP) $(OURSELVES) --editable .
 	@$(call checked,$(VENV))
@@ -40,7 +40,7 @@ $(RUNTIME_READY): requirements.lock requirements-build.lock pyproject.toml
 
 $(READY): requirements-test.lock pyproject.toml
 	@$(call new_venv,$(VENV))
-	@echo "Installing the runtime and all that tests need into $(VENV) (830 MB; about a minute the first time) ..."
+	@echo "Installing the runtime and all that tests need into $(VENV) (840 MB; a minute or two the first time) ..."
 	@$(BIN)/python $(PIP) $(LOCKED) -r requirements-test.lock
 	@$(BIN)/python $(PIP) $(OURSELVES) --editable .
 	@$(call checked,$(VENV))

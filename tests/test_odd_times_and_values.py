@@ -39,23 +39,6 @@ def in_z(node: Any) -> Any:
     return node.replace("+00:00", "Z") if isinstance(node, str) else node
 
 
-def changed(resource: str, **fields: Any) -> list[Json]:
-    """The record with other fields in one resource; None leaves a field out."""
-    found = [one | fields if one.get("id") == resource else one for one in in_z(record())]
-    assert found != in_z(record())
-    return [{key: value for key, value in one.items() if value is not None} for one in found]
-
-
-def without(*names: str) -> list[Json]:
-    return [one for one in in_z(record()) if one.get("id") not in names]
-
-
-def beside(*more: Json) -> list[Json]:
-    """The record with more resources; None leaves a field out."""
-    clean = ({key: value for key, value in one.items() if value is not None} for one in more)
-    return [*in_z(record()), *in_z(list(clean))]
-
-
 CODES = {
     "anti-xa": ("3274-8", "[IU]/mL"),
     "aptt": ("14979-9", "s"),
@@ -72,6 +55,39 @@ def another(name: str, value: float, ago: float = 0.5, **fields: Any) -> Json:
     return observation(f"another-{name}", code, value, unit, hours(ago)) | fields
 
 
+def base() -> list[Json]:
+    """Low on 1,440 U/h eleven hours ago, and low again after a raise to 1,600: confirmed."""
+    found = in_z(record())
+    infused = next(one for one in found if one.get("id") == "heparin-infusion")
+    began, raised = infused["effectivePeriod"]["start"], in_z(hours(10).isoformat())
+    slower = infused | {
+        "id": "slower",
+        "status": "completed",
+        "effectivePeriod": {"start": began, "end": raised},
+        "dosage": infused["dosage"] | {"rateQuantity": quantity(1440, "U/h")},
+    }
+    infused["effectivePeriod"] = {"start": raised}
+    earlier = [another("anti-xa", 0.12, 11, id="xa-1"), another("aptt", 44, 11, id="aptt-1")]
+    return [*found, slower, *in_z(earlier)]
+
+
+def changed(resource: str, **fields: Any) -> list[Json]:
+    """The record with other fields in one resource; None leaves a field out."""
+    found = [one | fields if one.get("id") == resource else one for one in base()]
+    assert found != base()
+    return [{key: value for key, value in one.items() if value is not None} for one in found]
+
+
+def without(*names: str) -> list[Json]:
+    return [one for one in base() if one.get("id") not in names]
+
+
+def beside(*more: Json) -> list[Json]:
+    """The record with more resources; None leaves a field out."""
+    clean = ({key: value for key, value in one.items() if value is not None} for one in more)
+    return [*base(), *in_z(list(clean))]
+
+
 def at_dose(**times: Any) -> Json:
     made = {
         "resourceType": "MedicationAdministration",
@@ -85,7 +101,7 @@ def at_dose(**times: Any) -> Json:
 
 
 def infusion(rate: float, **fields: Any) -> Json:
-    one = next(r for r in in_z(record()) if r.get("id") == "heparin-infusion")
+    one = next(r for r in base() if r.get("id") == "heparin-infusion")
     dosage = one["dosage"] | {"rateQuantity": quantity(rate, "U/h")}
     made = one | {"id": "infusion-2", "dosage": dosage} | fields
     return {key: value for key, value in made.items() if value is not None}
@@ -110,7 +126,7 @@ def asked(client: FlaskClient, resources: list[Json]) -> list[Json]:
 
 
 def both_levels(**fields: Any) -> list[Json]:
-    found = in_z(record())
+    found = base()
     return [
         {key: value for key, value in (one | fields).items() if value is not None}
         if one.get("id") in ("anti-xa", "aptt")
@@ -120,7 +136,7 @@ def both_levels(**fields: Any) -> list[Json]:
 
 
 SPELLED = {
-    "as it is": in_z(record()),
+    "as it is": base(),
     "+0000": both_levels(effectiveDateTime="2026-03-02T12:00:00+0000"),
     "-0500": both_levels(effectiveDateTime="2026-03-02T07:00:00-0500"),
     "+00": both_levels(effectiveDateTime="2026-03-02T12:00+00"),
@@ -199,7 +215,7 @@ OPEN: dict[str, tuple[list[Json], str]] = {
             one | {"effectivePeriod": {"start": "2026-03-02"}}
             if one.get("id") == "heparin-infusion"
             else one | ({"authoredOn": "2026-03-02"} if one.get("id") == "heparin-order" else {})
-            for one in in_z(record())
+            for one in base()
         ],
         OPEN_DAY,
     ),

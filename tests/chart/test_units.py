@@ -32,7 +32,7 @@ def test_a_unit_of_dose_says_what_it_is_worth() -> None:
 
 def test_any_json_makes_a_quantity() -> None:
     assert read_quantity({"value": 1, "unit": " s ", "code": "s", "comparator": "<="}) == Quantity(
-        1.0, "s", "s", "<"
+        1.0, "s", "s", "<="
     )
     for node in (None, 7, "text", [], {"value": [], "unit": {}, "code": 3, "comparator": []}):
         assert read_quantity(node) == Quantity(None)

@@ -62,6 +62,7 @@ class Results(Sequence[Result]):
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
+        self._not_exact: list[Result] | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -77,7 +78,10 @@ class Results(Sequence[Result]):
 
     def not_exact(self) -> list[Result]:
         """Those whose time of drawing is not known to the moment, or not at all."""
-        return [row.result for row in self._rows if row.at is None or isinstance(row.at, Stretch)]
+        if self._not_exact is None:
+            open_ = (row for row in self._rows if row.at is None or isinstance(row.at, Stretch))
+            self._not_exact = [row.result for row in open_]
+        return self._not_exact
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

@@ -6,8 +6,15 @@ The settings of the service itself are not here: they are the CDS_ variables.
 import atexit
 import gc
 import os
+import select
+import selectors
 import shutil
+import socket
 import tempfile
+import threading
+import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -18,7 +25,77 @@ wsgi_app = "cds_service.wsgi:app"
 bind = f"127.0.0.1:{os.environ.get('PORT', '5000')}"
 
 
-class LastCalls(ThreadWorker):
+# A request has this long to arrive, headers and body together, from its first byte on; a connection
+# that sends nothing has as long. The application says at its start where nothing keeps this time.
+READ_SECONDS = 10
+os.environ["HEPARIN_CDS_READ_SECONDS"] = str(READ_SECONDS)
+
+
+class SlowClients(ThreadWorker):
+    """Takes no thread for a connection that has sent nothing, and cuts requests that drip.
+
+    gunicorn's own worker keeps a thread for 5 s on a connection without a byte, and for ever on a
+    request that arrives byte by byte: a dozen such clients would stop a process of eight threads.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.reading = {}  # connection -> when its request must have arrived
+        self.here = threading.local()  # the connection that a thread serves
+
+    def load_wsgi(self):
+        super().load_wsgi()
+        application = self.wsgi
+
+        def told_when_read(environ, start_response):
+            """The application calls this once it has the whole body."""
+            environ["heparin_cds.body_read"] = partial(self.reading.pop, self.here.conn, None)
+            return application(environ, start_response)
+
+        told_when_read.extensions = application.extensions
+        self.wsgi = told_when_read
+
+    def enqueue_req(self, conn):
+        if conn.initialized or conn.data_ready or _has_sent(conn.sock):
+            conn.data_ready = True
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + READ_SECONDS
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def handle(self, conn):
+        self.here.conn = conn
+        self.reading[conn] = time.monotonic() + READ_SECONDS
+        try:
+            return super().handle(conn)
+        finally:
+            self.reading.pop(conn, None)
+
+    def murder_pending(self):
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, end in list(self.reading.items()):
+            if now > end:
+                with suppress(OSError):  # the thread that reads from it finds it ended
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+    def _cap_keepalive(self, deadline):
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
+
+def _has_sent(sock):
+    """Whether there is something to read already, as mostly there is."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class LastCalls(SlowClients):
     """Told to stop, it takes the calls that wait at the door, then closes the door, then finishes.
 
     gunicorn's own worker takes no more calls but leaves the door open until it ends: connections
@@ -93,6 +170,8 @@ def when_ready(server):
     # and their memory pages, written to by the walk, would no longer be shared.
     gc.collect()
     gc.freeze()
+    if not issubclass(server.worker_class, SlowClients):
+        server.log.warning("No read timeout: this worker class waits for slow clients for ever.")
 
 
 def post_worker_init(worker):

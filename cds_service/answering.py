@@ -48,7 +48,7 @@ def answer(call: HookCall, caller: Caller, desk: Desk, work: Workload) -> list[d
     if not concerns_us(call.asked, practice.rulebook, work.still):
         desk.counts.call(call.asked.hook, "notOurs")
         return []
-    began, outcome, recorded = perf_counter(), "failed", True
+    began, outcome = perf_counter(), "failed"
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
@@ -65,12 +65,14 @@ def answer(call: HookCall, caller: Caller, desk: Desk, work: Workload) -> list[d
         milliseconds = round((perf_counter() - began) * 1000)
         facts = {} if advice is None else facts_by_topic(advice.findings)
         answered = Answered(outcome, milliseconds, advice, cards, facts)
-        if desk.recorded:
-            recorded = desk.audit.record(call, caller, practice, answered, desk.clock())
+        recorded = not desk.recorded or desk.audit.record(
+            call, caller, practice, answered, desk.clock()
+        )
         desk.counts.call(call.asked.hook, outcome)
-        desk.counts.cards(cards)
     if desk.record_required and not recorded:
         raise NotStored("The advice could not be recorded, and is not given without a record.")
+    desk.counts.cards(cards)
+    desk.counts.topics([item.topic for item in advice.findings.items], cards, practice.is_silent)
     return cards
 
 

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from uuid import uuid4
 
 from flask import Flask, request
@@ -55,17 +56,20 @@ def create_app(
     new_id: Callable[[], str] = random_id,
 ) -> Flask:
     """The service, ready to be served; refuses to start if a setting or a table is wrong."""
-    set_up_logs(settings.log_level)
+    counts = Counts()
+    set_up_logs(settings.log_level, counts.log_line_lost)
     clients = load_clients(settings.clients) if settings.clients else ()
     practices = _practices(settings, clients, rulebook, clock)
-    ledger = _ledger(settings)
-    desk = _desk(settings, practices, clients, ledger, clock, new_id)
+    protocols = [one.rulebook.protocol for one in practices.all]
+    counts.answers_by(version("heparin-cds"), {(one.name, one.digest) for one in protocols})
+    ledger = _ledger(settings, counts)
+    desk = _desk(settings, practices, clients, ledger, counts, clock, new_id)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
     app.url_map.strict_slashes = False
     app.extensions["ledger"] = ledger  # whoever ends the application closes it
     prepare(app, desk.counts)
-    authenticate = _authenticate(app, settings, clients, ledger, clock)
+    authenticate = _authenticate(app, settings, clients, desk, clock)
     app.register_blueprint(hook_routes(desk, authenticate, ledger))
     app.register_blueprint(supervisor_routes(desk, ledger))
     if settings.demo and settings.open:
@@ -101,6 +105,7 @@ def _desk(
     practices: Practices,
     clients: tuple[Client, ...],
     ledger: Ledger,
+    counts: Counts,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
 ) -> Desk:
@@ -111,13 +116,7 @@ def _desk(
             settings.fhir_deadline_seconds, settings.fhir_page_cap, settings.fhir_byte_cap
         ),
     )
-    counts = Counts()
-    audit = Audit(
-        ledger,
-        _ledger_key(settings),
-        timedelta(days=settings.retention_days),
-        counts.audit_row_lost,
-    )
+    audit = Audit(ledger, _ledger_key(settings), timedelta(days=settings.retention_days))
     return Desk(
         practices,
         sources,
@@ -155,14 +154,14 @@ def _authenticate(
     app: Flask,
     settings: Settings,
     clients: tuple[Client, ...],
-    ledger: Ledger,
+    desk: Desk,
     clock: Callable[[], datetime],
 ) -> Authenticate:
     """Open mode takes anybody; otherwise every call has to prove who makes it."""
     if settings.open:
         caller = anybody(settings.fhir_allow)
         return lambda: caller
-    gate = make_gate(clients, SeenTokens(ledger), clock)
+    gate = make_gate(clients, SeenTokens(desk.audit.ledger), clock, desk.counts.keys_fetched)
     app.extensions["gate"] = gate  # a worker fetches its keys before it takes calls
 
     def admit() -> Caller:
@@ -173,9 +172,9 @@ def _authenticate(
     return admit
 
 
-def _ledger(settings: Settings) -> Ledger:
+def _ledger(settings: Settings, counts: Counts) -> Ledger:
     """The database; a start without it is allowed, `/readyz` then says so."""
-    ledger = Ledger(settings.database_url)
+    ledger = Ledger(settings.database_url, counts.ledger_failed)
     try:
         ledger.create()
     except NotStored as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,12 +74,11 @@ _PURGE_EVERY = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Audit:
-    """Writes the rows; `lost` is told of each one that could not be written."""
+    """Writes the rows; the ledger is told of each one that could not be written."""
 
     ledger: Ledger
     key: bytes
     keep: timedelta
-    lost: Callable[[], None] = lambda: None
     _purge: Purge = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,10 +101,8 @@ class Audit:
                     connection.execute(_NEW_CARDS, _card_rows(row["id"], answered))
         except NotStored as error:
             self.ledger.failed(calls)
-            self.lost()
             log().error("audit row not stored", error=cause(error))
             return False
-        self.ledger.worked(calls)
         self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
         return True
 

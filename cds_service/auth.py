@@ -102,10 +102,16 @@ class Gate:
             raise NotAuthenticated(f"{client.name}: used before")
 
 
-def make_gate(clients: Iterable[Client], seen: SeenTokens, clock: Callable[[], datetime]) -> Gate:
+def make_gate(
+    clients: Iterable[Client],
+    seen: SeenTokens,
+    clock: Callable[[], datetime],
+    fetched: Callable[[str, bool], None] = lambda _name, _good: None,
+) -> Gate:
     """The gate for these clients; keys are fetched when first needed, or by `warm_up`."""
     waiting = threading.BoundedSemaphore(WAITING_OF_ALL)
-    return Gate(tuple((client, key_source(client, waiting)) for client in clients), seen, clock)
+    sources = ((client, key_source(client, waiting, fetched)) for client in clients)
+    return Gate(tuple(sources), seen, clock)
 
 
 def _bearer(header: str) -> str:

@@ -33,6 +33,12 @@ def _https(url: str) -> str:
     return url
 
 
+def _key_url(url: str) -> str:
+    """A key URL may have a query, as some identity providers' do."""
+    _https(url.partition("?")[0])
+    return url
+
+
 def _printable(name: str) -> str:
     """A name keys hashes and stands in logs and ledger: no control characters."""
     if not name.isprintable() or name != name.strip():
@@ -49,6 +55,7 @@ def _zone(name: str) -> str:
 
 
 HttpsUrl = Annotated[str, AfterValidator(_https)]
+KeyUrl = Annotated[str, AfterValidator(_key_url)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 
@@ -88,7 +95,7 @@ class Client(BaseModel):
 
     name: Name
     issuer: str = Field(min_length=1)  # iss, compared as a whole
-    jku: HttpsUrl | None = None  # compared as a whole; nothing else is ever fetched
+    jku: KeyUrl | None = None  # compared as a whole; nothing else is ever fetched
     jwks_file: Path | None = None  # key set exchanged beforehand, instead of jku
     audience: tuple[str, ...] = ()  # agreed values; empty: the URL of the endpoint called
     algorithms: tuple[Algorithm, ...] = Field(("ES384", "RS384"), min_length=1)

@@ -91,7 +91,6 @@ def store_feedback(
         ledger.failed(feedback)
         log().error("feedback not stored", error=cause(error))
         raise NotStored("The feedback could not be stored; please send it again.") from error
-    ledger.worked(feedback)
     return topics
 
 

@@ -1,16 +1,20 @@
 """Which URLs belong to which FHIR server: compared after parsing, by whole path segments.
 
-A caller chooses `fhirServer` and a server chooses its `next` links; neither may lead elsewhere.
+A caller chooses `fhirServer` and a server chooses its `next` links; neither may lead elsewhere, not
+even at a server or proxy that decodes a path twice, drops what follows a `;` or folds characters.
 Looks at text only; what a name resolves to is checked when connecting (`fhir_http.py`).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_SEPARATING = frozenset("/\\;%?#\N{REPLACEMENT CHARACTER}")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})  # control, format, line and paragraph separators
 _LOOPBACK_NAMES = ("localhost",)
 
 
@@ -35,9 +39,14 @@ class Address:
         return self.host in _LOOPBACK_NAMES or _is_loopback(self.host)
 
 
-def parse_address(url: object) -> Address | None:
-    """The address of an absolute http(s) URL, or None for anything odd in it."""
+def parse_address(url: object, *, with_query: bool = False) -> Address | None:
+    """The address of an absolute http(s) URL, or None for anything odd in it.
+
+    A base has no query: what is appended to it would be part of that.
+    """
     if not isinstance(url, str) or any(c <= " " or c in "\\\x7f" for c in url):
+        return None
+    if "#" in url or ("?" in url and not with_query):
         return None
     try:
         parts = urlsplit(url)
@@ -59,7 +68,7 @@ def next_within(base: str, page: str, link: str) -> str | None:
         url = urljoin(page, link)
     except ValueError:
         return None
-    home, there = parse_address(base), parse_address(url)
+    home, there = parse_address(base), parse_address(url, with_query=True)
     return url if home and there and home.holds(there) else None
 
 
@@ -85,8 +94,22 @@ def is_private(ip: str) -> bool:
 
 
 def _segments(parts: SplitResult) -> tuple[str, ...] | None:
-    """Path segments without the empty one a final slash leaves; dot segments are refused."""
+    """Path segments without the empty one a final slash leaves; odd ones are refused."""
     segments = tuple(unquote(segment) for segment in parts.path.strip("/").split("/"))
-    if any(s in (".", "..") or "/" in s or "\\" in s for s in segments):
+    if any(is_odd(segment) for segment in segments):
         return None
     return segments if segments != ("",) else ()
+
+
+def is_odd(segment: str) -> bool:
+    """Whether some server could read another path in a decoded segment than is written.
+
+    By dots, by what separates or ends a segment, by a second decoding (`%`), by control characters
+    and bytes that are no UTF-8, and by characters that fold into one of these (`．` is a dot).
+    """
+    folded = unicodedata.normalize("NFKC", segment)
+    return (
+        folded.strip() in (".", "..")
+        or any(sign in _SEPARATING for sign in folded)
+        or any(unicodedata.category(sign) in _UNSEEN for sign in segment)
+    )

@@ -13,6 +13,7 @@ from typing import Any
 from cds_service.bundles import Page, read_page
 from cds_service.chart.facts import Asked
 from cds_service.errors import MalformedRequest, UnknownService
+from cds_service.fhir_address import is_odd
 from cds_service.json_text import sendable
 
 _LONGEST_ID = 200  # Epic's ids run to almost 200 characters; FHIR's own limit is 64
@@ -117,7 +118,7 @@ def read_call(body: object, service: Service) -> HookCall:
 
 def _asked(hook: str, context: Mapping[str, Any], base: str) -> Asked:
     patient_id = _text(context, "patientId", "context.").removeprefix("Patient/")
-    if patient_id in ("", ".", ".."):  # these would change the path of a query
+    if not patient_id or is_odd(patient_id):  # such would change the path of a query
         raise MalformedRequest("context.patientId is not an id.", "context.patientId")
     drafts = None if hook == "patient-view" else _drafts(context)
     return Asked(

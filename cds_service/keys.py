@@ -54,7 +54,8 @@ class KeySource:
         default_factory=lambda: threading.BoundedSemaphore(WAITING_OF_ALL)
     )
     name: str = ""  # of the client, for the log
-    fetched: Callable[[bool], None] = lambda _: None  # told how each fetch ended
+    # Told the client, and whether the fetch was good.
+    fetched: Callable[[str, bool], None] = lambda _name, _good: None
     _waiting: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(WAITING_OF_ONE)
     )
@@ -132,7 +133,7 @@ class KeySource:
                 self._take(keys, began)
                 self._under_way = None
             ended.set()
-            self.fetched(keys is not None)
+            self.fetched(self.name, keys is not None)
 
     def _take(self, keys: Keys | None, began: float) -> None:
         if keys is not None:
@@ -158,11 +159,15 @@ class KeySource:
             self._waiting.release()
 
 
-def key_source(client: Client, all_waiting: threading.BoundedSemaphore | None = None) -> KeySource:
+def key_source(
+    client: Client,
+    all_waiting: threading.BoundedSemaphore | None = None,
+    fetched: Callable[[str, bool], None] = lambda _name, _good: None,
+) -> KeySource:
     """Where a client's keys come from; clients of one process share how many calls may wait."""
     fetch = _from_file(client.jwks_file) if client.jwks_file else _from_url(client.jku or "")
     shared = all_waiting or threading.BoundedSemaphore(WAITING_OF_ALL)
-    return KeySource(fetch, all_waiting=shared, name=client.name)
+    return KeySource(fetch, all_waiting=shared, name=client.name, fetched=fetched)
 
 
 def _from_file(path: Path) -> Fetch:
@@ -171,7 +176,7 @@ def _from_file(path: Path) -> Fetch:
 
 def _from_url(url: str) -> Fetch:
     """The URL was registered by the operator, so its host may well lie inside the hospital."""
-    address = parse_address(url)
+    address = parse_address(url, with_query=True)
     http = FhirHttp(frozenset({address.host} if address else ()))
 
     def fetch() -> object:

@@ -6,10 +6,9 @@ way it can fail is a `NotStored`; the rows are in the modules that own them.
 
 from __future__ import annotations
 
-import mmap
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
@@ -54,14 +53,14 @@ _FAULTS = (SQLAlchemyError, OSError, ValueError, TypeError, LookupError)
 class Ledger:
     """One engine per process; connections are opened when first needed, so after a fork."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lost: Callable[[str], None] = lambda _: None) -> None:
         self.engine = new_engine(url)
         self._file = LedgerFile(self.engine)
         self._is_set_up = False
         self._next_set_up = float("-inf")
         self._rests_until = float("-inf")
         self._lock = threading.Lock()
-        self._failing = _Flags()
+        self._lost = lost
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -98,25 +97,29 @@ class Ledger:
             self._file.check()  # what was written to a file that is gone is gone
 
     def failed(self, table: Table) -> None:
-        """A record was not taken, though the call went on: `/readyz` turns red in every worker."""
-        self._failing.raise_for(table)
-
-    def worked(self, table: Table) -> None:
-        """A record was taken: all is well again."""
-        self._failing.lower_for(table)
+        """A record of this table was not taken: whoever counts such is told."""
+        self._lost(table.name)
 
     def create(self, revision: str = HEAD) -> None:
         """Create or migrate what is needed; several instances may do so at once."""
         try:
             with self.engine.begin() as connection:
-                bring_to(connection, revision)
+                bring_to(connection, revision, may_be_new=not self._file.was_there)
             self._file.learn()
+        except NotStored:
+            self.engine.dispose()  # a connection may lead to a file that is replaced in the end
+            raise
         except _FAULTS as error:
+            self.engine.dispose()
             raise NotStored("the database cannot be set up") from error
         self._is_set_up = True
 
     def ready(self) -> bool:
-        """Whether the database takes a record now, and lost none since it last took one."""
+        """Whether every table can be read and the database takes a record now.
+
+        Tried anew each time, by whichever worker is asked: what one of them has met is no concern
+        of the others, and what all of them would meet all of them tell.
+        """
         try:
             with self._whole(), self.engine.begin() as connection:
                 for table in metadata.sorted_tables:
@@ -127,7 +130,6 @@ class Ledger:
                 connection.execute(delete(_probe))
         except NotStored:
             return False
-        self._failing.lower_all()
         self._rests_until = float("-inf")
         return True
 
@@ -158,28 +160,6 @@ class Ledger:
                 raise NotStored("the database is not set up")
             self._next_set_up = now + _SET_UP_AGAIN_SECONDS
         self.create()
-
-
-class _Flags:
-    """Which tables did not take the last record: one byte each, in memory that workers share.
-
-    It is shared because it was made before they were forked from the process that made it.
-    """
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._bytes = mmap.mmap(-1, mmap.PAGESIZE)
-        self._names = [table.name for table in metadata.sorted_tables]
-
-    def raise_for(self, table: Table) -> None:
-        self._bytes[self._names.index(table.name)] = 1
-
-    def lower_for(self, table: Table) -> None:
-        self._bytes[self._names.index(table.name)] = 0
-
-    def lower_all(self) -> None:
-        for place in range(len(self._names)):
-            self._bytes[place] = 0
 
 
 class Purge:

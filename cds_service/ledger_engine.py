@@ -27,29 +27,34 @@ class LedgerFile:
         self._engine = engine
         self._path = named.removeprefix("file:").partition("?")[0] if is_file else ""
         self._known: tuple[int, int] | None = None
+        self._size = 0
+        self.was_there = False  # a ledger, once in the life of this process
 
     def learn(self) -> None:
         """This is the ledger."""
+        self.was_there = True
         if self._path:
-            self._known = self._identity()
+            self._known, self._size = self._found()
 
     def check(self) -> None:
         """Refuse if it is gone or another; another is opened anew, and set up, by the next."""
         if self._known is None:
             return
         try:
-            found = self._identity()
+            found, size = self._found()
         except OSError as error:
             self._engine.dispose()
             raise NotStored("the file of the ledger is gone") from error
-        if found != self._known:
+        if found != self._known or size < self._size:  # SQLite never makes it shorter by itself
             self._engine.dispose()
             self._known = None
             raise NotStored("the file of the ledger is another one")
+        self._size = size
 
-    def _identity(self) -> tuple[int, int]:
+    def _found(self) -> tuple[tuple[int, int], int]:
+        """Which file it is, and how long."""
         found = os.stat(self._path)  # noqa: PTH116 - in every call, and a Path costs twice as much
-        return found.st_dev, found.st_ino
+        return (found.st_dev, found.st_ino), found.st_size
 
 
 def new_engine(url: str) -> Engine:

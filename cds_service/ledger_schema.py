@@ -33,11 +33,13 @@ def of_client(client: str, patient: str) -> str:
     return hashlib.sha256(f"{client}\0{patient}".encode()).hexdigest()
 
 
-def bring_to(connection: Connection, wanted: str) -> None:
+def bring_to(connection: Connection, wanted: str, *, may_be_new: bool) -> None:
     """Create what is missing and migrate, alone, in the transaction that is begun."""
     be_alone(connection)
     revision = revision_of(connection)
     if revision is None:
+        if not may_be_new:
+            raise NotStored("the database was a ledger and is none any more")
         _create_missing(connection)
         connection.execute(insert(_version).values(version_num=HEAD))
         revision = HEAD

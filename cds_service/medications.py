@@ -13,6 +13,7 @@ from cds_service.chart.json_reading import each, member, reference, server
 from cds_service.chart.located import Located, Medications
 from cds_service.chart.medications import points_at
 from cds_service.errors import FhirFault
+from cds_service.fhir_address import is_odd
 
 _TYPE = "Medication"
 _ABSENT = frozenset({404, 410})  # the server says that there is none: that is an answer
@@ -69,7 +70,7 @@ def _lacking(answer: Queried, sent: Medications) -> list[_Lacking]:
         for node, known in _references(resource):
             to = reference(node)
             elsewhere = to.base and to.base not in sent.bases  # is not asked of our server
-            if to.type != _TYPE or elsewhere or to.id in (".", "..") or sent.find(to, resource):
+            if to.type != _TYPE or elsewhere or is_odd(to.id) or sent.find(to, resource):
                 continue
             pointer = f"{_TYPE}/{to.id}"
             found[pointer] = found.get(pointer, True) and (known or bool(to.display))

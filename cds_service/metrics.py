@@ -6,16 +6,17 @@ With several workers prometheus_client adds them up over files (gunicorn.conf.py
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from cds_service.chart.facts import Queried
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+Silent = Callable[[str], bool]  # whether the protocol keeps a topic silent
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -23,37 +24,63 @@ class Counts:
     """All counters of one application; their labels come from our own tables only."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
-        self._registry = registry
-        self._calls = Counter(
-            "heparin_cds_calls", "Hook calls.", ["hook", "outcome"], registry=registry
+        self._registry = CollectorRegistry()
+        self._answering: tuple[tuple[str, str, str], ...] = ()
+        self._calls = self._counter("calls", "Hook calls.", "hook", "outcome")
+        self._cards = self._counter("cards", "Cards sent.", "topic", "indicator")
+        self._topics = self._counter(
+            "topics",
+            "What was due: shown as a card, silent by the protocol, or no room for it.",
+            "topic",
+            "how",
         )
-        self._cards = Counter(
-            "heparin_cds_cards", "Cards sent.", ["topic", "indicator"], registry=registry
+        self._queries = self._counter("queries", "FHIR queries.", "query", "state")
+        self._feedback = self._counter("feedback", "Feedback items.", "topic", "outcome")
+        self._refusals = self._counter("refusals", "Requests refused.", "status")
+        self._lost = self._counter("audit_rows_lost", "Calls not written to the ledger.")
+        self._failures = self._counter("ledger_failures", "Records not taken.", "table")
+        self._log_lines_lost = self._counter(
+            "log_lines_lost", "Log lines that standard error did not take."
         )
-        self._queries = Counter(
-            "heparin_cds_queries", "FHIR queries.", ["query", "state"], registry=registry
+        self._key_fetches = self._counter(
+            "key_fetches", "Fetches of clients' keys.", "client", "outcome"
         )
-        self._feedback = Counter(
-            "heparin_cds_feedback", "Feedback items.", ["topic", "outcome"], registry=registry
+        self._stages = self._histogram("stage_seconds", "Time of each stage of a call.", "stage")
+        self._call_seconds = self._histogram(
+            "call_seconds", "Time of a whole call, reading and refusals included.", "hook"
         )
-        self._refusals = Counter(
-            "heparin_cds_refusals", "Requests refused.", ["status"], registry=registry
+        self._info = Gauge(
+            "heparin_cds_info",
+            "What answers: always 1.",
+            ["version", "protocol", "protocol_hash"],
+            multiprocess_mode="max",
+            registry=self._registry,
         )
-        self._lost = Counter(
-            "heparin_cds_audit_rows_lost", "Calls not written to the ledger.", registry=registry
-        )
-        self._stages = Histogram(
-            "heparin_cds_stage_seconds",
-            "Time of each stage of a call.",
-            ["stage"],
-            buckets=_SECONDS,
-            registry=registry,
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"heparin_cds_{name}", text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(
+            f"heparin_cds_{name}", text, labels, buckets=_SECONDS, registry=self._registry
         )
 
     def call(self, hook: str, outcome: str) -> None:
         """One call and how it ended."""
         self._calls.labels(hook, outcome).inc()
+
+    def call_timer(self, hook: str) -> AbstractContextManager[Any]:
+        """Time a whole call."""
+        return self._call_seconds.labels(hook).time()
+
+    def topics(
+        self, due: Iterable[str], cards: Iterable[Mapping[str, Any]], silent: Silent
+    ) -> None:
+        """What became of everything that was due."""
+        shown = {card["source"]["topic"]["code"] for card in cards}
+        for topic in due:
+            how = "shown" if topic in shown else "silent" if silent(topic) else "no room"
+            self._topics.labels(topic, how).inc()
 
     def cards(self, cards: Iterable[Mapping[str, Any]]) -> None:
         """Cards as they went out."""
@@ -74,9 +101,23 @@ class Counts:
         """A request that ended without an answer."""
         self._refusals.labels(str(status)).inc()
 
-    def audit_row_lost(self) -> None:
-        """A call that could not be written down."""
-        self._lost.inc()
+    def ledger_failed(self, table: str) -> None:
+        """A record that was not taken."""
+        self._failures.labels(table).inc()
+        if table == "call":
+            self._lost.inc()
+
+    def log_line_lost(self) -> None:
+        """A line of the log that went nowhere."""
+        self._log_lines_lost.inc()
+
+    def keys_fetched(self, client: str, good: bool) -> None:
+        """A fetch of a client's keys has ended."""
+        self._key_fetches.labels(client, "good" if good else "failed").inc()
+
+    def answers_by(self, version: str, protocols: Iterable[tuple[str, str]]) -> None:
+        """The version, and the names and hashes of the protocols, that answer."""
+        self._answering = tuple((version, name, digest) for name, digest in protocols)
 
     def stage(self, name: str) -> AbstractContextManager[Any]:
         """Time what happens within."""
@@ -84,6 +125,8 @@ class Counts:
 
     def text(self) -> bytes:
         """Everything in Prometheus's text format, of all workers together."""
+        for labels in self._answering:  # now: what is set before the fork is not the worker's
+            self._info.labels(*labels).set(1)
         if MULTIPROCESS not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()

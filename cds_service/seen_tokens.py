@@ -57,7 +57,6 @@ class SeenTokens:
             self._ledger.failed(seen_tokens)
             log().error("token id not stored", error=cause(error))
             return True
-        self._ledger.worked(seen_tokens)
         self._purge.when_due(now, seen_tokens.c.expires < now)
         return is_new
 

@@ -57,6 +57,11 @@ STATUSES: Mapping[type[HeparinCdsError], tuple[int, str]] = {
     Busy: (503, "throttled"),
     TookTooLong: (503, "timeout"),
 }
+# A later version may say more behind a dash; version ff is none.
+_TRACE_PARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})"
+    r"-[0-9a-f]{2}(-[ -~]{0,200})?"
+)
 _HTTP_ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long"}
 
 Authenticate = Callable[[], Caller]  # reads the current request; raises NotAuthenticated
@@ -78,7 +83,10 @@ def hook_routes(
     def call(service_id: str) -> Response:
         caller = authenticate()
         service = find_service(service_id)
-        with Workload(desk.limits, desk.room) as work:
+        with (
+            desk.counts.call_timer(service.hook),
+            Workload(desk.limits, desk.room) as work,
+        ):
             hook_call = read_call(_body(work), service)
             _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
             return _json({"cards": answer(hook_call, caller, desk, work)})
@@ -154,12 +162,17 @@ def _body(work: Workload) -> object:
     if request.mimetype and not re.search(r"[/+]json\b", request.mimetype):
         raise WrongMediaType("The body must be application/json.", "Content-Type")
     text = request.get_data(cache=False)
+    request.environ.get("heparin_cds.body_read", _nothing)()
     if len(text) >= (request.max_content_length or 0):
         raise BodyTooLarge("The body is larger than this service reads.")
     work.still()
     work.count(len(text))
     work.hold(text)
     return read_json(text)
+
+
+def _nothing() -> None:
+    """Under a server that does not ask when the body was read."""
 
 
 def _json(value: object, status: int = 200, media_type: str = "application/json") -> Response:
@@ -214,7 +227,7 @@ def _unexpected(error: Exception) -> Response:
 def _begin() -> None:
     g.request_id = _uuid(request.headers.get("X-Request-ID", "")) or str(uuid4())
     structlog.contextvars.clear_contextvars()
-    _name_in_logs(request_id=g.request_id)
+    _name_in_logs(request_id=g.request_id, **_trace(request.headers.get("traceparent", "")))
 
 
 def _finish(response: Response) -> Response:
@@ -226,6 +239,14 @@ def _finish(response: Response) -> Response:
 
 def _name_in_logs(**fields: str) -> None:
     structlog.contextvars.bind_contextvars(**fields)
+
+
+def _trace(text: str) -> dict[str, str]:
+    """The trace that a caller says its call belongs to: https://www.w3.org/TR/trace-context/."""
+    found = _TRACE_PARENT.fullmatch(text)
+    if found is None or not found["trace"].strip("0") or not found["parent"].strip("0"):
+        return {}
+    return {"trace_id": found["trace"], "parent_id": found["parent"]}
 
 
 def _uuid(text: str) -> str:

@@ -6,6 +6,7 @@ import sys
 
 from cds_service.app import create_app
 from cds_service.errors import StartRefused
+from cds_service.logs import log
 from cds_service.settings import Settings
 from cds_service.start_check import start_faults
 
@@ -18,3 +19,6 @@ try:
 except StartRefused as refusal:
     faults = start_faults(os.environ, connect=False) or refusal.faults
     sys.exit("\n- ".join(["The service does not start:", *faults]))
+
+if "HEPARIN_CDS_READ_SECONDS" not in os.environ:  # gunicorn.conf.py sets it
+    log().warning("no read timeout", advice="serve with gunicorn.conf.py, or behind a proxy")

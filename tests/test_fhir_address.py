@@ -10,7 +10,7 @@ BASE = "https://ehr.example.org/fhir/r4"
     [
         BASE,
         BASE + "/",
-        BASE + "/Observation?patient=1",
+        BASE + "/Observation",
         "https://EHR.example.org:443/fhir/r4",
         "https://ehr.example.org./fhir/r4",
     ],
@@ -64,6 +64,28 @@ def test_a_base_does_not_hold_its_neighbours(url: str) -> None:
         "https://ehr.example.org:port/fhir",
         "https://ehr.example.org:99999/fhir",
         "https://[::1/fhir",
+        # What a server or a proxy on the way may read as another path.
+        "https://ehr.example.org/fhir/..;/admin",
+        "https://ehr.example.org/fhir/r4;v=1/admin",
+        "https://ehr.example.org/fhir/%3B/admin",
+        "https://ehr.example.org/fhir/%252e%252e/admin",
+        "https://ehr.example.org/fhir/%25252e%25252e/admin",
+        "https://ehr.example.org/fhir/..%00/admin",
+        "https://ehr.example.org/fhir/%2e%2e%09/admin",
+        "https://ehr.example.org/fhir/%0d%0a/admin",
+        "https://ehr.example.org/fhir/%c0%ae%c0%ae/admin",
+        "https://ehr.example.org/fhir/%ef%bc%8e%ef%bc%8e/admin",
+        "https://ehr.example.org/fhir/\uff0e\uff0e/admin",
+        "https://ehr.example.org/fhir/\u2025/admin",
+        "https://ehr.example.org/fhir/r4%EF%BC%8Fadmin",
+        "https://ehr.example.org/fhir/.%e2%80%8b./admin",
+        "https://ehr.example.org/fhir/r4%3Fx=/",
+        "https://ehr.example.org/fhir/r4%23",
+        "https://ehr.example.org/fhir/%5c..%5cadmin",
+        "https://ehr.example.org/fhir/r4?x=",
+        "https://ehr.example.org/fhir/r4?",
+        "https://ehr.example.org/fhir/r4#",
+        "https://ehr.example.org/fhir/r4#/../admin",
     ],
 )
 def test_anything_odd_is_no_address(url: object) -> None:
@@ -84,6 +106,10 @@ def test_anything_odd_is_no_address(url: object) -> None:
         ("http://ehr.example.org/fhir/r4?page=2", None),
         ("https://[", None),
         ("javascript:alert(1)", None),
+        (BASE + "/%252e%252e/admin?page=2", None),
+        (BASE + "/..;/admin?page=2", None),
+        (BASE + "?page=2#x", None),
+        (BASE + "?next=/../admin%252e;", BASE + "?next=/../admin%252e;"),
     ],
 )
 def test_a_next_link_is_followed_only_within_the_base(link: str, expected: str | None) -> None:

@@ -268,6 +268,7 @@ def test_a_level_that_is_too_old_is_not_shown():
     assert {fact.fact for fact in card.facts} == {
         "dailyDose",
         "documentedDose",
+        "rate",
         "anti_xa",
         "target",
         "required_rate",

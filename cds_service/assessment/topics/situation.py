@@ -44,8 +44,14 @@ def need_fact(m: Measured) -> tuple[Evidence, ...]:
 
 def dose_shown(m: Measured) -> tuple[Evidence, ...]:
     """The daily dose, each of several infusions by itself, and what was charted as given."""
-    found = (m.dose.evidence, *m.dose.parts, m.dose.documented)
+    rate = _rate(m) if _above_a_line(m) else ()
+    found = (m.dose.evidence, *rate, *m.dose.parts, m.dose.documented)
     return tuple(e for e in found if e is not None)
+
+
+def _above_a_line(m: Measured) -> bool:
+    """Above a daily line a card shows both U/day and U/h: clinicians think in the second."""
+    return m.dose.known.yes and m.dose.units > m.case.protocol["heparin.high_daily_dose"]
 
 
 def grounds(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
@@ -66,7 +72,12 @@ def levels_shown(m: Measured) -> tuple[Evidence, ...]:
 
 
 def running_fact(m: Measured) -> tuple[Evidence, ...]:
-    """The running rate since its last change."""
+    """The running rate since its last change; above a daily line the daily dose beside it."""
+    daily = (m.dose.evidence,) if m.dose.evidence and _above_a_line(m) else ()
+    return (*_rate(m), *daily)
+
+
+def _rate(m: Measured) -> tuple[Evidence, ...]:
     if m.infusion.rate is None:
         return ()
     since = m.infusion.last_change

@@ -163,6 +163,7 @@ RISING = (
     ("levels.aptt_ratio_low", "levels.aptt_ratio_high", "levels.aptt_ratio_far"),
     ("heparin.high_daily_dose", "heparin.very_high_daily_dose", "heparin.ceiling_daily_dose"),
     ("heparin.standard_rate", "heparin.high_rate"),
+    ("heparin.ceiling_stays_rate", "heparin.ceiling_critical_rate"),
     ("switch.bivalirudin_severe_line", "organs.renal_line"),
     ("antithrombin_dose.target", "antithrombin_dose.highest_predicted"),
     ("hit.fall_some", "hit.fall_large"),

@@ -27,6 +27,7 @@ EVERYTHING = set(TOPICS)
 OTHER = {"anticoagulantCombination", "bleedingRisk"}
 HIT = {"hitSuspected", "hitPossible"}
 RESISTANCE = {
+    "heparinEffectLost",
     "anticoagulantSwitch",
     "heparinDoseCeiling",
     "antithrombinDose",
@@ -119,6 +120,7 @@ def test_on_opening_a_chart_no_card_is_about_a_draft():
         "antiplateletWithHeparin",
         "aboveTargetRaise",
         "bleedingRisk",
+        "pseudoResistance",
         "baselineTests",
     }
     assert opened(hook="patient-view") == EVERYTHING - about_drafts

@@ -1,112 +1,120 @@
-"""Resistance itself: the ceiling, clots, tests, discordant assays. Clinical logic 5."""
+"""Resistance suspected: what would confirm it, what explains it. Clinical logic 3 and 6."""
 
 from __future__ import annotations
 
-from cds_service.assessment.allowed import (
-    start_withheld,
-)
 from cds_service.assessment.answers import Reason, Verdicts
-from cds_service.assessment.dose import per_kg_h
+from cds_service.assessment.case import HOUR
 from cds_service.assessment.items import Indicator, Item
-from cds_service.assessment.level import NOT_DRAWN, Level
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
-from cds_service.assessment.topics.advice import contributors, population_notes
-from cds_service.assessment.topics.situation import (
-    clot_facts,
-    grounds,
-    levels_shown,
-    reopened_note,
-    running_fact,
-    situation,
-    weight_fact,
-)
+from cds_service.assessment.switch import Switch, unmarked
+from cds_service.assessment.topics.advice import contributors, level_tests, population_notes
+from cds_service.assessment.topics.situation import grounds, situation, usable, weight_fact
+from cds_service.assessment.topics.switching import offered_switch, switch_choices, switch_notes
 
 Due = dict[str, Item]
 
 
-def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """Past 50,000 U/day with antithrombin not measured [R123]."""
-    measured = on_record(m.case, "antithrombin", "antithrombin.tier_current")
-    if not verdicts["ceiling"].yes or measured.yes:
-        return None
-    rate = max(f.value for f in verdicts["ceiling"].facts)
-    by_weight = per_kg_h(rate, m.weight.kg)
-    steep = by_weight is None or by_weight >= m.case.protocol["heparin.ceiling_critical_rate"]
-    tests = ["antithrombin"] + ([] if m.levels.anti_xa.current.yes else ["anti_xa"])
-    return Item(
-        indicator=Indicator.CRITICAL if steep else Indicator.WARNING,
-        summary="" if by_weight is not None else "noWeight",
-        facts=(*running_fact(m), *verdicts["ceiling"].facts, *levels_shown(m)),
-        values={"rate": rate, "per_kg_h": by_weight or 0.0},
-        notes=("ceiling.rule", "delivery.first", *contributors(m, verdicts)),
-        tests=tuple(tests),
-        open=(*m.weight.known.reasons, *_antithrombin_refused(m)),
-        limits=("heparin.ceiling_daily_dose", "heparin.ceiling_critical_rate"),
-    )
-
-
-def _antithrombin_refused(m: Measured) -> tuple[Reason, ...]:
-    """Why an antithrombin that is on record does not count; one never drawn is only missing."""
-    return tuple(r for r in m.antithrombin.known.reasons if r.why not in NOT_DRAWN)
-
-
-def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """A clot on heparin, with the antithrombin not the known cause [R25, R94]."""
-    clot = verdicts["thrombosis_on_heparin"].yes
-    strong = verdicts["high"].yes or verdicts["below_target"].yes
-    if not (clot and strong) or m.antithrombin.tier in ("low", "severe"):
-        return None
-    return Item(
-        indicator=Indicator.CRITICAL,
-        facts=(*clot_facts(verdicts), *situation(m)),
-        notes=(*_resistance_notes(m, verdicts), *reopened_note(m)),
-        tests=_resistance_tests(m, verdicts),
-        withheld=start_withheld(m),
-        open=m.antithrombin.known.reasons,
-        limits=grounds(m, verdicts),
-    )
-
-
 def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """Resistance suspected, and no card above tells it [R8, R39, R40, R111]."""
-    ceiling_tells = "heparinDoseCeiling" in due and m.antithrombin.known.unknown
-    if not verdicts["resistance_suspected"].yes or ceiling_tells:
+    """Suspected, or open by a missing fact, and no card above tells it [R8, R39, R40, R111]."""
+    open_ = verdicts["undecided"]
+    if not (verdicts["resistance_suspected"].yes or open_.unknown):
         return None
-    on_target = verdicts["on_target"].yes
+    if "heparinDoseCeiling" in due and m.antithrombin.known.unknown:
+        return None
+    switch = _choices_of_refractory(m, verdicts)
     return Item(
-        indicator=Indicator.INFO if on_target else Indicator.WARNING,
-        summary=_resistance_summary(m, verdicts),
+        indicator=Indicator.WARNING if _is_loud(verdicts) else Indicator.INFO,
+        summary=_summary(m, verdicts),
         facts=(*situation(m), *weight_fact(m)),
-        notes=_resistance_notes(m, verdicts),
-        tests=_resistance_tests(m, verdicts),
-        open=(*m.antithrombin.known.reasons, *m.weight.known.reasons),
+        values=_raise_values(m),
+        notes=(*resistance_notes(m, verdicts), *switch_notes(m, switch)),
+        starts=tuple(start.drug for start in switch.starts),
+        choices=switch_choices(m, switch),
+        tests=resistance_tests(m, verdicts),
+        open=_open(m, verdicts),
         limits=grounds(m, verdicts),
     )
 
 
-def _resistance_summary(m: Measured, verdicts: Verdicts) -> str:
+def _open(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
+    """What keeps it undecided or unconfirmed, then what is not known of the patient."""
+    left = (*verdicts["undecided"].reasons, *verdicts["confirmed"].reasons)
+    known = (*m.antithrombin.known.reasons, *m.weight.known.reasons)
+    return tuple(dict.fromkeys((*left, *known)))
+
+
+def _is_loud(verdicts: Verdicts) -> bool:
+    told = verdicts["resistance_suspected"].yes and verdicts["loud"].yes
+    return told and not (verdicts["waits"].yes or verdicts["on_target"].yes)
+
+
+def _choices_of_refractory(m: Measured, verdicts: Verdicts) -> Switch:
+    """After antithrombin in vain: the other anticoagulants, none recommended."""
+    if not (verdicts["refractory"].yes and verdicts["confirmed"].yes):
+        return Switch(())
+    switch, withheld = offered_switch(m)
+    starts = () if withheld else unmarked(switch.starts)
+    return Switch(starts, switch.none_because)
+
+
+def _summary(m: Measured, verdicts: Verdicts) -> str:
+    if not verdicts["resistance_suspected"].yes:
+        return "undecided"
     if verdicts["refractory"].yes:
         return "refractory"
+    if verdicts["waits"].yes:
+        return "waits"
     state = "failing" if verdicts["failing"].yes else "raised"
     return f"{state}.{'known' if m.antithrombin.tier else 'unknown'}"
 
 
-def _resistance_notes(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+def _raise_values(m: Measured) -> dict[str, str | float]:
+    """How long ago the rate last changed, and how long until the next level is steady."""
+    changed = m.infusion.last_change
+    if changed is None:
+        return {"since": 0.0, "until": 0.0}
+    span = m.case.protocol.span("levels.anti_xa_steady")
+    return {
+        "since": (m.case.now - changed) / HOUR,
+        "until": max((changed + span - m.case.now) / HOUR, 0.0),
+    }
+
+
+def resistance_notes(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+    """Delivery first; what would confirm it; what antithrombin has to do with it."""
     notes = ["delivery.first"]
     tier = m.antithrombin.tier
-    if tier in ("low", "severe") and not verdicts["failing"].yes:
+    if verdicts["failing"].yes and not verdicts["confirmed"].yes:
+        notes.append("resistance.confirm")
+    if tier in ("low", "severe") and not verdicts["confirmed"].yes:
         notes.append("resistance.noDose")
     if tier in ("normal", "lowNormal"):
         notes.append("resistance.notAntithrombin")
     if verdicts["above_target"].yes:
         notes.append("resistance.aboveTarget")
-    if m.antithrombin.last_dose is not None:
-        notes += ["resistance.responded"] if verdicts["responded"].yes else []
-        notes += ["resistance.refractory"] if verdicts["refractory"].yes else []
+    notes += _after_a_dose(m, verdicts)
+    if _heparin_lowers_it(m):
+        notes.append("resistance.loweredByHeparin")
     if _antigen_low(m):
         notes.append("antithrombin.antigenLow")
     return (*notes, *contributors(m, verdicts), *population_notes(m))
+
+
+def _after_a_dose(m: Measured, verdicts: Verdicts) -> list[str]:
+    if m.antithrombin.last_dose is None:
+        return []
+    responded, refractory = verdicts["responded"], verdicts["refractory"]
+    if responded.yes:
+        return ["resistance.responded"]
+    return ["resistance.refractory"] if refractory.yes else []
+
+
+def _heparin_lowers_it(m: Measured) -> bool:
+    """From the third day heparin itself lowers antithrombin."""
+    since = m.infusion.since
+    low = m.antithrombin.tier in ("lowNormal", "low", "severe")
+    return low and since is not None and since <= m.case.ago("antithrombin.lowered_after")
 
 
 def _antigen_low(m: Measured) -> bool:
@@ -115,13 +123,13 @@ def _antigen_low(m: Measured) -> bool:
     return antigen is not None and antigen.fact == "antithrombin_mass" and antigen.value < low
 
 
-def _resistance_tests(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
-    """Antithrombin first; then what explains a normal one; above target, antithrombin only."""
-    tests: list[str] = []
-    if not m.antithrombin.tier:
-        tests.append("antithrombin")
-        tests += [] if verdicts["above_target"].yes else _levels_without_value(m)
-    elif m.antithrombin.tier in ("normal", "lowNormal") and not verdicts["above_target"].yes:
+def resistance_tests(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+    """Antithrombin first; a level that is missing; above target antithrombin only."""
+    tests = [] if m.antithrombin.tier else ["antithrombin"]
+    if verdicts["above_target"].yes:
+        return tuple(tests)
+    tests += _levels_without_value(m)
+    if m.antithrombin.tier in ("normal", "lowNormal"):
         tests += [
             concept
             for concept in ("fibrinogen", "factor_viii")
@@ -131,25 +139,6 @@ def _resistance_tests(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
 
 
 def _levels_without_value(m: Measured) -> list[str]:
-    pairs: tuple[tuple[str, Level], ...] = (
-        ("anti_xa", m.levels.anti_xa),
-        ("aptt", m.levels.aptt),
-    )
-    return [concept for concept, level in pairs if not level.current.yes]
-
-
-def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """An adequate aPTT over a low anti-Xa: this pattern bleeds [R26, R29]."""
-    stands_in = "heparinDoseCeiling" in due and verdicts["resistance_suspected"].yes
-    if not verdicts["masked"].yes or stands_in:
-        return None
-    tests = ["antithrombin"] if m.antithrombin.known.unknown else []
-    tests += [c for c in ("inr", "fibrinogen") if on_record(m.case, c, "acute_phase.current").no]
-    return Item(
-        indicator=Indicator.WARNING,
-        facts=situation(m),
-        notes=("discordance.rule", "discordance.causes"),
-        tests=tuple(tests),
-        open=m.antithrombin.known.reasons,
-        limits=("levels.anti_xa_low", "levels.aptt_low"),
-    )
+    """Whichever of the two has no usable value now, never an anti-Xa that would be foreign."""
+    missing = [] if usable(m, m.levels.anti_xa) or "anti_xa" not in level_tests(m) else ["anti_xa"]
+    return missing + ([] if usable(m, m.levels.aptt) else ["aptt"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_service.assessment.answers import Evidence, Verdicts
+from cds_service.assessment.level import Level
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.required_rate import Silence
 
@@ -69,6 +70,17 @@ def levels_shown(m: Measured) -> tuple[Evidence, ...]:
         for level in (m.levels.anti_xa, m.levels.aptt)
         if level.current.yes and level.evidence is not None
     )
+
+
+def usable(m: Measured, level: Level) -> bool:
+    """Whether a level is heparin's own and of the last hours."""
+    fresh = level.drawn is not None and level.drawn >= m.case.ago("levels.current")
+    return level.current.yes and level.usable.yes and fresh
+
+
+def usable_level(m: Measured) -> bool:
+    """Whether either test has a usable value of the last hours."""
+    return usable(m, m.levels.newest_anti_xa) or usable(m, m.levels.newest_aptt)
 
 
 def running_fact(m: Measured) -> tuple[Evidence, ...]:

@@ -36,7 +36,7 @@ Due = dict[str, Item]
 
 def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Confirmed with severe deficiency: another anticoagulant, or antithrombin [R43, R61, R62]."""
-    if not (verdicts["confirmed"].yes and treats_as_severe(m)):
+    if verdicts["waits"].yes or not (verdicts["confirmed"].yes and treats_as_severe(m)):
         return None
     switch, withheld = offered_switch(m)
     dose, against = _supplement(m, verdicts, switch)

@@ -10,8 +10,8 @@ from cds_service.assessment.level import Level, newest
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.suspect import is_suspect
+from cds_service.assessment.topics.advice import level_tests
 from cds_service.assessment.topics.situation import levels_shown, running_fact, situation
-from cds_service.assessment.trends import rises
 
 Due = dict[str, Item]
 
@@ -41,22 +41,18 @@ def delete_raises(m: Measured) -> Choice:
 
 
 def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """Anti-Xa in range under a short aPTT, and the rate goes up for it [R112, R121]."""
-    if not verdicts["pseudo_resistance"].yes:
-        return None
-    drafted = verdicts["drafted_raise"].yes
-    risen = bool(rises(m.case, m.infusion, m.case.ago("risk.rise_within")))
-    if not (drafted or risen):
+    """Anti-Xa in range under a short aPTT, and a raise is drafted for it [R112, R121]."""
+    if not (verdicts["pseudo_resistance"].yes and verdicts["drafted_raise"].yes):
         return None
     missing = [
         c for c in ("fibrinogen", "factor_viii") if on_record(m.case, c, "acute_phase.current").no
     ]
     notes = ["pseudo.rule"] + (["contributor.acutePhase"] if verdicts["acute_phase"].yes else [])
     return Item(
-        indicator=Indicator.WARNING if drafted else Indicator.INFO,
+        indicator=Indicator.WARNING,
         facts=(*situation(m), *drafted_and_running(m, verdicts)[1:]),
         notes=tuple(notes),
-        choices=(delete_raises(m),) if drafted else (),
+        choices=(delete_raises(m),),
         tests=tuple(missing),
         limits=("levels.anti_xa_low", "levels.aptt_low"),
     )
@@ -138,3 +134,19 @@ REPEATED = {"anti_xa": "anti_xa", "aptt": "aptt", "aptt_ratio": "aptt"}
 def _far_rows(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
     anti_xa = any(fact.fact == "anti_xa" for fact in facts)
     return ("levels.anti_xa_far",) if anti_xa else ("levels.aptt_far",)
+
+
+def heparin_effect_lost(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """The level fell at an unchanged rate: sample, line, pump or bag before any drug."""
+    lost = verdicts["effect_lost"]
+    if not lost.yes:
+        return None
+    raised = verdicts["drafted_raise"].yes
+    return Item(
+        indicator=Indicator.WARNING,
+        facts=(*levels_shown(m), *lost.facts, *running_fact(m)),
+        notes=("lost.rule",),
+        choices=(delete_raises(m),) if raised else (),
+        tests=level_tests(m),
+        limits=("resistance.lost_share",),
+    )

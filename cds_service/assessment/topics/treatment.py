@@ -85,7 +85,7 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     low = m.antithrombin.tier == "low" or (
         m.antithrombin.tier == "severe" and not treats_as_severe(m)
     )
-    if not (verdicts["confirmed"].yes and low):
+    if verdicts["waits"].yes or not (verdicts["confirmed"].yes and low):
         return None
     dose, against = allowed_dose(m, verdicts)
     offered = dose if dose is not None and not against else None

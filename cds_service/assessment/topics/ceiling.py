@@ -1,0 +1,85 @@
+"""The dose ceiling: so much heparin that antithrombin should be known. Clinical logic 6."""
+
+from __future__ import annotations
+
+from cds_service.assessment.answers import Evidence, Reason, Verdicts
+from cds_service.assessment.dose import per_kg_h
+from cds_service.assessment.items import Indicator, Item
+from cds_service.assessment.level import NOT_DRAWN
+from cds_service.assessment.measured import Measured
+from cds_service.assessment.measures import on_record
+from cds_service.assessment.topics.advice import contributors, level_tests
+from cds_service.assessment.topics.situation import levels_shown, running_fact, usable_level
+
+Due = dict[str, Item]
+
+
+def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Past 50,000 U/day with antithrombin not measured; a steep rate without any level [R123]."""
+    steep = _steep_without_level(m)
+    past = verdicts["ceiling"].yes
+    measured = on_record(m.case, "antithrombin", "antithrombin.tier_current").yes
+    if measured or not (past or steep):
+        return None
+    rate = max((f.value for f in verdicts["ceiling"].facts), default=m.infusion.rate or 0.0)
+    by_weight = per_kg_h(rate, m.weight.kg)
+    drawn = m.levels.anti_xa.current.yes
+    return Item(
+        indicator=_indicator(m, verdicts, by_weight, steep=steep, past=past),
+        summary="steep" if not past else "" if by_weight is not None else "noWeight",
+        facts=(*_facts(m, verdicts), *levels_shown(m)),
+        values={"rate": rate, "per_kg_h": by_weight or 0.0},
+        notes=("ceiling.rule", *contributors(m, verdicts)),
+        lead="delivery",
+        tests=("antithrombin", *(() if drawn else level_tests(m))),
+        open=(*m.weight.known.reasons, *_refused(m)),
+        limits=("heparin.ceiling_daily_dose", "heparin.ceiling_critical_rate"),
+    )
+
+
+def _facts(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]:
+    return tuple(dict.fromkeys((*running_fact(m), *verdicts["ceiling"].facts)))
+
+
+def _indicator(
+    m: Measured, verdicts: Verdicts, by_weight: float | None, *, steep: bool, past: bool
+) -> Indicator:
+    """Loud where it does not work by its level, a raise is drafted, or no weight is known."""
+    line = m.case.protocol["heparin.ceiling_critical_rate"]
+    absolute = not m.case.protocol.allows("weight_condition")
+    if past and (by_weight is None or absolute or _fails(m, verdicts) or _raised(m, verdicts)):
+        critical = by_weight is None or by_weight >= line
+        return Indicator.CRITICAL if critical else Indicator.WARNING
+    return Indicator.WARNING if steep else Indicator.INFO
+
+
+def _fails(m: Measured, verdicts: Verdicts) -> bool:
+    """Failing, and the required rate probably lies above the line."""
+    probability = m.need.probability
+    likely = probability is not None and probability >= m.case.protocol[LOUD]
+    return verdicts["failing"].yes and likely
+
+
+LOUD = "resistance.loud_probability"
+
+
+def _raised(m: Measured, verdicts: Verdicts) -> bool:
+    """A drafted raise, or a first order, past the ceiling."""
+    return any(fact.fact == "draftedRate" for fact in verdicts["ceiling"].facts)
+
+
+def _steep_without_level(m: Measured) -> bool:
+    """A steep rate and no usable level of the last hours; it holds until the rate is well lower."""
+    kg, rate = m.weight.kg, m.infusion.rate
+    if not kg or rate is None or not m.infusion.running.yes or usable_level(m):
+        return False
+    steep = m.case.protocol["heparin.ceiling_critical_rate"] * kg
+    stays = m.case.protocol["heparin.ceiling_stays_rate"] * kg
+    since = m.case.ago("levels.current")
+    lately = [s.rate for s in m.infusion.segments if s.rate and s.overlap(since, m.case.now) > 0]
+    return rate >= steep or (rate >= stays and max(lately, default=0.0) >= steep)
+
+
+def _refused(m: Measured) -> tuple[Reason, ...]:
+    """Why an antithrombin that is on record does not count; one never drawn is only missing."""
+    return tuple(r for r in m.antithrombin.known.reasons if r.why not in NOT_DRAWN)

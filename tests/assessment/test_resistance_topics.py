@@ -38,7 +38,7 @@ ON = lab("anti_xa", 0.5, 3)
 
 @spec(
     "facts, indicator",
-    ("above 20 U/kg/h", (*running(OVER), weight(100)), "critical"),
+    ("above 20 U/kg/h", (*running(OVER), weight(100)), "info"),
     ("at 20 U/kg/h", (*running(OVER), weight(105)), None),
     ("weight unknown", running(OVER), "critical"),
     ("under the ceiling", (*running(2083), weight(100)), None),
@@ -50,21 +50,46 @@ ON = lab("anti_xa", 0.5, 3)
     (
         "a minute earlier",
         (*running(OVER), weight(100), lab("antithrombin", 90, 48 + MINUTE)),
-        "critical",
+        "info",
     ),
     (
         "antithrombin measured and unreadable",
         (*running(OVER), weight(100), unreadable("antithrombin")),
-        "critical",
+        "info",
     ),
     (
         "antithrombin measured, and another at an unknown time",
         (*running(OVER), weight(100), lab("antithrombin", 90), lab("antithrombin", 40, None)),
-        "critical",
+        "info",
     ),
 )
 def test_dose_ceiling(facts, indicator):
     found = item(judge_chart(*facts, ON, raised(OVER)), "heparinDoseCeiling")
+    assert (found.indicator.value if found else None) == indicator
+
+
+KG_80, KG_84 = weight(80), weight(84)  # 2,100 U/h: 26.3 and 25.0 U/kg/h
+
+
+@spec(
+    "facts, indicator",
+    ("on target", (*running(OVER), weight(100), ON), "info"),
+    ("no weight", (*running(OVER), ON), "critical"),
+    ("failing", (*failing(rate=OVER, kg=100),), "warning"),
+    ("failing at 25 U/kg/h", (*failing(rate=OVER, kg=84),), "critical"),
+    ("a raise drafted", (*running(1900), weight(100), ON, raised(OVER, name="up")), "warning"),
+    ("a raise to 25 U/kg/h", (*running(1900), KG_84, ON, raised(OVER, name="up")), "critical"),
+    ("a first order past the ceiling", (KG_80, raised(OVER, name="up")), "critical"),
+    ("25 U/kg/h and no level", (*running(OVER), KG_84), "warning"),
+    ("25 U/kg/h under the ceiling, no level", (*running(2000), KG_80), "warning"),
+    ("just under 25, no level", (*running(1999), KG_80), None),
+    ("25 U/kg/h, with a level", (*running(2000), KG_80, ON), None),
+    ("turned down to 22.5", (heparin(2000, 20, 3), heparin(1800, 3), KG_80), "warning"),
+    ("to just under", (heparin(2000, 20, 3), heparin(1799, 3), KG_80), None),
+    ("turned down half a day ago", (heparin(2000, 30, 13), heparin(1800, 13), KG_80), None),
+)
+def test_how_loud_the_ceiling_is(facts, indicator):
+    found = item(judge_chart(*facts, draft("heparin", rate=900)), "heparinDoseCeiling")
     assert (found.indicator.value if found else None) == indicator
 
 
@@ -101,7 +126,7 @@ def test_what_the_ceiling_asks_for(facts, tests):
 def test_the_ceiling_speaks_of_the_drafted_rate():
     card = due(judge_chart(*running(1900), weight(104), ON, raised(2100)), "heparinDoseCeiling")
     assert card.values["rate"] == 2100
-    assert card.indicator.value == "critical"
+    assert card.indicator.value == "warning"
 
 
 @spec(
@@ -135,7 +160,8 @@ def test_thrombosis_on_heparin(facts, speaks):
     "facts, speaks",
     ("high, on target", (*running(1600), weight(80), ON), True),
     ("not high, below target", (*running(900), weight(80), lab("anti_xa", 0.2, 3)), True),
-    ("neither", (*running(900), weight(80), ON), False),
+    ("on target at any dose", (*running(900), weight(80), ON), True),
+    ("above target", (*running(900), weight(80), lab("anti_xa", 0.8, 3)), False),
 )
 def test_a_clot_alone_is_no_card(facts, speaks):
     found = judge_chart(*facts, CLOT, raised(1000))
@@ -160,31 +186,31 @@ HEAVY = (*running(1700), weight(80))  # 40,800 U/day at 21 U/kg/h
         "failing, antithrombin normal",
         failing(lab("antithrombin", 90)),
         "warning",
-        {"fibrinogen", "factor_viii"},
+        {"fibrinogen", "factor_viii", "aptt"},
     ),
     (
         "fibrinogen on record 48 h ago",
         failing(lab("antithrombin", 90), lab("fibrinogen", 300, 48)),
         "warning",
-        {"factor_viii"},
+        {"factor_viii", "aptt"},
     ),
     (
         "fibrinogen a minute earlier",
         failing(lab("antithrombin", 90), lab("fibrinogen", 300, 48 + MINUTE)),
         "warning",
-        {"fibrinogen", "factor_viii"},
+        {"fibrinogen", "factor_viii", "aptt"},
     ),
     ("raised on target, antithrombin unknown", (*HEAVY, ON), "info", {"antithrombin", "aptt"}),
-    ("raised, antithrombin low", (*HEAVY, ON, lab("antithrombin", 60)), "info", set()),
-    ("raised, antithrombin severe", (*HEAVY, ON, lab("antithrombin", 40)), "info", set()),
-    ("raised above target, unknown", (*HEAVY, lab("anti_xa", 0.8, 3)), "warning", {"antithrombin"}),
+    ("raised, antithrombin low", (*HEAVY, ON, lab("antithrombin", 60)), "info", {"aptt"}),
+    ("raised, antithrombin severe", (*HEAVY, ON, lab("antithrombin", 40)), "info", {"aptt"}),
+    ("raised above target, unknown", (*HEAVY, lab("anti_xa", 0.8, 3)), "info", {"antithrombin"}),
     (
         "raised above target, normal",
         (*HEAVY, lab("anti_xa", 0.8, 3), lab("antithrombin", 90)),
-        "warning",
+        "info",
         set(),
     ),
-    ("raised, level unknown", HEAVY, "warning", {"antithrombin", "anti_xa", "aptt"}),
+    ("raised, level unknown", HEAVY, "info", {"antithrombin", "anti_xa", "aptt"}),
 )
 def test_resistance(facts, indicator, tests):
     card = due(judge_chart(*facts, raised(1700, name="again")), "heparinResistance")
@@ -246,7 +272,7 @@ def test_the_resistance_card_says_no_more_of_antithrombin_than_is_so(facts, note
 
 def test_a_low_normal_antithrombin_is_explained_as_a_normal_one_is():
     card = due(judge_chart(*failing(lab("antithrombin", 75))), "heparinResistance")
-    assert offered_tests(card) == {"fibrinogen", "factor_viii"}
+    assert offered_tests(card) == {"fibrinogen", "factor_viii", "aptt"}
 
 
 @spec(

@@ -14,7 +14,7 @@ Due = dict[str, Item]
 def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """The pattern with room to spare, or an anti-Xa that reads low over an aPTT on target."""
     icteric = _reads_low(m)
-    if not (verdicts["masked_clearly"].yes or icteric) or "heparinDoseCeiling" in due:
+    if not (verdicts["masked_clearly"].yes or icteric):
         return None
     tests = ["antithrombin"] if m.antithrombin.known.unknown else []
     tests += [c for c in ("inr", "fibrinogen") if on_record(m.case, c, "acute_phase.current").no]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
-from cds_service.assessment.dose import per_kg_h
+from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.level import NOT_DRAWN
 from cds_service.assessment.measured import Measured
@@ -28,7 +28,7 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         indicator=_indicator(m, verdicts, by_weight, steep=steep, past=past),
         summary="steep" if not past else "" if by_weight is not None else "noWeight",
         facts=(*_facts(m, verdicts), *levels_shown(m)),
-        values={"rate": rate, "per_kg_h": by_weight or 0.0},
+        values={"rate": rate, "per_kg_h": by_weight or 0.0, "daily": rate * HOURS_A_DAY},
         notes=("ceiling.rule", *contributors(m, verdicts)),
         lead="delivery",
         tests=("antithrombin", *(() if drawn else level_tests(m))),

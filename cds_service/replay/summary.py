@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from cds_service.advice import Rulebook
+from cds_service.product import product_version
 from cds_service.replay.burden import Burden
 from cds_service.replay.quality import Quality
 from cds_service.replay.run import Replayed
@@ -20,14 +20,6 @@ from cds_service.replay.sums import Sums
 
 SUMMARY = "summary.json"
 TABLES = ("patients.csv", "events.csv", "unknown.csv", "codes.csv", "outcomes.csv", "quality.csv")
-
-
-def product_version() -> str:
-    """The installed version; a checkout that was never installed says so."""
-    try:
-        return version("heparin-cds")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def run_information(

@@ -94,6 +94,11 @@ ROWS: tuple[tuple[str, int, str], ...] = (
     ("simulate {folder}/page.html/icu --stays 1", 1, "Not a directory"),
     ("simulate {folder}/icu --stays 0", 2, "not in the range"),
     ("simulate", 2, "Missing argument 'DIR'"),
+    # terminology
+    ("terminology --out {folder}/terms", 0, "resources in"),
+    ("terminology --out {folder}/terms --url hospital", 2, "must be an address"),
+    ("terminology --out {folder}/page.html/terms", 1, "Not a directory"),
+    ("terminology", 2, "Missing option '--out'"),
     # feedback
     ("feedback --database {ledger}", 0, "antithrombinDose"),
     ("feedback --database {ledger} --json", 0, '"shown"'),

@@ -41,6 +41,7 @@ LOUD = ("warning", "critical")
 HIGH, LASTING = 20.0, 12
 REPEAT_HOURS = 24.0
 FELT_AFTER = 3.0  # h until a level shows a fault
+SECONDS = 0.01  # h: resources tell times to the second, a course does not round
 RESAMPLED = 300
 
 Key = tuple[str, str, frozenset[str]]
@@ -141,7 +142,9 @@ def _offers(sums: Sums, course: Course, offers: Sequence[Event]) -> None:
         sums.put("resistant offered", 1)
     wrong = Counter[str]()
     for offer in offers:
-        levels = [d for d in course.draws if d.test == "anti_xa" and d.issued <= offer.hour]
+        levels = [
+            d for d in course.draws if d.test == "anti_xa" and d.issued <= offer.hour + SECONDS
+        ]
         newest = levels[-1] if levels else None
         faulty = course.fault_at(offer.hour) or (newest and not sound(course, newest))
         wrong["fault"] += bool(faulty) and not _twice_low(course, levels)

@@ -116,6 +116,7 @@ def protocol_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     yield from (f"rows.{key}: missing" for key in ranges if key not in rows)
     yield from _choice_faults(file, bounds)
     yield from _target_faults(file, bounds)
+    yield from _product_faults(file, bounds)
     yield from _order_faults(rows)
 
 
@@ -141,6 +142,16 @@ def _target_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     undated = [k for k in ("aptt_low", "aptt_high") if k in levels and not levels[k].reviewed]
     if file.options.get("aptt_range") == "site":
         yield from (f"rows.levels.{k}.reviewed: when the laboratory set it" for k in undated)
+
+
+def _product_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
+    """A dose divides by the recovery that the product's label states."""
+    product = file.options.get("antithrombin_product")
+    label = bounds.fixed.get("antithrombin_product", {}).get(str(product))
+    row = file.rows.get("antithrombin_dose", {}).get("recovery")
+    divides = file.options.get("dose_form") == "divide"
+    if divides and label is not None and row is not None and row.value != label.value:
+        yield f"rows.antithrombin_dose.recovery.value: {product} has {label.value} on its label"
 
 
 def _choice_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:

@@ -8,7 +8,7 @@ from cds_service.assessment.bleeding import why_not
 from cds_service.assessment.case import ANY_HEPARIN, Case
 from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.given import unplaced_infusions
-from cds_service.assessment.hit import pending
+from cds_service.assessment.hit import PENDING, pending
 from cds_service.assessment.items import Action, DeleteDraft, OrderTest, StopOrder
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.rates import is_infusion
@@ -94,6 +94,14 @@ def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
 def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:
     """Tests that are pending; the text says so."""
     return tuple(c for c in concepts if pending(case, c))
+
+
+def is_expected(case: Case, concept: str) -> bool:
+    """Whether a pending test was ordered so lately that its result is still to be waited for."""
+    slow = concept == "antithrombin"
+    since = case.ago("cards.turnaround_antithrombin" if slow else "cards.turnaround")
+    ordered = [t for t in case.chart.tests if t.concept == concept and t.status in PENDING]
+    return any(t.drafted or (t.authored is not None and t.authored >= since) for t in ordered)
 
 
 def stops(m: Measured, *, treatment_only: bool) -> tuple[Action, ...]:

@@ -24,6 +24,7 @@ from cds_service.assessment.bands import held_tier
 from cds_service.assessment.case import Case, absent, evidence, unread
 from cds_service.assessment.given import unplaced
 from cds_service.assessment.measures import Weight
+from cds_service.assessment.product import highest_per_kg, recovery_of, site_recovery
 from cds_service.assessment.recovery import ACTIVITY, DOSE, measured_recovery
 from cds_service.assessment.times import at_or_after, at_or_before
 from cds_service.chart.facts import Administration, Order, Result
@@ -143,9 +144,11 @@ def tier_of(case: Case, level: float, comparator: str = "") -> str:
     return "normal"
 
 
-def predicted_level(case: Case, current: float, units: float, kg: float) -> float:
-    """Level that a dose will reach, always by the label's recovery."""
-    return current + units * case.protocol["antithrombin_dose.label_recovery"] / kg
+def predicted_level(
+    case: Case, current: float, units: float, kg: float, recovery: float | None = None
+) -> float:
+    """Level that a dose will reach, by its product's label (unless given, the hospital's)."""
+    return current + units * (recovery or site_recovery(case)) / kg
 
 
 def loading_units(case: Case, current: float, kg: float, recovery: float) -> float:
@@ -170,7 +173,7 @@ def compute_dose(case: Case, level: Antithrombin, weight: Weight) -> Dose | None
     recovery = measured if measured is not None else label
     units = int(loading_units(case, level.level, weight.kg, recovery) + ROUND_HALF)
     label_form = (case.protocol["antithrombin_dose.target"] - level.level) * weight.kg
-    by_label = int(label_form / case.protocol["antithrombin_dose.label_recovery"] + ROUND_HALF)
+    by_label = int(label_form / site_recovery(case) + ROUND_HALF)
     predicted = predicted_level(case, level.level, units, weight.kg)
     remarks = _remarks(case, units)
     return Dose(units, predicted, recovery, measured is not None, remarks, by_label)
@@ -189,7 +192,7 @@ def forbidden(case: Case, dose: Dose, weight: Weight) -> Reason | None:
         return Reason("antithrombinDose", "tooSmall")
     if dose.predicted > highest:
         return Reason("antithrombinDose", "predictedTooHigh", f"{dose.predicted:.0f} %")
-    if weight.kg and dose.units / weight.kg > case.protocol["antithrombin_dose.highest_per_kg"]:
+    if weight.kg and dose.units / weight.kg > highest_per_kg(case, site_recovery(case)):
         return Reason("antithrombinDose", "perKgTooHigh")
     return None
 
@@ -244,7 +247,10 @@ def reach(case: Case, drafts: Iterable[Order], level: float | None, kg: float | 
     units = sum(amounts)
     if not kg:
         return Reach(units)
-    predicted = None if level is None else predicted_level(case, level, units, kg)
+    predicted = level
+    for order in drafts if level is not None else ():
+        own = drafted_units(order, kg) or 0.0
+        predicted = predicted_level(case, predicted or 0.0, own, kg, recovery_of(case, order))
     return Reach(units, units / kg, predicted)
 
 

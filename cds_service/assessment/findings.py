@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cds_service.assessment.allowed import already_ordered, wanted
+from cds_service.assessment.allowed import already_ordered, is_expected, wanted
 from cds_service.assessment.answers import Verdicts
 from cds_service.assessment.bleeding import why_not
 from cds_service.assessment.case import Case
@@ -97,9 +97,23 @@ def _without_the_rate(item: Item) -> Item:
 
 
 def _without_pending(case: Case, item: Item) -> Item:
-    """Nothing is suggested that is already ordered, drafted or in progress; the text names it."""
+    """Nothing is suggested that is already ordered, drafted or in progress; the text names it.
+
+    Where nothing else is left to do the card rests, one step quieter, until the result is due.
+    """
     pending = (*item.pending, *already_ordered(case, *item.tests))
-    return replace(item, tests=wanted(case, *item.tests), pending=pending)
+    left = replace(item, tests=wanted(case, *item.tests), pending=pending)
+    done = pending and not (left.tests or left.choices)
+    if done and all(is_expected(case, test) for test in pending):
+        return replace(left, indicator=QUIETER[item.indicator])
+    return left
+
+
+QUIETER = {
+    Indicator.CRITICAL: Indicator.WARNING,
+    Indicator.WARNING: Indicator.INFO,
+    Indicator.INFO: Indicator.INFO,
+}
 
 
 def _switched_on(protocol: Protocol) -> frozenset[str]:

@@ -139,8 +139,11 @@ def _start(writer: Writer, start: StartDrug) -> CardAction:
 
 
 def _about(writer: Writer, key: str, order: Order) -> str:
-    return (
-        writer.wording.actions[key]
-        .format(drug=writer.wording.drug(order.drug.key), written=plain(order.dosage.written))
-        .strip()
-    )
+    """The order by its product as the record has it, and by what it says."""
+    name = writer.wording.drug(order.drug.key)
+    values = {
+        "drug": name,
+        "product": plain(order.drug.label) or name,
+        "written": plain(order.dosage.written),
+    }
+    return writer.wording.actions[key].format(**values).strip().removesuffix(":")

@@ -293,6 +293,9 @@ def test_no_protocol_goes_beyond_the_fixed_prediction(predicted, allowed):
     assert (reason is None) is allowed
 
 
+ONE_LEVEL = choosing(confirmation=False)  # what confirms is told in test_findings.py
+
+
 def test_a_dose_that_a_limit_forbids_is_not_offered():
     """A measured recovery of 0.5 asks for 90 IU/kg, and the label predicts far too much."""
     facts = (
@@ -301,7 +304,7 @@ def test_a_dose_that_a_limit_forbids_is_not_offered():
         lab("antithrombin", 55, 9),
         lab("antithrombin", 55, 2),
     )
-    found = judge_chart(*failing(*facts))
+    found = judge_chart(*failing(*facts), by=ONE_LEVEL)
     card = due(found, "antithrombinDose")
     assert starts(card) == {}
     assert why(card.withheld) == {"antithrombinDose: predictedTooHigh"}
@@ -440,7 +443,7 @@ SECOND = (lab("antithrombin", 40, 12), given("antithrombin", 10, 2000), lab("ant
 
 
 def test_the_card_says_that_the_recovery_was_measured():
-    notes = due(judge_chart(*failing(*SECOND)), "antithrombinDose").notes
+    notes = due(judge_chart(*failing(*SECOND), by=ONE_LEVEL), "antithrombinDose").notes
     assert "antithrombin.measuredRecovery" in notes
 
 
@@ -484,7 +487,7 @@ def test_a_draft_that_cannot_be_read_has_no_units():
 def test_without_one_fact_there_is_no_dose_and_the_card_names_it(facts, reason):
     heavy = ("no weight",) not in facts
     rows = [f for f in facts if f != ("no weight",)]
-    found = judge_chart(*failing(*rows, kg=80 if heavy else None))
+    found = judge_chart(*failing(*rows, kg=80 if heavy else None), by=ONE_LEVEL)
     card = due(found, "antithrombinDose")
     assert "antithrombin" not in starts(card)
     assert reason in why(card.withheld)

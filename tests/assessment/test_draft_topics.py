@@ -1,6 +1,7 @@
 """Cards about a draft: antithrombin, warfarin, combinations, raises (clinical logic 5)."""
 
 import re
+from dataclasses import replace
 
 from cds_service.assessment.answers import Evidence
 from cds_service.chart.facts import Problem, Route, Use
@@ -8,6 +9,7 @@ from tests.builders import (
     MINUTE,
     ago,
     cards_of,
+    choosing,
     condition,
     deleted,
     draft,
@@ -514,20 +516,9 @@ def test_pseudo_resistance(facts, indicator):
     assert (found.indicator.value if found else None) == indicator
 
 
-@spec(
-    "hours, speaks",
-    ("a rise twelve hours ago", 12, True),
-    ("a minute earlier", 12 + MINUTE, False),
-)
-def test_pseudo_resistance_after_a_rise(hours, speaks):
-    facts = (heparin(1200, 48, hours), heparin(1600, hours), weight(80), *PSEUDO)
-    found = item(judge_chart(*facts, raised(1600)), "pseudoResistance")
-    assert (found is not None) is speaks
-    if found:
-        assert found.indicator.value == "info"
-        assert deleted(found) == set()
-        assert offered_tests(found) == {"fibrinogen", "factor_viii"}
-        assert (found.notes, found.choices) == (("pseudo.rule",), ())
+def test_a_rise_that_was_made_is_no_drafted_raise():
+    facts = (heparin(1200, 48, 12), heparin(1600, 12), weight(80), *PSEUDO)
+    assert item(judge_chart(*facts, raised(1600)), "pseudoResistance") is None
 
 
 def test_pseudo_resistance_asks_for_the_acute_phase_unless_on_record():
@@ -542,3 +533,45 @@ def test_a_hospital_may_lower_the_highest_predicted_level():
     by = protocol(antithrombin_dose__highest_predicted=110)
     found = judge_chart(AT50, KG, at(3100), by=by)
     assert "antithrombinOverdose" in topics(found)
+
+
+def product(units, name):
+    one = draft("antithrombin", dose=units)
+    return replace(one, drug=replace(one.drug, label=name))
+
+
+@spec(
+    "units, name, indicator",
+    ("Atenativ, 120 %", 4900, "Atenativ 1000 IU", None),
+    ("Atenativ, just above", 4901, "Atenativ 1000 IU", "warning"),
+    ("Thrombate, 148 %", 4900, "THROMBATE III 500 IU", "warning"),
+    ("not told: the hospital's, Thrombate", 4900, "antithrombin concentrate", "warning"),
+    ("both names tell nothing", 4900, "Thrombate or Atenativ", "warning"),
+    ("Atenativ, 150 %", 7000, "Atenativ 1000 IU", "warning"),
+    ("Atenativ, above", 7001, "Atenativ 1000 IU", "critical"),
+)
+def test_a_draft_is_predicted_by_its_own_products_label(units, name, indicator):
+    facts = (*running(900), lab("antithrombin", 50), weight(70))
+    found = item(judge_chart(*facts, product(units, name)), "antithrombinOverdose")
+    assert (found.indicator.value if found else None) == indicator
+
+
+@spec(
+    "per_kg, name, speaks",
+    ("75 IU/kg of Thrombate", 75, "Thrombate III", False),
+    ("just above", 75.1, "Thrombate III", True),
+    ("105 IU/kg of Atenativ", 105, "Atenativ", False),
+    ("just above", 105.1, "Atenativ", True),
+)
+def test_the_largest_dose_by_weight_is_the_products(per_kg, name, speaks):
+    one = draft("antithrombin", dose=per_kg, unit="[IU]/kg")
+    drafted = replace(one, drug=replace(one.drug, label=name))
+    found = judge_chart(*running(900), lab("antithrombin", 5), weight(70), drafted)
+    assert ("antithrombinOverdose" in topics(found)) is speaks
+
+
+def test_a_hospital_with_atenativ_doses_and_predicts_by_it():
+    by = choosing(protocol(antithrombin_dose__recovery=1.0), antithrombin_product="atenativ")
+    card = due(judge_chart(*failing(lab("antithrombin", 55)), by=by), "antithrombinDose")
+    assert starts(card) == {"antithrombin": 3600}
+    assert card.values["predicted"] == 100

@@ -134,6 +134,8 @@ def test_the_fixed_numbers_are_these():
     assert {key: rows[key].value for key in keys} == {
         "antithrombin_dose.label_recovery": 1.4,
         "antithrombin_dose.highest_per_kg": 75,
+        "antithrombin_product.thrombate": 1.4,
+        "antithrombin_product.atenativ": 1.0,
         "antithrombin_dose.highest_predicted_ever": 150,
         "switch.argatroban_highest": 10,
     }

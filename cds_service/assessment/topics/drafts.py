@@ -22,6 +22,7 @@ from cds_service.assessment.items import (
 )
 from cds_service.assessment.level import newest
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.product import highest_per_kg, recovery_of
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.topics.treatment import supplements
 from cds_service.chart.facts import Order
@@ -55,9 +56,13 @@ def _too_much(m: Measured, together: Reach) -> bool:
     high = (
         predicted is not None and predicted > m.case.protocol["antithrombin_dose.highest_predicted"]
     )
-    return high or (
-        per_kg is not None and per_kg > m.case.protocol["antithrombin_dose.highest_per_kg"]
-    )
+    return high or (per_kg is not None and per_kg > _most_per_kg(m))
+
+
+def _most_per_kg(m: Measured) -> float:
+    """IU/kg, by the strongest of the products drafted."""
+    recoveries = [recovery_of(m.case, o) for o in m.case.drafted("antithrombin")]
+    return min(highest_per_kg(m.case, recovery) for recovery in recoveries)
 
 
 def _overdose(m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], together: Reach) -> Item:
@@ -108,7 +113,7 @@ def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Choice, 
 def _overdose_indicator(m: Measured, together: Reach) -> Indicator:
     per_kg, predicted = together.per_kg, together.predicted
     critical = m.case.protocol["antithrombin_dose.overdose_critical"]
-    heavy = per_kg is not None and per_kg > m.case.protocol["antithrombin_dose.highest_per_kg"]
+    heavy = per_kg is not None and per_kg > _most_per_kg(m)
     far = predicted is not None and predicted > critical
     return Indicator.CRITICAL if m.gates.hit.yes or heavy or far else Indicator.WARNING
 

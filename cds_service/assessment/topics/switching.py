@@ -23,6 +23,7 @@ from cds_service.assessment.switch import Start, Switch, choose_switch
 from cds_service.assessment.topics.advice import population_notes
 from cds_service.assessment.topics.situation import clot_facts, grounds, organ_facts, situation
 from cds_service.assessment.topics.treatment import (
+    antithrombin_ordered,
     beside_notes,
     dose_choice,
     dose_values,
@@ -101,7 +102,7 @@ def _supplement(
 
 
 def _supplement_choice(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
-    if dose is None or m.case.drafted("antithrombin"):
+    if dose is None or antithrombin_ordered(m):
         return ()
     return (dose_choice(dose, recommended=False),)
 

@@ -62,7 +62,7 @@ def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
-    if not m.infusion.running.yes:
+    if m.gates.hit.yes or not m.infusion.running.yes:
         return None
     suspect = _suspect(m)
     if suspect is not None:

@@ -89,8 +89,9 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     dose, against = allowed_dose(m, verdicts)
     offered = dose if dose is not None and not against else None
+    ordered = bool(offered) and antithrombin_ordered(m)
     return Item(
-        indicator=Indicator.WARNING,
+        indicator=Indicator.INFO if ordered else Indicator.WARNING,
         summary="" if offered else "withheld",
         lead="delivery" if offered else "",
         facts=(*situation(m), *weight_fact(m), *clot_facts(verdicts)),
@@ -103,8 +104,17 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     )
 
 
+def antithrombin_ordered(m: Measured) -> bool:
+    """Whether a dose is drafted, or ordered of late and not given since."""
+    since = m.case.ago("antithrombin.current")
+    last = m.antithrombin.last_dose
+    given = last.start if last is not None and last.start is not None else since
+    ordered = [o.authored for o in m.case.active_orders("antithrombin") if o.authored]
+    return bool(m.case.drafted("antithrombin")) or any(at >= max(since, given) for at in ordered)
+
+
 def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
-    if dose is None or m.case.drafted("antithrombin"):
+    if dose is None or antithrombin_ordered(m):
         return ()
     return (dose_choice(dose, recommended=recommends_antithrombin(m)),)
 
@@ -131,7 +141,7 @@ def _dose_notes(m: Measured, dose: Dose | None, computed: Dose | None) -> tuple[
     notes += beside_notes(m, computed)
     if dose is not None and may_have_lmwh(m):
         notes.append("antithrombin.lmwh")
-    if m.case.drafted("antithrombin"):
+    if antithrombin_ordered(m):
         notes.append("antithrombin.drafted")
     return (*notes, *reopened_note(m), *population_notes(m))
 

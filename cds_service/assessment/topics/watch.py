@@ -10,12 +10,14 @@ from cds_service.assessment.allowed import heparin_in_play, wanted
 from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.case import Case
 from cds_service.assessment.exposure import first_exposure
+from cds_service.assessment.inhibitor import Inhibitor
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.measures import on_record
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.record import began_on_circuit
 from cds_service.assessment.times import at_or_before
+from cds_service.assessment.topics.advice import level_tests
 from cds_service.assessment.topics.situation import running_fact
 from cds_service.chart.instants import latest
 
@@ -78,10 +80,8 @@ def _circuit_begun(case: Case) -> bool:
 
 
 def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
-    """Heparin runs and a result is overdue by half an interval [R87, R89, R90, R50]."""
-    if not m.infusion.running.yes or m.infusion.since is None:
-        return None
-    overdue = [w for w in schedule(m, verdicts, m.infusion.since) if _overdue(m.case, w)]
+    """Heparin or a thrombin inhibitor runs and a result is overdue [R87, R89, R90, R50]."""
+    overdue = [w for w in _lines(m, verdicts) if _overdue(m.case, w)]
     tests = tuple(dict.fromkeys(t for w in overdue for t in w.order))
     if not wanted(m.case, *tests):
         return None
@@ -92,8 +92,36 @@ def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         values={"hours": m.case.protocol[first.span]},
         notes=("monitoring.rule",),
         tests=tests,
-        limits=tuple(w.span for w in overdue),
+        limits=tuple(dict.fromkeys(w.span for w in overdue)),
     )
+
+
+def _lines(m: Measured, verdicts: Verdicts) -> Iterable[Watch]:
+    """What is followed now; while HIT is suspected only what replaced heparin."""
+    if m.inhibitor is not None:
+        return _inhibitor_lines(m.case, m.inhibitor)
+    if m.gates.hit.yes or not m.infusion.running.yes or m.infusion.since is None:
+        return ()
+    return schedule(m, verdicts, m.infusion.since)
+
+
+def _inhibitor_lines(case: Case, inhibitor: Inhibitor) -> Iterable[Watch]:
+    """The aPTT hours after the start and each change until two are in range, then less often."""
+    first = FIRST_APTT.get(inhibitor.drug)
+    if first is None or inhibitor.changed is None:
+        return
+    drawn = [r for r in case.results("aptt") if r.at and r.at > inhibitor.changed][:SETTLED]
+    low, high = inhibitor.low, inhibitor.high
+    settled = len(drawn) == SETTLED and all(low <= (r.value or 0.0) <= high for r in drawn)
+    span = "monitoring.later_level" if settled else first
+    yield Watch(("aptt",), ("aptt",), span, inhibitor.changed)
+
+
+SETTLED = 2  # results in range
+FIRST_APTT = {
+    "argatroban": "switch.argatroban_first_aptt",
+    "bivalirudin": "switch.bivalirudin_first_aptt_to",
+}
 
 
 def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch]:
@@ -115,11 +143,9 @@ def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch
 
 
 def _level_order(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
-    """Anti-Xa; the aPTT where a site has no anti-Xa; both when resistance is suspected."""
-    if verdicts["resistance_suspected"].yes:
-        return ("anti_xa", "aptt")
-    has_anti_xa = bool(m.case.results("anti_xa")) or not m.case.results("aptt")
-    return ("anti_xa",) if has_anti_xa or m.risk.circuit else ("aptt",)
+    """Anti-Xa, the aPTT where it would be foreign; both when resistance is suspected."""
+    one = level_tests(m)
+    return tuple(dict.fromkeys((*one, "aptt"))) if verdicts["resistance_suspected"].yes else one
 
 
 def _antithrombin_lines(
@@ -130,6 +156,7 @@ def _antithrombin_lines(
         recheck = m.case.protocol.span("antithrombin_dose.recheck_to")
         if m.case.now - last.start > recheck and _none_since(m.case, last.start):
             yield Watch(("antithrombin",), ("antithrombin",), RECHECK, last.start)
+            yield Watch(LEVELS, level_tests(m), RECHECK, last.start)
     if verdicts["resistance_suspected"].yes or last is not None:
         span = "monitoring.early_antithrombin" if early else "monitoring.later_antithrombin"
         yield Watch(("antithrombin",), ("antithrombin",), span, start)

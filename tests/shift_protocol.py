@@ -44,6 +44,7 @@ WHOLE = frozenset(
         "hit.reopened_score",
         "hit.possible_score",
         "cards.shown",
+        "resistance.lost_fewest",
         "required_rate.fewest_pairs",
         "required_rate.fewest_anew",
     }

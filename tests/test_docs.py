@@ -6,6 +6,7 @@ import re
 import subprocess
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from cds_service.chart.queries import query_urls
 from cds_service.cli import main as commands
 from cds_service.clients import load_clients
 from cds_service.errors import StartRefused
-from cds_service.rulebook import load_protocol
+from cds_service.rulebook import PROTOCOLS, load_protocol
 from cds_service.settings import Settings
 from cds_service.tables import load_concepts
 from tests.cases import advice_for, cases, tables
@@ -33,7 +34,7 @@ WRITTEN_HERE = ("deployment.md", "clinicians.md", "informaticians.md", "sandboxe
 
 def blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of one language."""
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return [dedent(b) for b in re.findall(rf" *```{language}\n(.*?) *```", text, re.DOTALL)]
 
 
 def default(name: str) -> str:
@@ -153,12 +154,22 @@ class TestClinicians:
 
 class TestInformaticians:
     def test_the_example_of_a_site_file_is_accepted(self, tmp_path: Path) -> None:
-        (block,) = blocks(INFORMATICIANS, "toml")
+        (block,) = (b for b in blocks(INFORMATICIANS, "toml") if "site =" in b)
         (tmp_path / "site.toml").write_text(block, encoding="utf-8")
 
         concepts = load_concepts(site=tmp_path / "site.toml")
 
         assert "https://general.example.org/lab-codes|HEPXA" in query_urls(concepts)["coagulation"]
+
+    def test_the_example_of_a_sites_targets_is_accepted(self, tmp_path: Path) -> None:
+        (block,) = (b for b in blocks(INFORMATICIANS, "toml") if "[intensities]" in b)
+        shipped = PROTOCOLS["default"].read_text(encoding="utf-8")
+        (tmp_path / "site.toml").write_text(f"{shipped}\n{block}", encoding="utf-8")
+
+        protocol = load_protocol(tmp_path / "site.toml")
+
+        assert protocol.intensities["low intensity"].low == 0.2
+        assert protocol.indications["ischemic_stroke"].high == 0.4
 
     def test_the_recipe_for_shadow_mode_makes_every_card_silent(self, tmp_path: Path) -> None:
         recipe = next(b for b in blocks(INFORMATICIANS, "sh") if b.startswith("sed"))

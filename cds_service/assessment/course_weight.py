@@ -9,24 +9,25 @@ from __future__ import annotations
 from datetime import datetime
 
 from cds_service.assessment.case import Case, evidence
+from cds_service.assessment.given import spans
 from cds_service.assessment.measures import Weight
 from cds_service.assessment.standing import infusion_orders
 from cds_service.chart.facts import Form, Result, Use
-from cds_service.chart.instants import earliest
+from cds_service.chart.instants import earliest, latest
 
 
 def course_began(case: Case) -> datetime | None:
     """When this course of treatment heparin began, by the first charted row or standing order."""
     charted = [
-        row.start
-        for row in case.given("heparin")
-        if row.form is Form.INFUSION and row.use is Use.THERAPY and row.start is not None
+        (start, until)
+        for row, start, until in spans(case, "heparin")
+        if row.form is Form.INFUSION and row.use is Use.THERAPY
     ]
     apart, start = case.protocol.span("heparin.course_gap"), None
-    for at in charted:  # newest first
-        if start is not None and earliest(start) - earliest(at) > apart:
+    for begun, until in charted:  # newest first
+        if start is not None and earliest(start) - latest(until) > apart:
             break
-        start = at
+        start = begun
     ordered = [order.begun for order in infusion_orders(case) if order.begun is not None]
     return min((at for at in (start, *ordered) if at is not None), default=None)
 

@@ -293,18 +293,15 @@ def test_no_protocol_goes_beyond_the_fixed_prediction(predicted, allowed):
     assert (reason is None) is allowed
 
 
-ONE_LEVEL = choosing(confirmation=False)  # what confirms is told in test_findings.py
-
-
 def test_a_dose_that_a_limit_forbids_is_not_offered():
     """A measured recovery of 0.5 asks for 90 IU/kg, and the label predicts far too much."""
     facts = (
-        lab("antithrombin", 54, 12),
-        given("antithrombin", 10, 4000),
-        lab("antithrombin", 55, 9),
+        lab("antithrombin", 54, 36),
+        given("antithrombin", 34, 4000),
+        lab("antithrombin", 55, 33),
         lab("antithrombin", 55, 2),
     )
-    found = judge_chart(*failing(*facts), by=ONE_LEVEL)
+    found = judge_chart(*failing(*facts))
     card = due(found, "antithrombinDose")
     assert starts(card) == {}
     assert why(card.withheld) == {"antithrombinDose: predictedTooHigh"}
@@ -439,11 +436,18 @@ def test_the_measured_recovery_replaces_the_labels_in_the_dose_not_in_the_predic
     assert dose.predicted == pytest.approx(80 + dose.units * 1.4 / 80)
 
 
-SECOND = (lab("antithrombin", 40, 12), given("antithrombin", 10, 2000), lab("antithrombin", 65, 8))
+# Before the raise, so that the levels before and after it tell of heparin beside this dose.
+FIRST_DOSE = given("antithrombin", 34, 2000)
+SECOND = (
+    lab("antithrombin", 40, 36),
+    FIRST_DOSE,
+    lab("antithrombin", 65, 32),
+    lab("antithrombin", 65, 5),
+)
 
 
 def test_the_card_says_that_the_recovery_was_measured():
-    notes = due(judge_chart(*failing(*SECOND), by=ONE_LEVEL), "antithrombinDose").notes
+    notes = due(judge_chart(*failing(*SECOND)), "antithrombinDose").notes
     assert "antithrombin.measuredRecovery" in notes
 
 
@@ -476,21 +480,29 @@ def test_a_draft_that_cannot_be_read_has_no_units():
 @spec(
     "facts, reason",
     ("the level 25 h old", (lab("antithrombin", 55, 25),), "antithrombin: stale"),
-    ("no weight", (LOW, ("no weight",)), "weight: missing"),
     ("bleeding", (LOW, condition("bleeding", 10)), "bleeding: active"),
     ("heparin allergy", (LOW, condition("heparin", 999)), "heparinAllergy: onRecord"),
     ("the problem list failed", (LOW, failed("conditions")), "conditions: failed"),
     ("the allergies failed", (LOW, failed("allergies")), "allergies: failed"),
     ("the blood counts failed", (LOW, failed("blood")), "platelets: failed"),
-    ("the orders failed", (LOW, failed("orders")), "antithrombin: medicinesUnknown"),
 )
 def test_without_one_fact_there_is_no_dose_and_the_card_names_it(facts, reason):
-    heavy = ("no weight",) not in facts
-    rows = [f for f in facts if f != ("no weight",)]
-    found = judge_chart(*failing(*rows, kg=80 if heavy else None), by=ONE_LEVEL)
-    card = due(found, "antithrombinDose")
+    card = due(judge_chart(*failing(*facts)), "antithrombinDose")
     assert "antithrombin" not in starts(card)
     assert reason in why(card.withheld)
+
+
+@spec(
+    "kg, facts, reason",
+    ("no weight", None, (), "weight: missing"),
+    ("the orders failed", 80, (failed("orders"),), "anti_xa: medicinesUnknown"),
+)
+def test_without_a_fact_of_the_confirmation_there_is_no_card_of_a_dose(kg, facts, reason):
+    found = judge_chart(*failing(LOW, *facts, kg=kg))
+    assert every_start(found) == set()
+    verdict = found.verdicts["confirmed"]
+    levels = found.measured.levels.anti_xa.usable.reasons
+    assert reason in why((*verdict.reasons, *levels))
 
 
 def test_a_level_of_a_day_to_two_keeps_the_card_and_asks_for_a_new_one():

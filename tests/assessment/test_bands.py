@@ -23,7 +23,7 @@ def at(*levels):
     ("just under 50, 50 before", 49, 50, "low"),
     ("just under 50, 49 before", 49, 49, "severe"),
     ("a tenth under 50", 45, 55, "low"),
-    ("more than a tenth under 50", 44.9, 55, "severe"),
+    ("more than a tenth under 50", 44.96, 55, "severe"),
     ("just under 70", 66, 72, "lowNormal"),
     ("just under 80", 76, 85, "normal"),
     ("just above a line: the higher stands anyway", 51, 40, "low"),

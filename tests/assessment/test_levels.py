@@ -348,6 +348,8 @@ def test_an_aptt_on_record_before_any_heparin_is_usable():
     ("at 100 s", lab("aptt", 100), "no"),
     ("above 100 s", lab("aptt", 100.1), "yes"),
     ("above 100 s but old", lab("aptt", 150, 13), "no"),
+    ("a ratio at 2.5", lab("aptt_ratio", 2.5), "no"),
+    ("a ratio above 2.5", lab("aptt_ratio", 2.51), "yes"),
     ("unreadable", unreadable("aptt"), "unknown"),
     (">90 s", lab("aptt", 90, comparator=">"), "unknown"),
 )

@@ -39,6 +39,14 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 
 
 PAIR = 'pair = { value = 2, unit = "h", source = "one draw, or nearly" }'
+STRANGE = """[intensities."low intensity"]
+test = "anti_xa"
+low = {low}
+high = {high}
+source = "ward standard"
+reviewed = 2026-01-15
+
+"""
 LOW = 'anti_xa_low = { value = 0.3, unit = "[IU]/mL"'
 
 
@@ -109,10 +117,33 @@ LOW = 'anti_xa_low = { value = 0.3, unit = "[IU]/mL"'
     ("a number that is text", LOW, LOW.replace("0.3", '"0.3"'), "rows.levels.anti_xa_low.value"),
     ("a date that is none", "review_due = 2027-11-22", 'review_due = "soon"', "review_due"),
     ("no toml at all", "[options]", "[options", "site.toml"),
+    (
+        "an intensity upside down",
+        "[options]",
+        STRANGE.format(low=0.5, high=0.2) + "[options]",
+        "intensities.low intensity: 0.5 to 0.2 is no range of anti_xa",
+    ),
+    (
+        "an intensity out of bounds",
+        "[options]",
+        STRANGE.format(low=0.3, high=1.2) + "[options]",
+        "intensities.low intensity: 0.3 to 1.2 is no range of anti_xa",
+    ),
+    (
+        "the laboratory's aPTT range without its date",
+        'aptt_range = "unset"',
+        'aptt_range = "site"',
+        "rows.levels.aptt_low.reviewed: when the laboratory set it",
+    ),
 )
 def test_a_protocol_with_a_fault_is_refused_by_name(tmp_path, old, new, fault):
     with pytest.raises(TableFault, match=re.escape(fault)):
         load_protocol(changed(tmp_path, old, new))
+
+
+def test_a_site_may_name_its_intensities_and_set_its_aptt_range(tmp_path):
+    named = changed(tmp_path, "[options]", STRANGE.format(low=0.2, high=0.5) + "[options]")
+    assert load_protocol(named).intensities["low intensity"].high == 0.5
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,16 @@ def test_a_thrombin_inhibitor_disturbs_for_a_day_before_the_draw(ended, disturbe
     assert found.until == (ago(ended - 24) if disturbed else None)
 
 
+@spec(
+    "hours, disturbed",
+    ("24 h before the draw", 25, False),
+    ("a minute less", 25 - MINUTE, True),
+)
+def test_a_thrombolytic_disturbs_for_a_day_before_the_draw(hours, disturbed):
+    found = levels(lab("aptt", 50, 1), given("alteplase", hours, 50)).aptt
+    assert reasons(found) == ({"thrombolytic"} if disturbed else set())
+
+
 # --- suspect samples ---------------------------------------------------------------------------
 
 

@@ -94,6 +94,7 @@ def load_protocol(path: Path) -> Protocol:
         source_note=file.source_note,
         intensities=file.intensities,
         indications=file.indications,
+        sources=file.sources,
         digest=hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_LENGTH],
     )
 
@@ -117,6 +118,7 @@ def protocol_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     yield from _choice_faults(file, bounds)
     yield from _target_faults(file, bounds)
     yield from _product_faults(file, bounds)
+    yield from _source_faults(file)
     yield from _order_faults(rows)
 
 
@@ -142,6 +144,18 @@ def _target_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     undated = [k for k in ("aptt_low", "aptt_high") if k in levels and not levels[k].reviewed]
     if file.options.get("aptt_range") == "site":
         yield from (f"rows.levels.{k}.reviewed: when the laboratory set it" for k in undated)
+
+
+MAY_BE_MISSING = ("allergies", "conditions", "procedures")
+
+
+def _source_faults(file: ProtocolFile) -> Iterable[str]:
+    """A source may be declared missing where cards can say so; medicines and results may not."""
+    for name, declared in file.sources.items():
+        if name not in MAY_BE_MISSING:
+            yield f"sources.{name}: only {', '.join(MAY_BE_MISSING)} can be declared missing"
+        if not declared.decided_by.strip():
+            yield f"sources.{name}.decided_by: who decided it"
 
 
 def _product_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:

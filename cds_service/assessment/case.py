@@ -67,7 +67,21 @@ class Case:
 
     def had(self, query: str) -> State:
         """How a query ended, whatever the chart makes of what it brought."""
-        return self.chart.states.get(query, State.NOT_SUPPLIED)
+        found = self.chart.states.get(query, State.NOT_SUPPLIED)
+        return State.EMPTY if self._does_without(query, found) else found
+
+    def _does_without(self, query: str, found: State) -> bool:
+        return not found.answered and query in self.protocol.sources
+
+    @property
+    def not_kept(self) -> tuple[str, ...]:
+        """Queries that were not answered here because the hospital does not have their source."""
+        states = self.chart.states
+        return tuple(
+            query
+            for query in self.protocol.sources
+            if self._does_without(query, states.get(query, State.NOT_SUPPLIED))
+        )
 
     def came(self, *queries: str) -> bool:
         """Whether all of these were answered, told medicines or not."""

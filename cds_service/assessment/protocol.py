@@ -44,6 +44,15 @@ class SiteTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """A source that a hospital does not have, and who decided to go on without it, when."""
+
+    state: Literal["none"]
+    decided_by: str
+    decided: date
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolFile:
     """A protocol file: what a hospital edits."""
 
@@ -58,6 +67,7 @@ class ProtocolFile:
     source_note: str = ""  # added to every card's source line
     intensities: Mapping[str, SiteTarget] = field(default_factory=dict)  # "low intensity"
     indications: Mapping[str, SiteTarget] = field(default_factory=dict)  # "vv_ecmo"
+    sources: Mapping[str, Declared] = field(default_factory=dict)  # "allergies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,7 @@ class Protocol:
     source_note: str = ""
     intensities: Mapping[str, SiteTarget] = field(default_factory=dict)
     indications: Mapping[str, SiteTarget] = field(default_factory=dict)
+    sources: Mapping[str, Declared] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
     _spans: Mapping[str, timedelta] = field(init=False, compare=False, repr=False)
 

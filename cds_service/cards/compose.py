@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cds_service.assessment.answers import Evidence, Reason
 from cds_service.assessment.findings import Findings
-from cds_service.assessment.items import Indicator, Item
+from cds_service.assessment.items import Indicator, Item, StartDrug
 from cds_service.assessment.registry import TOPICS
 from cds_service.cards import figures
 from cds_service.cards.card import Card, Style
@@ -115,6 +115,7 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
         _line(wording, "withheld", figures.reasons(wording, item.withheld)),
         _line(wording, "open", figures.reasons(wording, _still_open(item))),
         _pending(item, wording),
+        _not_kept(findings, item, wording),
         _skipped(findings.measured.case.chart, wording),
         _rule(findings, item, wording),
     ]
@@ -148,6 +149,16 @@ def _still_open(item: Item) -> tuple[Reason, ...]:
 
 def _line(wording: Wording, key: str, text: str) -> str:
     return wording.layout[key].format(reasons=text) if text else ""
+
+
+def _not_kept(findings: Findings, item: Item, wording: Wording) -> str:
+    """On cards that carry a drug: what this hospital's record does not hold."""
+    missing = findings.measured.case.not_kept
+    carries = any(isinstance(a, StartDrug) for c in item.choices for a in c.actions)
+    if not (missing and carries):
+        return ""
+    named = wording.layout["and"].join(wording.facts[query] for query in missing)
+    return _sentence(wording.layout["not_kept"].format(sources=named))
 
 
 def _pending(item: Item, wording: Wording) -> str:

@@ -297,8 +297,9 @@ def test_under_age_hit_and_allergy_on_record_still_speak(facts, topic):
 )
 def test_under_age_no_score_is_computed(count, grown):
     day = 24
-    counts = (lab("platelets", 200, 10 * day), lab("platelets", count, 2 * day))
-    facts = (*running(900, 9 * day), *counts, draft("heparin", rate=900))
+    counts = ((200, 10 * day), (195, 4 * day), (count, 2 * day))
+    platelets = [lab("platelets", n, h) for n, h in counts]
+    facts = (*running(900, 9 * day), *platelets, draft("heparin", rate=900))
     assert topics(judge_chart(CHILD, *facts)) == {"adultOnly"}
     assert grown in topics(judge_chart(*facts))
 

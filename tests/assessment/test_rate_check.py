@@ -30,6 +30,10 @@ CRITICAL, WARNING = Indicator.CRITICAL, Indicator.WARNING
 KG = weight(100)
 
 
+def is_draft(fact):
+    return getattr(fact, "drafted", False)
+
+
 def urgency(*facts, hook="order-sign", **how):
     found = item(judge_chart(*facts, hook=hook, **how), CHECK)
     return found.indicator if found else None
@@ -116,7 +120,7 @@ def test_a_slipped_draft_keeps_the_running_rate_from_nothing_but_its_drugs():
 
 
 def test_while_it_only_warns_the_others_speak():
-    facts = (*running(), weight(80), lab("anti_xa", 0.1, 7), lab("antithrombin", 45))
+    facts = [fact for fact in failing(lab("antithrombin", 45)) if not is_draft(fact)]
     assert {CHECK, "anticoagulantSwitch"} <= topics(judge_chart(*facts, raised(3200)))
 
 
@@ -128,7 +132,7 @@ def test_hit_goes_before_it_and_starts_its_drug():
 
 def test_where_it_cannot_be_shown_it_silences_nothing():
     """An antithrombin draft does not open it; a silent topic shows nothing."""
-    facts = (*running(5000), weight(80), lab("anti_xa", 0.1, 7), lab("antithrombin", 45))
+    facts = [f for f in failing(lab("antithrombin", 45), rate=5000) if not is_draft(f)]
     drafted = draft("antithrombin", dose=1000)
     assert "anticoagulantSwitch" in topics(judge_chart(*facts, drafted))
     shipped = protocol()

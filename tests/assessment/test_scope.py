@@ -6,6 +6,7 @@ from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.scope import scope_of
 from cds_service.chart.facts import Asked, Form, Route, Use
 from tests.builders import (
+    MINUTE,
     condition,
     draft,
     failed,
@@ -23,6 +24,8 @@ from tests.builders import (
 )
 
 ALWAYS = {"notAssessed", "adultOnly"}
+GONE = failed("administrations")
+SUBCUTANEOUS = Route.SUBCUTANEOUS
 EVERYTHING = set(TOPICS)
 OTHER = {"anticoagulantCombination", "bleedingRisk"}
 HIT = {"hitSuspected", "hitPossible"}
@@ -171,6 +174,33 @@ def test_what_could_not_be_read_speaks_on_opening_a_chart_only_with_heparin_in_p
     assert topics(judge_chart(flush, failed("conditions"), hook="patient-view")) == set()
     medicines = failed("administrations", "orders")
     assert "notAssessed" in topics(judge_chart(medicines, hook="patient-view"))
+
+
+OLD = 7 * 24
+
+
+@spec(
+    "facts, speaks",
+    ("an infusion runs", running(), True),
+    ("an order that stands a week", (order("heparin", rate=900, hours_ago=OLD), GONE), True),
+    (
+        "a minute longer",
+        (order("heparin", rate=900, hours_ago=OLD + MINUTE), GONE),
+        False,
+    ),
+    (
+        "an order that ended within three days",
+        (order("heparin", rate=900, hours_ago=72, status="stopped"), GONE),
+        True,
+    ),
+    ("heparin under the skin", (order("heparin", dose=5000, route=SUBCUTANEOUS), GONE), False),
+    ("LMWH", (order("enoxaparin", dose=40), GONE), False),
+    ("no heparin", (GONE,), False),
+)
+def test_on_opening_a_chart_what_is_not_read_matters_where_heparin_runs_or_may_run(facts, speaks):
+    """The administrations failed, so that nobody knows; and the allergies did."""
+    shown = topics(judge_chart(*facts, failed("allergies"), hook="patient-view"))
+    assert ("notAssessed" in shown) is speaks
 
 
 @spec(

@@ -49,27 +49,37 @@ HEAVY = (*running(2100), weight(100), lab("anti_xa", 0.5, 3), raised(2100))
         DOSE,
         "(100 - 55) % x 80 kg / 1.4 = 2,571 IU; predicted 100 %",
     ),
-    ("the form in circulation", "antithrombinDose", DOSE, "1.96 times this and would reach 143 %"),
+    (
+        "the draft that is the multiplied form",
+        "antithrombinOverdose",
+        (*DOSE, draft("antithrombin", dose=5040)),
+        "multiply-by-1.4 figure: 1.96 times the labelled dose",
+    ),
     (
         "recheck and maintenance",
         "antithrombinDose",
         DOSE,
-        "Recheck antithrombin in 2-4 h; then 60 % of the dose every 24 h",
+        "Recheck antithrombin and anti-Xa in 2-6 h; then 60 % of the dose every 24 h",
     ),
     (
         "argatroban",
         "anticoagulantSwitch",
         SWITCH,
-        "aPTT at 2 h, 1.5-3 x baseline, at most 100 s",
+        "| 0.5 µg/kg/min (2.4 mg/h at 80 kg) | 2 h | 1.5-3 x baseline, at most 100 s |",
     ),
-    ("argatroban's label", "anticoagulantSwitch", SWITCH, "(label 2, not critically ill)"),
+    (
+        "argatroban's label",
+        "anticoagulantSwitch",
+        SWITCH,
+        "the label starts at 2, in patients who are not critically ill",
+    ),
     (
         "bivalirudin",
         "anticoagulantSwitch",
         SWITCH,
-        "aPTT at 2-4 h, 1.5-2.5 x baseline",
+        "| 0.15 mg/kg/h (12 mg/h at 80 kg) | 2-4 h | 1.5-2.5 x baseline |",
     ),
-    ("the ceiling", "heparinDoseCeiling", HEAVY, "50,000 U/day"),
+    ("the ceiling", "heparinDoseCeiling", HEAVY, "50,400 U/day"),
     (
         "platelets for warfarin",
         "warfarinInHit",
@@ -107,7 +117,7 @@ CROWD = (
 def test_at_most_three_cards_and_the_rest_is_one_line_of_the_last():
     shown = cards_of(judge_chart(*CROWD))
     assert len(shown) == 3
-    assert [c.indicator for c in shown] == ["critical", "critical", "warning"]
+    assert [c.indicator for c in shown] == ["critical", "critical", "critical"]
     assert "Also: " in shown[-1].detail
     assert all("Also: " not in c.detail for c in shown[:-1])
 
@@ -165,7 +175,7 @@ def test_both_organs_impaired_names_the_lowest_starts():
         lab("bilirubin", 5, 1),
     )
     words = said("anticoagulantSwitch", *facts)
-    assert "argatroban 0.2 ug/kg/min, bivalirudin 0.05 mg/kg/h" in words
+    assert "argatroban 0.2 µg/kg/min, bivalirudin 0.05 mg/kg/h" in words
 
 
 def test_an_unreadable_newest_aptt_is_named_before_anything_starts():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cds_service.assessment.allowed import heparin_in_play
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN, DAY, starts_untold
@@ -9,10 +11,12 @@ from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.given import unplaced_infusions
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.times import UNPLACED
 from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
-from cds_service.chart.facts import Problem
+from cds_service.chart.facts import Form, Order, Problem
+from cds_service.chart.instants import latest
 
 Due = dict[str, Item]
 
@@ -67,14 +71,32 @@ def _refused(m: Measured) -> tuple[Reason, ...]:
 
 
 def _in_play(m: Measured) -> bool:
-    """Known to be, or not known not to be: a failure is never an empty list of cards."""
+    """A heparin infusion runs, or may run: a failure is then never an empty list of cards."""
     if m.case.asked.hook != "patient-view":
         return True
     if m.case.untold_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
         return True
-    # Any other heparin on order is no infusion; beside a medicine nobody can tell it may be one.
-    beside = bool(m.case.untold("administrations", "orders")) and bool(active_heparins(m.case))
-    return beside or not heparin_in_play(m).no
+    running = m.infusion.running
+    if not (m.case.came("administrations") or m.case.came("orders")):  # nothing of medicines
+        return True
+    return running.yes or (running.unknown and _infused_lately(m))
+
+
+def _infused_lately(m: Measured) -> bool:
+    """Charted as an infusion, or ordered as one, within the days in which one is believed."""
+    since = m.case.ago("heparin.administration_window")
+    rows = [a for a in m.case.given("heparin") if a.form is Form.INFUSION]
+    charted = any(latest(at) >= since for a in rows for at in (a.start, a.end) if at is not None)
+    orders = [o for o in m.case.chart.orders if o.drug.family == "heparin" and is_infusion(o)]
+    return charted or any(_stands(m, o, since) for o in orders)
+
+
+def _stands(m: Measured, order: Order, since: datetime) -> bool:
+    """An order of these days, or one that is active and no older than an order may be."""
+    if order.begun is None:
+        return order.active
+    believed = order.active and latest(order.begun) >= m.case.ago("heparin.order_age")
+    return believed or latest(order.begun) >= since
 
 
 def _unread(m: Measured) -> list[Reason]:

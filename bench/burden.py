@@ -69,7 +69,8 @@ class Sums:
     """Of one stay, to be added: name -> [hits, of]."""
 
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
-    topics: Counter[tuple[str, str]] = field(default_factory=Counter)
+    topics: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic and indicator
+    repeated: Counter[tuple[str, str]] = field(default_factory=Counter)  # of them
     changes: int = 0  # of the card that changed most
     all_changes: int = 0
     questions: int = 0
@@ -115,6 +116,7 @@ def judge(course: Course, moments: Sequence[Moment]) -> Sums:
     sums.put("events", len(loud), course.ended / 24)
     sums.put("repeats", sum(e.repeats for e in loud), len(loud))
     sums.topics.update((e.key[0], e.key[1]) for e in appeared)
+    sums.repeated.update((e.key[0], e.key[1]) for e in appeared if e.repeats)
     each = changes(moments)
     sums.changes, sums.all_changes = max(each.values(), default=0), sum(each.values())
     _warnings(sums, course, [e for e in loud if e.of_resistance])
@@ -328,12 +330,17 @@ def lines(groups: Sequence[Sequence[Sums]]) -> Iterator[str]:
 
 def topics(stays: Sequence[Sums]) -> Iterator[str]:
     """Which cards appear most."""
-    found = Counter[tuple[str, str]]()
+    found, repeated = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for one_stay in stays:
         found.update(one_stay.topics)
+        repeated.update(one_stay.repeated)
     days = sum(s.shares["events"][1] for s in stays)
     for (topic, indicator), times in found.most_common():
-        yield f"    {topic:24} {indicator:9} {times:5}  {times / days:.3f} per heparin-day"
+        again = repeated[topic, indicator]
+        yield (
+            f"    {topic:24} {indicator:9} {times:5}, {again:4} of them repeats;"
+            f" {times / days:.3f} per heparin-day"
+        )
 
 
 def main() -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from random import Random
 from statistics import median
 
 import pytest
 
+import cds_service
 from cds_service.simulate.body import STEP, Body, antithrombin_help, draw_body
 from cds_service.simulate.course import Course
 from cds_service.simulate.laboratory import Laboratory
 from cds_service.simulate.stay import run_stay, simulate_stay
 from cds_service.simulate.worlds import ADVERSE, MODERATE, POPULATIONS, WORLDS, World
+from tests.test_architecture import imports
 
 CALM = replace(POPULATIONS["ordinary"], inflammation=(0.0, 0.0), sepsis=0.0, crrt=0.0)
 
@@ -179,3 +182,19 @@ def test_hit_halves_the_platelets_and_a_bleed_takes_haemoglobin() -> None:
         before = median(d.value for d in hb if d.at < bleed.at)
         after = [d.value for d in hb if d.at > bleed.at + bleed.hours]
         assert not after or median(after) < before - 1.5
+
+
+def test_the_service_knows_nothing_of_the_simulation_nor_it_of_the_service() -> None:
+    """Only the command line joins them; the simulation shares no formula with the estimate."""
+    package = Path(cds_service.__file__).parent
+    users, used = set(), set()
+    for module in package.rglob("*.py"):
+        for name in imports(module):
+            inside = module.parent.name == "simulate"
+            if name.startswith("cds_service.simulate") and not inside:
+                users.add(module.name)
+            if inside and name.startswith("cds_service.") and "simulate" not in name:
+                used.add(name)
+
+    assert users == {"cli.py"}
+    assert not used

@@ -30,6 +30,7 @@ class Evidence:
     comparator: str = ""
     hours: float | None = None  # documented hours, where `how` says so
     written: str = ""  # shown in place of a number, as the record has it
+    figure: float | None = None  # the number that the remark names
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ _ROWS: Iterable[Topic] = (
     Topic("assayDiscordance", discordance.discordance, RESISTANCE, needs_rate=True,
           told_by=frozenset({"anticoagulantSwitch", "antithrombinDose", "thrombosisOnHeparin",
                              "heparinResistance"}),
-          cites=Cited(("R5", "R26", "R27", "R29", "R121"), ("masked_clearly",), (),
+          cites=Cited(("R5", "R26", "R27", "R29", "R121"), ("masked", "masked_clearly"), (),
                       ("discordance.",))),
     Topic("pseudoResistance", target.pseudo_resistance, INFUSION, ABOUT_A_DRAFT,
           cites=Cited(("R27", "R112", "R121"),

@@ -195,7 +195,7 @@ def _value(findings: Findings, fact: Evidence, wording: Wording) -> str:
         text = wording.layout["per_kg"].format(value=text, per_kg_h=per_kg_h)
     if not fact.how:
         return text
-    how = wording.how[fact.how].format(hours=fact.hours or 0.0)
+    how = wording.how[fact.how].format(hours=fact.hours or 0.0, figure=fact.figure or 0.0)
     return wording.layout["remark"].format(value=text, how=how) if text else how
 
 

@@ -136,7 +136,9 @@ def _told(wording: Wording, name: str, known: Verdict, evidence: Evidence | None
 
 def _fact(wording: Wording, evidence: Evidence) -> Fact:
     told = figures.amount(wording, evidence) if evidence.unit else ""
-    how = wording.how.get(evidence.how, evidence.how).format(hours=evidence.hours or 0.0)
+    how = wording.how.get(evidence.how, evidence.how).format(
+        hours=evidence.hours or 0.0, figure=evidence.figure or 0.0
+    )
     at = "" if evidence.at is None else recorded(evidence.at)
     parts = [part for part in (told, how, at) if part]
     return Fact(wording.facts[evidence.fact], ", ".join(parts), evidence.source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.answers import Reason, Verdicts
+from cds_service.assessment.answers import Reason, Verdict, Verdicts
 from cds_service.assessment.case import HOUR
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
@@ -11,14 +11,14 @@ from cds_service.assessment.switch import Switch, unmarked
 from cds_service.assessment.topics.advice import contributors, level_tests, population_notes
 from cds_service.assessment.topics.situation import grounds, situation, usable, weight_fact
 from cds_service.assessment.topics.switching import offered_switch, switch_choices, switch_notes
+from cds_service.chart.facts import State
 
 Due = dict[str, Item]
 
 
 def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Suspected, or open by a missing fact, and no card above tells it [R8, R39, R40, R111]."""
-    open_ = verdicts["undecided"]
-    if not (verdicts["resistance_suspected"].yes or open_.unknown):
+    if not (verdicts["resistance_suspected"].yes or _left_open(verdicts["undecided"])):
         return None
     if "heparinDoseCeiling" in due and m.antithrombin.known.unknown:
         return None
@@ -35,6 +35,12 @@ def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         open=_open(m, verdicts),
         limits=grounds(m, verdicts),
     )
+
+
+def _left_open(undecided: Verdict) -> bool:
+    """Open by a fact of the patient; what could not be read at all `notAssessed` tells."""
+    states = {state.value for state in State} | {"medicinesUnknown"}
+    return any(r.fact != "heparinDose" and r.why not in states for r in undecided.reasons)
 
 
 def _open(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cds_service.assessment.answers import Evidence, Verdicts
 from cds_service.assessment.level import Level
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.outcome import outcome
 from cds_service.assessment.required_rate import Silence
 
 GROUNDS = {
@@ -18,7 +19,8 @@ GROUNDS = {
 
 def situation(m: Measured) -> tuple[Evidence, ...]:
     """The facts every resistance card opens with: dose, level, antithrombin."""
-    found = [m.antithrombin.evidence, m.antithrombin.antigen]
+    came_of_it = outcome(m.case, m.antithrombin, m.weight.kg)
+    found = [m.antithrombin.evidence, m.antithrombin.antigen, *came_of_it]
     levels = (*levels_shown(m), *target_fact(m), *need_fact(m))
     return (*dose_shown(m), *levels, *(e for e in found if e is not None))
 

@@ -5,10 +5,11 @@ The patient is a cell of the second opinion's grid; the answer is the service's.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cds_service.advice import Advice, advise
@@ -46,7 +47,7 @@ def patient(**changes: Any) -> Cell:
 
 def answers_for(cell: Cell, more: Mapping[str, Iterable[Any]] | None = None) -> dict[str, Queried]:
     """What each query found; `more` replaces whole answers by query."""
-    found = {**fhir_chart.resources(cell, NOW), **{k: list(v) for k, v in (more or {}).items()}}
+    found = {**chart(cell), **{k: list(v) for k, v in (more or {}).items()}}
     answers = {
         key: Queried(State.SUPPLIED if rows else State.EMPTY, tuple(rows))
         for key, rows in found.items()
@@ -54,6 +55,31 @@ def answers_for(cell: Cell, more: Mapping[str, Iterable[Any]] | None = None) -> 
     for key in tables().concepts.queries:
         answers.setdefault(key, Queried(State.EMPTY))
     return answers
+
+
+def chart(cell: Cell) -> dict[str, list[Any]]:
+    """The cell's chart, with a raise a day ago and the anti-Xa before it: one level is no proof."""
+    found = fhir_chart.resources(cell, NOW)
+    (running,) = found["administrations"]
+    raised, begun = (NOW - timedelta(hours=h) for h in (24, 48))
+    before = copy.deepcopy(running) | {
+        "id": "heparin-before",
+        "status": "completed",
+        "effectivePeriod": {"start": begun.isoformat(), "end": raised.isoformat()},
+    }
+    before["dosage"]["rateQuantity"]["value"] = cell.rate * BEFORE_THE_RAISE
+    later = running | {"effectivePeriod": {"start": raised.isoformat()}}
+    found["administrations"] = [before, later]
+    if cell.anti_xa is not None:
+        drawn = NOW - timedelta(hours=26)
+        lower = round(cell.anti_xa * BEFORE_THE_RAISE, 3)
+        name = "anti-xa-before"
+        level = fhir_chart.observation(name, "3274-8", lower, "[IU]/mL", drawn)
+        found["coagulation"] = [*found["coagulation"], level]
+    return found
+
+
+BEFORE_THE_RAISE = 0.875
 
 
 def ask(

@@ -208,3 +208,31 @@ def seconds(call: Json) -> float:
     for card in advise(asked.asked, answers, rules, NOW, Style()).cards:
         card.wire(lambda: "id")
     return process_time() - began
+
+
+def _prefetch(value: bytes) -> bytes:
+    head = b'{"hook":"patient-view","hookInstance":"i","context":{"patientId":"p1"}'
+    return head + b',"prefetch":{"x":' + value + b"}}"
+
+
+def _many(unit: bytes, size: int) -> bytes:
+    return _prefetch(b"[" + b",".join([unit] * (size // (len(unit) + 1))) + b"]")
+
+
+def _keys(count: int) -> bytes:
+    return _prefetch(b"{" + b",".join(b'"%d":0' % number for number in range(count)) + b"}")
+
+
+MEGABYTE = 1024 * 1024
+
+# Bodies that take much more memory than they are long: the largest that are read at all, those
+# just below the caps, and charts of the largest size.
+BODIES: Mapping[str, Callable[[], bytes]] = {
+    "16 MB of empty lists": lambda: _many(b"[]", 16 * MEGABYTE - 1000),
+    "16 MB of small objects": lambda: _many(b'{"a":1}', 16 * MEGABYTE - 1000),
+    "16 MB of one text": lambda: _prefetch(b'"' + b"x" * (16 * MEGABYTE - 1000) + b'"'),
+    "chains of objects below the cap": lambda: _many(b'{"a":{"a":{"a":{"a":1}}}}', 5 * MEGABYTE),
+    "990,000 keys": lambda: _keys(990_000),
+    "24,000 results": lambda: orjson.dumps(FLOODS["n aPTT"](24_000)),
+    "20,000 orders": lambda: orjson.dumps(FLOODS["n active orders of one drug"](20_000)),
+}

@@ -79,6 +79,24 @@ HEAVY = (*running(2100), weight(100), lab("anti_xa", 0.5, 3), raised(2100))
         SWITCH,
         "| 0.15 mg/kg/h (12 mg/h at 80 kg) | 2-4 h | 1.5-2.5 x baseline |",
     ),
+    (
+        "protamine",
+        "bleedingOnHeparin",
+        (*running(1000), condition("bleeding_major", 5), raised(900)),
+        "100 U of the last 3 h need 1 mg, at most 50 mg in one dose",
+    ),
+    (
+        "after lysis",
+        "bleedingRisk",
+        (given("alteplase", 5, 50), raised(900)),
+        "the aPTT is below 2 times normal",
+    ),
+    (
+        "bivalirudin on ECMO",
+        "anticoagulantSwitch",
+        (*SWITCH, procedure("ecmo", running=True)),
+        "On ECMO bivalirudin has been run at 0.04-0.26 mg/kg/h",
+    ),
     ("the ceiling", "heparinDoseCeiling", HEAVY, "50,400 U/day"),
     (
         "platelets for warfarin",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
 from cds_service.rulebook import protocol_path, rulebook
 from cds_service.shipped_files import shipped
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+SOURCE = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -28,7 +29,7 @@ Examples:
       --protocol default --protocol silent.toml
 """,
 )
-@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.argument("source", type=SOURCE, metavar="SOURCE")
 @click.option("--concepts", type=FILE, help="The hospital's own codes (as CDS_CONCEPTS).")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option(
@@ -48,50 +49,60 @@ Examples:
     type=FILE,
     help="What happened: CSV with patient, time, label (a topic, or one of the built-in labels).",
 )
-def replay(
-    folder: Path,
-    concepts: Path | None,
-    out: Path,
-    protocols: tuple[str, ...],
-    workers: int,
-    scheduler: str,
-    outcomes: Path | None,
-) -> None:
-    """Replay a FHIR bulk export: what would have been said, and how often.
+@click.option(
+    "--time-zone",
+    default="UTC",
+    show_default=True,
+    help="Of the times in database tables, such as Europe/Berlin.",
+)
+def replay(**options: Any) -> None:
+    """Replay a hospital's past: what would have been said, and how often.
 
-    DIR holds NDJSON files, plain or gz, in any folders. Writes patients.csv, events.csv,
-    unknown.csv, codes.csv, outcomes.csv, quality.csv, site-stub.toml and report.html. Stopped and
-    started again with the same export and tables, it goes on where it was.
+    SOURCE is a folder with a FHIR bulk export (NDJSON, plain, gz or Parquet), with FHIR Bundles, or
+    with the tables of OMOP CDM 5.4 or MIMIC-IV (CSV or Parquet), or a DuckDB file of such tables.
+    Writes patients.csv, events.csv, unknown.csv, codes.csv, outcomes.csv, quality.csv,
+    site-stub.toml and report.html. Stopped and started again with the same source and tables, it
+    goes on where it was.
     """
     try:
-        rulebooks = tuple(rulebook(protocol_path(name), concepts) for name in protocols)
-        _replay(folder, out, rulebooks, workers, scheduler, outcomes)
+        _replay(Options(**options))
     except StartRefused as refusal:
         raise click.ClickException(f"the replay cannot start:\n{refusal}") from refusal
 
 
-def _replay(
-    folder: Path,
-    out: Path,
-    rulebooks: tuple[Rulebook, ...],
-    workers: int,
-    scheduler: str,
-    outcomes: Path | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command was asked for."""
+
+    source: Path
+    concepts: Path | None
+    out: Path
+    protocols: tuple[str, ...]
+    workers: int
+    scheduler: str
+    outcomes: Path | None
+    time_zone: str
+
+
+def _replay(asked: Options) -> None:
+    source, out = asked.source, asked.out
     try:
-        from cds_service.replay.export import files_in
         from cds_service.replay.outcomes import read_outcomes
         from cds_service.replay.report import write_report  # draws: only here is it needed
         from cds_service.replay.run import Request
         from cds_service.replay.run import replay as run
         from cds_service.replay.scheduler import refuse_unreachable
+        from cds_service.replay.sources.found import found_at
     except ModuleNotFoundError as missing:
         raise click.ClickException(f"{missing.name} is not installed: {_installed_by()}") from (
             missing
         )
-    files_in(folder)
-    refuse_unreachable(scheduler)
-    known = read_outcomes(outcomes) if outcomes else ()  # a fault in it is told before the work
+    rulebooks = tuple(rulebook(protocol_path(name), asked.concepts) for name in asked.protocols)
+    found_at(source)
+    refuse_unreachable(asked.scheduler)
+    known = (
+        read_outcomes(asked.outcomes) if asked.outcomes else ()
+    )  # a fault in it is told before the work
     console = Console(stderr=True)
     out.mkdir(parents=True, exist_ok=True)
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as shown:
@@ -100,13 +111,18 @@ def _replay(
         def progress(done: int, shards: int, patients: int) -> None:
             shown.update(bar, description=f"{patients:,} patients", completed=done, total=shards)
 
-        replayed = run(Request(folder, out, rulebooks, workers, scheduler), progress)
+        request = Request(
+            source, out, rulebooks, asked.workers, asked.scheduler, time_zone=asked.time_zone
+        )
+        replayed = run(request, progress)
     if not replayed.patients:
         export = replayed.export
         raise click.ClickException(
-            f"{folder} holds no patient: of {export.lines:,} lines {export.bad_lines:,} were"
+            f"{source} holds no patient: of {export.lines:,} lines {export.bad_lines:,} were"
             " unreadable; nothing was replayed"
         )
+    for note in replayed.export.notes:
+        console.print(note, markup=False)
     page = write_report(out, rulebooks, replayed, known)
     console.print(
         f"{replayed.patients:,} patients, {replayed.questions:,} questions;"

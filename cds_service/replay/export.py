@@ -1,4 +1,4 @@
-"""A bulk export (NDJSON, plain or gz, any number of files) to one file sorted by patient.
+"""Lines of FHIR (NDJSON, plain or gz, or Parquet) to one file sorted by patient.
 
 DuckDB does it out of core: each line is parsed once and kept if one of the service's queries
 would have found it; the kept ones are sorted, so that a patient's rows come together whatever
@@ -19,7 +19,6 @@ import orjson
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Resource
 from cds_service.chart.queries import query_urls
-from cds_service.errors import StartRefused
 from cds_service.plan import Search, read_plan
 from cds_service.replay.codes import GROUPS, write_codes
 
@@ -32,6 +31,7 @@ WORKER_MEMORY = "100MB"
 ROWS_AT_ONCE = 512
 BYTES_A_SHARD = 16 * 1024 * 1024
 UNPACKED = 12  # FHIR as NDJSON shrinks to about a twelfth
+PACKED = (".gz", ".parquet")
 FEWEST_SHARDS, MOST_SHARDS = 8, 4096
 
 _ID = "regexp_extract({}, '([^/:]+)(/_history/[^/]*)?$', 1)"
@@ -66,6 +66,7 @@ class Export:
     files: tuple[str, ...]  # names, without their folder
     came: tuple[str, ...]  # resource types that the export holds
     answered: tuple[str, ...]  # queries of which the export holds something for somebody
+    notes: tuple[str, ...] = ()  # what was left out on the way to FHIR lines
 
 
 def opened(
@@ -77,17 +78,9 @@ def opened(
     return db
 
 
-def files_in(folder: Path) -> tuple[Path, ...]:
-    """The files of an export."""
-    found = sorted((*folder.rglob("*.ndjson"), *folder.rglob("*.ndjson.gz")))
-    if not found:
-        raise StartRefused([f"{folder}: holds no .ndjson or .ndjson.gz file"])
-    return tuple(found)
-
-
 def shards_for(files: Iterable[Path]) -> int:
     """So many that each is done in a minute or so: what a resumed run may lose."""
-    sizes = (p.stat().st_size * (UNPACKED if p.suffix == ".gz" else 1) for p in files)
+    sizes = (p.stat().st_size * (UNPACKED if p.suffix in PACKED else 1) for p in files)
     return min(max(sum(sizes) // BYTES_A_SHARD, FEWEST_SHARDS), MOST_SHARDS)
 
 
@@ -141,7 +134,7 @@ def _read_lines(
                 SELECT json, json->>'$.resourceType' AS kind,
                     CASE WHEN json->>'$.resourceType' = 'Observation'
                         THEN json_extract_string(json, '$.code.coding[*].code') END AS codes
-                FROM read_ndjson_objects($files, ignore_errors = true)
+                FROM ({_origins(files)})
             )
         ), of_patients AS (
             SELECT *, coalesce({_SUBJECT}, '') AS person FROM read
@@ -155,7 +148,6 @@ def _read_lines(
         FROM of_patients
         """,  # noqa: S608 - the expressions above
         {
-            "files": [str(p) for p in files],
             "kinds": kinds,
             "codes": codes,
             "coded": sorted(GROUPS),
@@ -163,9 +155,26 @@ def _read_lines(
     )
 
 
+def _origins(files: Iterable[Path]) -> str:
+    """Lines of text, and the one column of Parquet files; what is no JSON comes as null."""
+    listed: dict[bool, list[str]] = {True: [], False: []}
+    for file in files:
+        listed[file.suffix == ".parquet"].append(_quoted(str(file)))
+    texts = ", ".join(listed[False])
+    parts = [f"SELECT json FROM read_ndjson_objects([{texts}], ignore_errors = true)"] * bool(texts)  # noqa: S608 - quoted
+    parts += [
+        f"SELECT TRY_CAST(CAST(t AS VARCHAR) AS JSON) AS json FROM read_parquet({place}) AS _(t)"  # noqa: S608 - quoted
+        for place in listed[True]
+    ]
+    return " UNION ALL ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _write(db: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    place = str(target).replace("'", "''")
-    db.execute(f"COPY ({query}) TO '{place}' (FORMAT parquet, ROW_GROUP_SIZE 4096)")
+    db.execute(f"COPY ({query}) TO {_quoted(str(target))} (FORMAT parquet, ROW_GROUP_SIZE 4096)")
 
 
 def _counts(db: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:

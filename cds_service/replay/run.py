@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ from cds_service.chart.queries import query_urls
 from cds_service.errors import StartRefused
 from cds_service.plan import read_plan
 from cds_service.replay.codes import write_stub
-from cds_service.replay.export import Export, files_in, shards_for, sort_export
+from cds_service.replay.export import Export, shards_for, sort_export
 from cds_service.replay.shards import Task, done, replay_shard
+from cds_service.replay.sources.found import Found, as_lines, found_at
 from cds_service.replay.tables import write_tables
 
+LINES = "lines"  # inside of the next, while they are sorted
 WORK = ".replay"  # inside the output folder; gone when all is done
-VERSION = 3  # of what stands in it
+VERSION = 4  # of what stands in it
 
 Progress = Callable[[int, int, int], None]  # shards done, of how many, patients so far
 
@@ -44,6 +46,7 @@ class Request:
     workers: int = 2
     scheduler: str = ""
     shards: int | None = None  # by size, unless said
+    time_zone: str = "UTC"  # of the times in tables, which state none
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +77,39 @@ def replay(request: Request, progress: Progress) -> Replayed:
 
 def _task(request: Request, work: Path) -> Task:
     """The sorted export, from before if it is of the same files and tables."""
-    files = files_in(request.source)
-    plan = read_plan(
-        query_urls(request.rulebooks[0].concepts), request.rulebooks[0].concepts.queries
-    )
-    shards = request.shards or shards_for(files)
-    mark, state = work / "export.json", _state(files, request, shards)
+    found = found_at(request.source)
+    concepts = request.rulebooks[0].concepts
+    plan = read_plan(query_urls(concepts), concepts.queries)
+    shards = request.shards or shards_for(found.files)
+    mark, state = work / "export.json", _state(found.files, request, shards)
     if mark.exists():
-        found = orjson.loads(mark.read_bytes())
-        if found["state"] == state:
-            return Task(_export(found["export"]), plan, request.rulebooks)
+        saved = orjson.loads(mark.read_bytes())
+        if saved["state"] == state:
+            return Task(_export(saved["export"]), plan, request.rulebooks)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    export = sort_export(files, work.resolve(), request.rulebooks[0].concepts, shards)
+    export = _sorted(found, request, work, shards)
     mark.write_bytes(orjson.dumps({"state": state, "export": asdict(export)}))
     return Task(export, plan, request.rulebooks)
 
 
+def _sorted(found: Found, request: Request, work: Path, shards: int) -> Export:
+    """The export in order of patients; lines that had to be written for it are gone after."""
+    folder = work / LINES
+    lines = as_lines(found, request.time_zone, folder)
+    export = sort_export(lines.files, work.resolve(), request.rulebooks[0].concepts, shards)
+    shutil.rmtree(folder, ignore_errors=True)
+    return replace(export, files=tuple(file.name for file in found.files), notes=lines.notes)
+
+
 def _export(saved: dict[str, Any]) -> Export:
-    lists = {name: tuple(saved[name]) for name in ("files", "came", "answered")}
+    lists = {name: tuple(saved[name]) for name in ("files", "came", "answered", "notes")}
     return Export(**{**saved, **lists})
 
 
 def _state(files: Iterable[Path], request: Request, shards: int) -> str:
     """A fingerprint of everything that the rows depend on."""
-    told = [f"{VERSION} {shards}"]
+    told = [f"{VERSION} {shards} {request.time_zone}"]
     told += [f"{p} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files]
     told += [repr(rules) for rules in request.rulebooks]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -38,6 +38,7 @@ def run_information(
         "files": list(export.files),
         "lines": export.lines,
         "unreadable_lines": export.bad_lines,
+        "left_out": list(export.notes),
         "patients": replayed.patients,
         "questions": replayed.questions,
     }

@@ -1,0 +1,1 @@
+"""Where the past lies: FHIR lines, Bundles or tables, brought into the lines export.py sorts."""

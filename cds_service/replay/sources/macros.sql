@@ -1,0 +1,16 @@
+-- What all layouts share. Nulls are taken out of what is written (not out of lists): FHIR has none.
+CREATE MACRO written(resource) AS json_merge_patch('{}', resource);
+CREATE MACRO coding(uri, code, name) AS
+    CASE WHEN uri IS NOT NULL AND code IS NOT NULL
+        THEN json_object('system', uri, 'code', code, 'display', name) END;
+CREATE MACRO said(first, second, words) AS
+    CASE WHEN first IS NOT NULL OR second IS NOT NULL OR words IS NOT NULL THEN json_object(
+        'coding', list_filter([first, second], lambda one: one IS NOT NULL), 'text', words) END;
+CREATE MACRO pointed(kind, id) AS
+    CASE WHEN id IS NOT NULL THEN json_object('reference', kind || '/' || id) END;
+CREATE MACRO amount(number, unit, uri, code, sign) AS
+    CASE WHEN number IS NOT NULL THEN json_object('value', TRY_CAST(number AS DOUBLE), 'unit', unit,
+        'system', CASE WHEN code IS NOT NULL THEN uri END, 'code', code, 'comparator', sign) END;
+CREATE MACRO stretch(since, until) AS json_object('start', since, 'end', until);
+CREATE MACRO is_rate(unit) AS
+    coalesce(regexp_matches(unit, '/ *(h|hr|hour|min|minute)\b|per (hour|minute)\b', 'i'), false);

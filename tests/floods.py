@@ -231,7 +231,7 @@ BODIES: Mapping[str, Callable[[], bytes]] = {
     "16 MB of empty lists": lambda: _many(b"[]", 16 * MEGABYTE - 1000),
     "16 MB of small objects": lambda: _many(b'{"a":1}', 16 * MEGABYTE - 1000),
     "16 MB of one text": lambda: _prefetch(b'"' + b"x" * (16 * MEGABYTE - 1000) + b'"'),
-    "chains of objects below the cap": lambda: _many(b'{"a":{"a":{"a":{"a":1}}}}', 5 * MEGABYTE),
+    "chains of objects below the cap": lambda: _many(b'{"a":{"a":{"a":{"a":1}}}}', 4 * MEGABYTE),
     "990,000 keys": lambda: _keys(990_000),
     "24,000 results": lambda: orjson.dumps(FLOODS["n aPTT"](24_000)),
     "20,000 orders": lambda: orjson.dumps(FLOODS["n active orders of one drug"](20_000)),

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress, TimeElapsedColumn
 
 from cds_service.errors import StartRefused
 from cds_service.rulebook import protocol_path, rulebook
@@ -27,6 +25,8 @@ Examples:
   heparin-cds replay /data/export --out /data/replay
   heparin-cds replay /data/export --out /data/replay --concepts site.toml \\
       --protocol default --protocol silent.toml
+  heparin-cds replay /data/omop --out /data/replay --time-zone Europe/Berlin \\
+      --sweep heparin.high_rate=20:26:1
 """,
 )
 @click.argument("source", type=SOURCE, metavar="SOURCE")
@@ -55,6 +55,12 @@ Examples:
     show_default=True,
     help="Of the times in database tables, such as Europe/Berlin.",
 )
+@click.option(
+    "--sweep",
+    default="",
+    metavar="KEY=LOW:HIGH:STEP",
+    help="Move one threshold of the first protocol, such as heparin.high_rate=20:26:1.",
+)
 def replay(**options: Any) -> None:
     """Replay a hospital's past: what would have been said, and how often.
 
@@ -82,53 +88,27 @@ class Options:
     scheduler: str
     outcomes: Path | None
     time_zone: str
+    sweep: str
 
 
 def _replay(asked: Options) -> None:
-    source, out = asked.source, asked.out
     try:
-        from cds_service.replay.outcomes import read_outcomes
-        from cds_service.replay.report import write_report  # draws: only here is it needed
         from cds_service.replay.run import Request
-        from cds_service.replay.run import replay as run
-        from cds_service.replay.scheduler import refuse_unreachable
-        from cds_service.replay.sources.found import found_at
+        from cds_service.replay.whole import Wanted, carry_out
     except ModuleNotFoundError as missing:
         raise click.ClickException(f"{missing.name} is not installed: {_installed_by()}") from (
             missing
         )
     rulebooks = tuple(rulebook(protocol_path(name), asked.concepts) for name in asked.protocols)
-    found_at(source)
-    refuse_unreachable(asked.scheduler)
-    known = (
-        read_outcomes(asked.outcomes) if asked.outcomes else ()
-    )  # a fault in it is told before the work
-    console = Console(stderr=True)
-    out.mkdir(parents=True, exist_ok=True)
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as shown:
-        bar = shown.add_task("sorting the export", total=None)
-
-        def progress(done: int, shards: int, patients: int) -> None:
-            shown.update(bar, description=f"{patients:,} patients", completed=done, total=shards)
-
-        request = Request(
-            source, out, rulebooks, asked.workers, asked.scheduler, time_zone=asked.time_zone
-        )
-        replayed = run(request, progress)
-    if not replayed.patients:
-        export = replayed.export
-        raise click.ClickException(
-            f"{source} holds no patient: of {export.lines:,} lines {export.bad_lines:,} were"
-            " unreadable; nothing was replayed"
-        )
-    for note in replayed.export.notes:
-        console.print(note, markup=False)
-    page = write_report(out, rulebooks, replayed, known)
-    console.print(
-        f"{replayed.patients:,} patients, {replayed.questions:,} questions;"
-        f" {replayed.export.bad_lines:,} of {replayed.export.lines:,} lines were unreadable."
+    request = Request(
+        asked.source,
+        asked.out,
+        rulebooks,
+        asked.workers,
+        asked.scheduler,
+        time_zone=asked.time_zone,
     )
-    click.echo(page)
+    carry_out(request, Wanted(asked.outcomes, asked.sweep, asked.protocols[0]))
 
 
 def _installed_by() -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLOURS = ("#2a6f97", "#d1843a", "#6b8f3c")
+DASHES = ("-", "--", ":", "-.")
 WIDTH = 7.2
 STYLE: dict[Any, Any] = {  # keys are listed by a type too long to repeat
     "svg.hashsalt": "heparin-cds",  # the same picture is the same file
@@ -61,6 +62,23 @@ def histogram(values: Series, edges: Sequence[float], axis: str, line: float | N
         axes.set_ylabel("patients")
         axes.grid(axis="x", visible=False)
         return _finished(figure, axes, axis, legend=len(values) > 1)
+
+
+def curves(at: Sequence[float], series: Series, axes_named: tuple[str, str], line: float) -> str:
+    """One line for each name over the same values; `line` marks the value in use."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.2), layout="tight")
+        axes = figure.add_subplot()
+        for place, (name, values) in enumerate(series.items()):
+            colour, dash = (
+                COLOURS[place % len(COLOURS)],
+                DASHES[place // len(COLOURS) % len(DASHES)],
+            )
+            axes.plot(at, values, marker="o", markersize=3, label=name, color=colour, ls=dash)
+        axes.axvline(line, color="#b3261e", linewidth=1.2, linestyle="--")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(axes_named[1])
+        return _finished(figure, axes, axes_named[0], legend=True)
 
 
 def _finished(figure: Figure, axes: Axes, axis: str, *, legend: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from cds_service.assessment.answers import (
     NO,
     Evidence,
-    Reason,
     Verdict,
     Verdicts,
     any_of,
@@ -15,7 +14,6 @@ from cds_service.assessment.answers import (
 )
 from cds_service.assessment.dose import HOURS_A_DAY, DraftedRate, per_kg_h
 from cds_service.assessment.measured import Measured
-from cds_service.assessment.times import at_or_before
 
 DECIMALS = 1  # pumps are rounded: 19.95 U/kg/h is 20.0
 
@@ -95,11 +93,9 @@ def _long_enough(m: Measured, high: Verdict) -> Verdict:
     """High only once the infusion has run for hours without a stop."""
     if not high.yes:
         return high
-    since = m.case.ago("heparin.high_running_for")
-    long_enough = at_or_before(m.infusion.since, since, "heparinDose")
-    if long_enough.yes:
-        return high
-    return unknown(*long_enough.reasons or (Reason("heparinDose", "tooShort"),))
+    span = m.case.protocol.span("heparin.high_running_for")
+    long_enough = m.infusion.running_for(span, "heparinDose")
+    return high if long_enough.yes else unknown(*long_enough.reasons)
 
 
 def drafted_raise(m: Measured, _: Verdicts) -> Verdict:

@@ -8,14 +8,21 @@ add up; where one of those that run cannot be read, the sum is unknown.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import NO, YES, Reason, Verdict, unknown
 from cds_service.assessment.case import Case
 from cds_service.assessment.lines import Line
 from cds_service.assessment.segments import Bolus, Segment
-from cds_service.assessment.sums import changes_of, differ
+from cds_service.assessment.sums import (
+    changed_for_certain,
+    changes_of,
+    differ,
+    run_start,
+    unread_of,
+)
+from cds_service.assessment.times import apart, at_or_before
 from cds_service.chart.instants import earliest, latest
 
 __all__ = ["Infusion", "Line", "Segment", "differs"]
@@ -82,6 +89,43 @@ class Infusion:
             found = changes_of(self.segments, percent, self.gap)
         place = bisect_right(found, at)
         return found[place - 1] if place else None
+
+    def steady_for(self, at: datetime, span: timedelta, fact: str) -> Verdict:
+        """Whether, at a moment, the sum had stood for a span without start, change or hold.
+
+        `fact` is what a reason names. "tooEarly" and "notRunning" are said only where that is
+        certain; where a row that was not read or placed leaves it open, the row's reason is said.
+        """
+        segment = self._at(at)
+        if segment is None or segment.rate == 0:
+            return unknown(Reason(fact, "notRunning"))
+        if not segment.told:
+            return unknown(*_why(segment))
+        waited = apart(at, self.steady_since(at), span, fact)
+        if not waited.no:
+            return waited
+        ran = self._between(at - span, at)
+        unread = unread_of(ran)
+        if not unread or changed_for_certain(ran, at - span, at, self.step, self.gap):
+            return unknown(Reason(fact, "tooEarly"))
+        return unknown(*dict.fromkeys(reason for s in unread for reason in _why(s)))
+
+    def running_for(self, span: timedelta, fact: str) -> Verdict:
+        """Whether the present run has lasted for a span without a stop.
+
+        "tooShort" where it has not; where it is not told whether it stood still, the reason.
+        """
+        now = self.now
+        if now is None:
+            return unknown(Reason(fact, "tooShort"))
+        long_enough = at_or_before(self.since, now - span, fact)
+        if not long_enough.no:
+            return long_enough
+        untold = [s for s in self._between(now - span, now) if not s.told]
+        at_best = run_start([replace(s, told=True) for s in self.segments], self.gap)
+        if not untold or at_or_before(at_best, now - span, fact).no:
+            return unknown(Reason(fact, "tooShort"))
+        return unknown(*dict.fromkeys(reason for s in untold for reason in _why(s)))
 
     def bolus_or_pause_within(self, at: datetime, span: timedelta) -> Verdict:
         """Whether a bolus was given, or the infusion stood still, in a span before a moment."""

@@ -24,7 +24,7 @@ from cds_service.assessment.infusion import Infusion
 from cds_service.assessment.level import Level, currency, newest
 from cds_service.assessment.suspect import without_suspects
 from cds_service.assessment.target import UNITS, Target
-from cds_service.assessment.times import apart, within
+from cds_service.assessment.times import within
 from cds_service.assessment.trust import anti_xa_trust, aptt_trust, baseline_prolonged
 from cds_service.chart.facts import Result
 from cds_service.chart.instants import earliest, latest
@@ -66,8 +66,10 @@ class Levels:
             return self.aptt
         if self.anti_xa.unplaced:
             return self.anti_xa
-        told = _below_by(self.target, self.anti_xa)
-        return self.aptt if told.unknown and self.target.leads != "anti_xa" else self.anti_xa
+        if self.target.leads == "anti_xa" or not _below_by(self.target, self.anti_xa).unknown:
+            return self.anti_xa
+        aptt_tells = not _below_by(self.target, self.aptt).unknown
+        return self.aptt if aptt_tells or not self.anti_xa.current.yes else self.anti_xa
 
     def of(self, concept: str) -> tuple[Level, ...]:
         """The levels of one test, the newest first."""
@@ -151,12 +153,10 @@ def _rate_then(infusion: Infusion, at: datetime | None) -> float | None:
 
 def _steady(case: Case, infusion: Infusion, result: Result) -> Verdict:
     """Told at the moment of drawing: what follows does not change it."""
-    since = infusion.steady_since(result.at) if result.at else None
-    if since is None:
+    if result.at is None:
         return unknown(Reason(result.concept, "notRunning"))
     span = case.protocol.span(STEADY[result.concept])
-    waited = apart(result.at, since, span, result.concept)
-    return unknown(Reason(result.concept, "tooEarly")) if waited.no else waited
+    return infusion.steady_for(result.at, span, result.concept)
 
 
 def _newest(case: Case, concept: str, levels: tuple[Level, ...]) -> Level:

@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from cds_service.assessment.answers import NO, YES, Reason, Verdict, unknown
 from cds_service.assessment.case import Case
 from cds_service.assessment.charting import Charted, Charting
-from cds_service.assessment.rates import IMPLAUSIBLE, is_implausible, rate_in_units_per_hour, said
+from cds_service.assessment.rates import (
+    IMPLAUSIBLE,
+    VIAL_STRENGTH,
+    is_implausible,
+    rate_in_units_per_hour,
+    said,
+)
 from cds_service.assessment.segments import Bolus, Kind, Rules, Segment
 from cds_service.assessment.standing import infusion_orders
 from cds_service.assessment.timeline import merged
@@ -75,9 +81,13 @@ def charted_lines(case: Case, charting: Charting, weight: float | None) -> tuple
 
 
 def _plausible(case: Case, segment: Segment, weight: float | None) -> Segment:
+    """A rate that cannot be true is no rate: by it nothing is compared either."""
+    if segment.why is not None and segment.why.why == VIAL_STRENGTH:
+        return replace(segment, said=None)
     if not is_implausible(case, segment.rate, segment.said, weight):
         return segment
-    return replace(segment, rate=None, why=Reason("heparinDose", IMPLAUSIBLE, segment.written))
+    why = Reason("heparinDose", IMPLAUSIBLE, segment.written)
+    return replace(segment, rate=None, said=None, why=why)
 
 
 def is_recent(case: Case, line: Line) -> bool:

@@ -16,6 +16,7 @@ from cds_service.chart.facts import (
 )
 
 IMPLAUSIBLE = Problem.IMPLAUSIBLE.value
+VIAL_STRENGTH = "vialStrength"
 
 
 def rate_in_units_per_hour(
@@ -40,7 +41,7 @@ def stated_rate(
     if rate.value == 0 and rate.unit in ("[IU]/h", "[IU]/kg/h"):
         return 0.0, None
     if rate.per_ml is not None and rate.per_ml > case.protocol["heparin.bag_strength"]:
-        return None, Reason("heparinDose", "vialStrength", dosage.written)
+        return None, Reason("heparinDose", VIAL_STRENGTH, dosage.written)
     if rate.unit == "[IU]/h":
         return rate.value, None
     if rate.unit != "[IU]/kg/h":

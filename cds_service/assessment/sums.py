@@ -93,6 +93,50 @@ def changes_of(segments: Sequence[Segment], percent: float, gap: timedelta) -> t
     return tuple(found)
 
 
+def unread_of(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Those that cannot be compared with the others: not told, or in no unit of theirs.
+
+    Rates are compared in U/h where one is known so; else (U/kg/h without a weight) as charted.
+    """
+    told = [s for s in segments if s.told]
+    if any(s.rate for s in told):
+        return tuple(s for s in segments if not s.told or s.rate is None)
+    unit = next((s.said[0] for s in reversed(told) if s.said), None)
+    return tuple(
+        s for s in segments if not s.told or (s.rate is None and (not s.said or s.said[0] != unit))
+    )
+
+
+def changed_for_certain(
+    segments: Sequence[Segment], since: datetime, until: datetime, percent: float, gap: timedelta
+) -> bool:
+    """Whether a start, change, hold or restart lies between two moments, whatever was not read.
+
+    A stretch that cannot be read may have run at the rate before it or at the rate after it; it
+    is certain where either leaves a change between the two moments.
+    """
+    unread = {id(s) for s in unread_of(segments)}
+    return all(
+        any(since < at <= until for at in changes_of(filled, percent, gap))
+        for filled in (_filled(segments, unread), _filled(segments[::-1], unread)[::-1])
+    )
+
+
+def _filled(segments: Sequence[Segment], unread: set[int]) -> list[Segment]:
+    """Unread stretches at the rate of the one that stands before them in this order."""
+    ran = [s for s in segments if id(s) not in unread and s.rate != 0]
+    known = ran[0] if ran else None
+    found: list[Segment] = []
+    for segment in segments:
+        if id(segment) not in unread:
+            known = segment if segment.rate != 0 else known
+            found.append(segment)
+        else:
+            rate, told_as = (known.rate, known.said) if known is not None else (1.0, None)
+            found.append(replace(segment, told=True, rate=rate, said=told_as))
+    return found
+
+
 def _is_change(before: Segment, after: Segment, percent: float) -> bool:
     if before.told != after.told:
         return True

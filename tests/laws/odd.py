@@ -23,13 +23,14 @@ from tests.laws.charts import (
 
 ANTI_XA, APTT, ANTITHROMBIN, WEIGHT, PLATELETS = "3274-8", "14979-9", "27811-9", "29463-7", "777-3"
 UNITS = {ANTI_XA: "[IU]/mL", APTT: "s", ANTITHROMBIN: "%", WEIGHT: "kg", PLATELETS: "10*3/uL"}
-USUAL = {ANTI_XA: 0.2, APTT: 50, ANTITHROMBIN: 60, WEIGHT: 81, PLATELETS: 215}
+USUAL = {ANTI_XA: 0.2, APTT: 50, ANTITHROMBIN: 60, PLATELETS: 215}
 
 
 def _result(dice: Dice, **parts: Any) -> Json:
     """A usual result of one of five tests, with something about it changed; None removes."""
-    code = dice.pick(sorted(USUAL))
-    made = observation(dice, code, USUAL[code], UNITS[code], dice.at(dice.between(1, 10)))
+    usual = USUAL | {WEIGHT: dice.chart.kg}  # another weight would be another rate by weight
+    code = dice.pick(sorted(usual))
+    made = observation(dice, code, usual[code], UNITS[code], dice.at(dice.between(1, 10)))
     return {key: value for key, value in (made | parts).items() if value is not None}
 
 
@@ -60,7 +61,7 @@ def result_in_another_unit(dice: Dice) -> Json:
 
 
 def implausible_result(dice: Dice) -> Json:
-    code = dice.pick(sorted(USUAL))
+    code = dice.pick(sorted(UNITS))
     return observation(dice, code, 99_999, UNITS[code], dice.at(dice.between(0.2, 10)))
 
 
@@ -119,9 +120,17 @@ def row_without_a_rate(dice: Dice) -> Json:
 def nested_row_at_the_same_rate(dice: Dice) -> Json:
     since = dice.between(2, 8)
     period = {"start": dice.at(since), "end": dice.at(since - dice.between(0.1, 1.5))}
-    status = dice.pick(["completed", "stopped", "in-progress"])
+    status = dice.pick(
+        ["completed", "stopped", "in-progress"] if _has_periods(dice) else ["completed"]
+    )
     rate = _rate(dice.chart.rate)
     return _row(dice, rate, effectivePeriod=period, status=status, request=_order_of(dice))
+
+
+def _has_periods(dice: Dice) -> bool:
+    """Whether the infusion is charted in Periods: beside moments alone, a stop is a stop."""
+    periods = [r.get("effectivePeriod", {}) for r in dice.chart.resources]
+    return any(p and p.get("start") != p.get("end") for p in periods)
 
 
 def reversed_row(dice: Dice) -> Json:

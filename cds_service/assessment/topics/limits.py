@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cds_service.assessment.allowed import heparin_in_play
-from cds_service.assessment.answers import Evidence, Reason, Verdicts
+from cds_service.assessment.answers import Evidence, Reason, Verdict, Verdicts
 from cds_service.assessment.case import ANY_HEPARIN, DAY, starts_untold
 from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.given import unplaced_infusions
@@ -15,6 +15,7 @@ from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.times import UNPLACED
 from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
+from cds_service.assessment.undecided import NOT_YET
 from cds_service.chart.facts import Form, Order, Problem
 from cds_service.chart.instants import latest
 
@@ -188,7 +189,15 @@ def _left_open(m: Measured, verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
     left = [verdicts[rule] for rule in rules if verdicts[rule].unknown]
     if not due and m.antithrombin.last_dose is not None:  # after a dose a level may be too high
         left.append(m.antithrombin.known)
-    return tuple(r for verdict in left for r in verdict.reasons if r.why in REFUSALS)
+    return tuple(
+        r for v in left for r in v.reasons if r.why in REFUSALS or r in dose_in_doubt(m, v)
+    )
+
+
+def dose_in_doubt(m: Measured, verdict: Verdict) -> tuple[Reason, ...]:
+    """Rows of heparin that leave an answer open; that none ran, or not for long, is no doubt."""
+    doubtful = (r for r in verdict.reasons if r.fact in ("heparinDose", "heparinRunning"))
+    return tuple(r for r in doubtful if r.why not in NOT_YET) if m.infusion.running.yes else ()
 
 
 def _weight_unread(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:

@@ -64,7 +64,7 @@ def mean_rates_of(
             by_stream.setdefault(stream(row), []).append((row, stretch))
     means: dict[int, float] = {}
     for found in by_stream.values():
-        found.sort(key=lambda one: (one[1].start, one[1].end, one[0].source))
+        found.sort(key=lambda one: (one[1].start, one[1].end, one[1].units))
         rates = mean_rates((stretch for _, stretch in found), over)
         means |= {id(row): rate for (row, _), rate in zip(found, rates, strict=True)}
     return means

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from cds_service.assessment.answers import NO, Evidence, Reason, Verdict, any_of, unknown, yes
 from cds_service.assessment.case import Case, evidence
+from cds_service.assessment.counts import height
 from cds_service.assessment.level import Level, newest
 from cds_service.assessment.record import procedures, recent_conditions
 from cds_service.assessment.thrombolysis import lysed
@@ -257,7 +258,7 @@ def _platelets_fall(case: Case) -> Verdict:
     low, high = case.protocol["bleeding.platelets_low"], case.protocol["bleeding.platelets_risk"]
     since = last.at - case.protocol.span("bleeding.platelets_window")
     before = [r for r in counts[1:] if r.at is not None and r.at >= since]
-    top = max(before, key=lambda r: (_value(r), r.source), default=last)
+    top = max(before, key=height, default=last)
     fall = (_value(top) - _value(last)) * 100 / _value(top) if _value(top) else 0.0
     if low <= _value(last) <= high and fall >= case.protocol["bleeding.platelets_fall"]:
         return yes(evidence(top, "10*3/uL"), evidence(last, "10*3/uL"))

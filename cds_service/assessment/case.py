@@ -139,7 +139,11 @@ class Case:
             for a in self.chart.administrations
             if a.drug.family in families and a.given is not False and self.known_by_now(a.start)
         ]
-        return tuple(sorted(rows, key=lambda a: (a.start or self.now, a.source), reverse=True))
+        return tuple(sorted(rows, key=self._begun, reverse=True))
+
+    def _begun(self, row: Administration) -> tuple[object, ...]:
+        """By time; of one moment by what it says, so that ids decide nothing."""
+        return (row.start or self.now, row.drug.key, row.dosage.written, row.source)
 
     def active_orders(self, *families: str) -> tuple[Order, ...]:
         """Orders on record that stand now, those that a draft ends included."""
@@ -153,11 +157,18 @@ class Case:
     def drafted(self, *families: str) -> tuple[Order, ...]:
         """Drafted drugs of some families; a draft that stops an order is none."""
         self.still()
-        return tuple(
+        found = (
             o
             for o in self.chart.drafts
             if o.drug.family in families and not o.stops and o.intent not in NOT_ORDERS
         )
+        return tuple(sorted(found, key=_as_written))
+
+
+def _as_written(order: Order) -> tuple[object, ...]:
+    """An order among others by what it says, so that neither ids nor arrival decide."""
+    amount = order.dosage.dose or order.dosage.rate
+    return (order.drug.key, amount.value if amount else 0.0, order.dosage.written, order.source)
 
 
 def starts_untold(asked: Asked, one: Untold) -> bool:

@@ -38,6 +38,11 @@ def value(result: Result) -> float:
     return result.value or 0.0
 
 
+def height(result: Result) -> tuple[object, ...]:
+    """By value, then by time: of equal counts the later one is the highest and the lowest."""
+    return (value(result), result.at is not None, result.at, result.source)
+
+
 def fall(high: Result, low: Result) -> float:
     """Per cent by which a count lies below another."""
     return (value(high) - value(low)) * 100 / value(high) if value(high) else 0.0
@@ -50,7 +55,7 @@ def baseline(case: Case, first: datetime) -> Result | None:
     counts = plain_counts(case, since)
     before = [r for r in counts if r.at and r.at <= first]
     early = [r for r in counts if r.at and first < r.at <= until]
-    return max(before or early, key=lambda r: (value(r), r.source), default=None)
+    return max(before or early, key=height, default=None)
 
 
 def falls(case: Case, from_: Result) -> tuple[Fall, ...]:
@@ -62,7 +67,7 @@ def falls(case: Case, from_: Result) -> tuple[Fall, ...]:
     since = [r for r in plain_counts(case) if r.at and from_.at and r.at > from_.at]
     found: list[Fall] = []
     high, before, open_ = from_, from_, False
-    for count in sorted(since, key=lambda r: (r.at or case.now, r.source)):
+    for count in sorted(since, key=lambda r: (r.at or case.now, value(r), r.source)):
         if open_ and _ends(case, found[-1], from_, count, high):
             open_ = False
         if not open_ and _falls(case, high, count):

@@ -41,31 +41,28 @@ def assess(
     verdicts = judge(measured)
     bag = protocol["heparin.bag_content"]
     scope = scope_of(asked, chart.drafts, chart.untold, bag_content=bag)
-    open_topics = _past_gates(measured)
-    allowed = scope.topics & open_topics & _switched_on(protocol)
-    due = _due(measured, verdicts, open_topics, allowed)
+    allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
+    due = _due(measured, verdicts, allowed)
     return Findings(
         measured=measured,
         verdicts=verdicts,
-        items=tuple(item for topic, item in due.items() if topic in allowed),
+        items=tuple(due.values()),
         scope=scope,
         nothing_of_medicines=not (case.came("administrations") or case.came("orders")),
     )
 
 
-def _due(
-    m: Measured, verdicts: Verdicts, open_topics: frozenset[str], allowed: frozenset[str]
-) -> dict[str, Item]:
-    """Every card's item that is due, by the card's name, in the order of the registry.
+def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, Item]:
+    """Every card's item that is due and may be shown in this call, in the registry's order.
 
-    Only a card that this call may show can keep another one silent.
+    Only such a card can keep another one silent.
     """
     due: dict[str, Item] = {}
     rate_in_doubt = False
     for name, topic in TOPICS.items():
-        told = topic.told_by & due.keys() & allowed
+        told = topic.told_by & due.keys()
         silent = told or (rate_in_doubt and topic.needs_rate)
-        item = topic.ask(m, verdicts, due) if name in open_topics and not silent else None
+        item = topic.ask(m, verdicts, due) if name in allowed and not silent else None
         if item is None:
             continue
         if m.risk.andexanet is not None:
@@ -76,7 +73,7 @@ def _due(
                 continue
         first = item.first if topic.names_bleeding else why_not(m.gates.signs)
         due[name] = replace(_without_pending(m.case, item), topic=name, first=first)
-        shown = name in allowed and m.case.protocol.topics.get(name, "on") == "on"
+        shown = m.case.protocol.topics.get(name, "on") == "on"
         rate_in_doubt |= topic.checks_rate and shown and item.indicator is Indicator.CRITICAL
     return due
 

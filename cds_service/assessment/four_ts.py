@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from cds_service.assessment.answers import Evidence
 from cds_service.assessment.case import Case, evidence
-from cds_service.assessment.counts import Fall, baseline, falls, plain_counts, value
+from cds_service.assessment.counts import Fall, baseline, falls, height, plain_counts, value
 from cds_service.assessment.exposure import course
 from cds_service.assessment.times import before
 from cds_service.chart.facts import Result
@@ -72,7 +72,7 @@ def four_ts(case: Case) -> Score:
     scored = [_score(case, first, earlier, one, thrombosis) for one in falls(case, high)]
     if scored:
         return max(scored, key=lambda one: (one.counted, one.highest, one.day))
-    nadir = evidence(min(after, key=lambda r: (value(r), r.source)), "10*3/uL")
+    nadir = evidence(min(after, key=height), "10*3/uL")
     return Score(NONE, NONE, thrombosis, baseline=_high(high), nadir=nadir)
 
 

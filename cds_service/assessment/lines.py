@@ -143,7 +143,7 @@ def by_orders(case: Case, weight: float | None, without: Iterable[str] = ()) -> 
 def _ordered(case: Case, site: str, orders: list[Order], weight: float | None) -> Line:
     """One order, at its rate; of several nobody knows which are still carried out."""
     begun = [o for o in orders if o.begun and o.begun >= case.ago("heparin.order_age")]
-    newest = max(begun or orders, key=lambda o: (o.begun or case.now, o.source))
+    newest = max(begun or orders, key=lambda o: (o.begun or case.now, o.dosage.written, o.source))
     rate, why = rate_in_units_per_hour(case, newest.dosage, weight)
     written, charted = newest.dosage.written, said(newest.dosage)
     if len(orders) > 1:

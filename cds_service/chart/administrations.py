@@ -99,8 +99,9 @@ def _newest_first(one: Administration) -> tuple[object, ...]:
     return (
         one.start is None,
         -one.start.timestamp() if one.start else 0.0,
-        one.source,
         one.drug.key,
+        one.dosage.written,
+        one.source,
     )
 
 

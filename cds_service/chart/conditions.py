@@ -134,4 +134,4 @@ def _label(resource: Resource, named: tuple[object, ...]) -> str:
 
 def _newest_first(one: Condition) -> tuple[object, ...]:
     at = one.onset or one.recorded
-    return (at is None, -at.timestamp() if at else 0.0, one.source, one.concept)
+    return (at is None, -at.timestamp() if at else 0.0, one.concept, one.label, one.source)

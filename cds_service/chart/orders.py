@@ -109,8 +109,9 @@ def _newest_first(order: Order) -> tuple[object, ...]:
     return (
         order.authored is None,
         -order.authored.timestamp() if order.authored else 0.0,
-        order.source,
         order.drug.key,
+        order.dosage.written,
+        order.source,
     )
 
 

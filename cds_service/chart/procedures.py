@@ -89,11 +89,12 @@ def _newest_first(one: Procedure) -> tuple[object, ...]:
     return (
         one.start is None,
         -one.start.timestamp() if one.start else 0.0,
-        one.source,
         one.concept,
+        one.label,
+        one.source,
     )
 
 
 def _newest_order_first(one: TestOrder) -> tuple[object, ...]:
     at = one.authored
-    return (at is None, -at.timestamp() if at else 0.0, one.source, one.concept)
+    return (at is None, -at.timestamp() if at else 0.0, one.concept, one.source)

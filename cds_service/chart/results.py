@@ -52,9 +52,14 @@ class Row:
         return -self.at.timestamp() if self.at else float("inf")
 
     def tie(self) -> tuple[object, ...]:
-        """Of results drawn at one moment the one issued last leads; a preliminary one never."""
+        """Of results drawn at one moment the one issued last leads; a preliminary one never.
+
+        Issued together, the higher value leads: its id says nothing.
+        """
         late = -self.issued.timestamp() if self.issued else 0.0
-        return (self.preliminary, late, source(self.resource), self.code)
+        value = self.result.value
+        high = float("inf") if value is None else -value
+        return (self.preliminary, late, high, self.code, source(self.resource))
 
 
 class Results(Sequence[Result]):

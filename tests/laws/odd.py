@@ -6,6 +6,7 @@ a reader may stumble over, and what must not make it forget the rest of the char
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from tests.laws.charts import (
     LOINC,
     NOW,
     PATIENT,
+    Chart,
     Dice,
     Json,
     medication,
@@ -293,3 +295,38 @@ ODD: tuple[Callable[[Dice], Json], ...] = (
     order_of_an_untold_drug, order_without_a_dose, order_in_words, old_order, undated_order,
     condition_without_a_code, undated_clot,
 )  # fmt: skip
+
+
+def add_twins(chart: Chart, dice: Dice) -> None:
+    """Beside some resources another of the same moment that says something else."""
+    for resource in dice.random.sample(chart.resources, 3):
+        twin = copy.deepcopy(resource) | {"id": dice.name()}
+        change = TWINS.get(resource["resourceType"])
+        if change is not None:
+            change(dice, twin)
+            chart.resources.append(twin)
+
+
+def _other_value(dice: Dice, twin: Json) -> None:
+    value = twin["valueQuantity"]["value"]
+    twin["valueQuantity"]["value"] = round(value * dice.pick([0.5, 0.9, 1.1, 2]), 2)
+
+
+def _other_problem(dice: Dice, twin: Json) -> None:
+    twin["code"]["coding"][0]["code"] = dice.pick(["I82.401", "K92.2", "A41.9", "C34.90"])
+
+
+def _other_rate(dice: Dice, twin: Json) -> None:
+    if "dosage" in twin:
+        twin["dosage"]["rateQuantity"]["value"] *= dice.pick([0.5, 1.2])
+    else:
+        twin["medicationCodeableConcept"] = medication(dice.pick(["apixaban", "enoxaparin"]))
+        twin["dosageInstruction"] = [{"doseAndRate": [{"doseQuantity": {"value": 5}}]}]
+
+
+TWINS: dict[str, Callable[[Dice, Json], None]] = {
+    "Observation": _other_value,
+    "Condition": _other_problem,
+    "MedicationAdministration": _other_rate,
+    "MedicationRequest": _other_rate,
+}

@@ -11,7 +11,7 @@ from tests.laws.asking import ask
 from tests.laws.charts import draw
 from tests.laws.laws import LAWS, Law
 
-CHARTS = int(os.environ.get("CDS_LAW_CHARTS", "120"))
+CHARTS = int(os.environ.get("CDS_LAW_CHARTS", "60"))
 FIRST = 700_000
 
 

@@ -16,7 +16,7 @@ from cds_service.assessment.times import UNPLACED
 from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
 from cds_service.assessment.undecided import NOT_YET
-from cds_service.chart.facts import Form, Order, Problem
+from cds_service.chart.facts import Form, Order, Problem, State
 from cds_service.chart.instants import latest
 
 Due = dict[str, Item]
@@ -33,6 +33,8 @@ DECIDING = {
     "coagulation": "levels",
 }
 
+# What decides less, but may have opened a card or closed a gate.
+BESIDE = ("body", "procedures", "tests", "encounters")
 
 TOLD_APART = 3  # medicines named by their rate or dose; the rest counts among what was left out
 NAMED = (
@@ -53,7 +55,7 @@ def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     """Heparin is in play and something that decides could not be read."""
     drafts = untold_drafts(m)
     hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(m, verdicts, due))
-    reasons = [*_unread(m), *hanging] if _in_play(m) else []
+    reasons = [*_unread(m), *hanging, *_failed(m, due)] if _in_play(m) else []
     if not reasons and not drafts:
         return None
     return Item(
@@ -111,6 +113,16 @@ def _unread(m: Measured) -> list[Reason]:
     reasons += _misspelt(m)
     reasons += _levels_unread(m)
     return reasons
+
+
+def _failed(m: Measured, due: Due) -> tuple[Reason, ...]:
+    """Other queries that failed, where no card speaks: an empty list would pass them over.
+
+    One that was never made is not named: many hospitals do not have it.
+    """
+    states = {query: m.case.had(query) for query in BESIDE} if not due else {}
+    ended = (State.FAILED, State.PARTIAL)
+    return tuple(Reason(query, state.value) for query, state in states.items() if state in ended)
 
 
 def _dose_unread(m: Measured) -> list[Reason]:

@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check golden screenshots wheel bench burden healthchain lock fhir-server browser mutate-protocol mutate clean
+.PHONY: help setup run test check golden screenshots wheel bench burden healthchain lock fhir-server browser laws mutate-protocol mutate clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3) python3)
 PORT   ?= 5000
@@ -83,6 +83,9 @@ check: setup ## lint, format, types, and the arrows between the stages
 test: setup fhir-server browser check ## everything CI runs
 	@$(BIN)/pytest $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory mutate-protocol
+
+laws: setup ## hold the laws over 20,000 generated charts each (an hour or so on two cores)
+	@$(BIN)/python -m tests.laws $(LAWS_ARGS)
 
 mutate-protocol: setup ## move each threshold of the protocol: some test must notice
 	@if [ -e tests/shift_protocol.py ]; then $(BIN)/python -m tests.shift_protocol; fi

@@ -787,6 +787,46 @@ def test_what_ran_at_a_moment_and_since_when(
     assert found.steady_since(ago(hours)) == (None if since is None else ago(since))
 
 
+UNREAD = row(None, 5, 3, problem=Problem.UNIT)
+FAST = row(1e9, 5, 3)
+
+
+@spec(
+    "rows, why",
+    ("the same rate around it", (row(2000, 30, 5), UNREAD, row(2000, 3)), "unit"),
+    ("the same around what nobody runs", (row(2000, 30, 5), FAST, row(2000, 3)), "implausible"),
+    ("another rate after it", (row(2000, 30, 5), UNREAD, row(1600, 3)), "tooEarly"),
+    ("a small step after it", (row(2000, 30, 5), UNREAD, row(2100, 3)), "unit"),
+    ("a hold after it", (row(2000, 30, 5), UNREAD, row(0, 3, 2.5), row(2000, 2.5)), "tooEarly"),
+    ("the start before it", (row(2000, 5.4, 5), UNREAD, row(2000, 3)), "tooEarly"),
+    ("it came first", (UNREAD, row(2000, 3)), "tooEarly"),
+    ("it runs still", (row(2000, 30, 5), row(None, 5, problem=Problem.UNIT)), "unit"),
+    ("an end unread", (row(2000, 30, 5), row(2000, 5, unread_end=True), row(2000, 3)), "endUnread"),
+    ("nothing ran any more", (row(2000, 30, 5), UNREAD), "notRunning"),
+    ("it was over before", (row(2000, 30, 9), row(None, 9, 8), row(2000, 8)), ""),
+)
+def test_a_row_that_is_not_read_is_no_change_and_no_standstill(
+    rows: tuple[Administration, ...], why: str
+) -> None:
+    found = infusion(*rows).steady_for(ago(0.5), 5 * HOUR, "anti_xa")
+    assert (found.yes, [reason.why for reason in found.reasons]) == (not why, [why] if why else [])
+
+
+@spec(
+    "rows, span, why",
+    ("long enough after it", (UNREAD, row(2000, 3)), 3, ""),
+    ("since before a row without a rate", (row(2000, 9, 5), UNREAD, row(2000, 3)), 6, ""),
+    ("a stop", (row(2000, 9, 5), row(0, 5, 4), row(2000, 4)), 6, "tooShort"),
+    ("an end unread", (row(2000, 9), row(1500, 5, unread_end=True), row(2000, 3)), 6, "endUnread"),
+    ("too short in any case", (row(2000, 5, unread_end=True), row(2000, 3)), 6, "tooShort"),
+)
+def test_how_long_it_has_run_is_open_where_it_may_have_stood_still(
+    rows: tuple[Administration, ...], span: float, why: str
+) -> None:
+    found = infusion(*rows).running_for(span * HOUR, "heparinDose")
+    assert (found.yes, [reason.why for reason in found.reasons]) == (not why, [why] if why else [])
+
+
 def test_a_smaller_step_counts_where_it_is_asked_for() -> None:
     found = infusion(*COURSE)
     assert found.steady_since(ago(29), percent=5) == ago(30)

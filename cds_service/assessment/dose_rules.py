@@ -33,8 +33,6 @@ def high(m: Measured, _: Verdicts) -> Verdict:
 def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
     """Whether a rate in U/h is high, by units and by the weight of the course."""
     protocol = m.case.protocol
-    if can_hardly_be_meant(m, rate):
-        return said(False, *facts)
     many = _daily(rate) > protocol["heparin.high_daily_dose"]
     by_weight = per_kg_h(rate, m.course_weight.kg)
     if not protocol.allows("weight_condition"):
@@ -45,14 +43,6 @@ def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
         return unknown(*m.course_weight.known.reasons) if open_ else said(many, *facts)
     steep = is_steep(m, rate)
     return said(steep or (many and by_weight > protocol["heparin.standard_rate"]), *facts)
-
-
-def can_hardly_be_meant(m: Measured, rate: float) -> bool:
-    """A rate that has to be checked first: until then it is no high dose, and opens nothing."""
-    by_weight = per_kg_h(rate, m.course_weight.kg)
-    if by_weight is None:
-        return rate > m.case.protocol["heparin.check_units"]
-    return by_weight > m.case.protocol["heparin.check_rate"]
 
 
 def is_steep(m: Measured, rate: float) -> bool:
@@ -70,7 +60,6 @@ def very_high(m: Measured, _: Verdicts) -> Verdict:
     if not m.dose.known.yes:
         return m.dose.known if not m.infusion.running.no else NO
     over = m.dose.units > m.case.protocol["heparin.very_high_daily_dose"]
-    over = over and not can_hardly_be_meant(m, m.infusion.rate or 0.0)
     verdict = said(
         over and _above(m, m.infusion.rate, "heparin.standard_rate"), *m.dose.known.facts
     )
@@ -141,7 +130,7 @@ def _ceiling_running(m: Measured) -> Verdict:
 def _past_ceiling(m: Measured, rate: float) -> bool:
     """By units, and by weight: a very heavy patient needs as many on average."""
     over = _daily(rate) > m.case.protocol["heparin.ceiling_daily_dose"]
-    return over and not can_hardly_be_meant(m, rate) and _above(m, rate, "heparin.ceiling_rate")
+    return over and _above(m, rate, "heparin.ceiling_rate")
 
 
 def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:

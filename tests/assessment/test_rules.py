@@ -86,18 +86,6 @@ def test_very_high(facts, very_high):
     assert answer(found, "requirement_raised") == very_high
 
 
-@spec(
-    "facts, opens",
-    ("40 U/kg/h", by_weight(40, 80), "yes"),
-    ("just above 40 U/kg/h: to be checked first", by_weight(40.1, 80), "no"),
-    ("4,000 U/h, weight unknown", running(4000), "yes"),
-    ("just above 4,000 U/h, weight unknown", running(4001), "no"),
-)
-def test_a_rate_that_can_hardly_be_meant_opens_nothing(facts, opens):
-    found = findings(*facts)
-    assert {answer(found, rule) for rule in ("high", "very_high", "ceiling")} == {opens}
-
-
 def test_a_protocol_without_the_weight_condition_takes_units_alone():
     facts = (*at_daily(40_100), weight(120))
     assert answer(findings(*facts), "very_high") == "no"

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.answers import NO, YES, Evidence, Verdict, Verdicts, said, yes
+from cds_service.assessment.answers import (
+    NO,
+    YES,
+    Evidence,
+    Verdict,
+    Verdicts,
+    said,
+    unknown,
+    yes,
+)
 from cds_service.assessment.dose import per_kg_h
 from cds_service.assessment.measured import Measured
 from cds_service.assessment.trends import rises
@@ -29,9 +38,12 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
 
 def raised_since_level(m: Measured) -> Verdict:
     """Whether the rate rose by a counted step after the level that decides was drawn."""
-    drawn = m.levels.deciding.drawn
-    if drawn is None or not m.infusion.running.yes:
+    level, running = m.levels.deciding, m.infusion.running
+    drawn = level.drawn
+    if running.no or (drawn is None and m.case.answered("coagulation")):
         return NO
+    if running.unknown or drawn is None:
+        return unknown(*running.reasons, *level.current.reasons)
     risen = m.infusion.raised_since(drawn)
     steps = rises(m.case, m.infusion, drawn)
     if not risen.yes or not steps:

@@ -378,6 +378,16 @@ def test_a_confirmed_finding_waits_only_where_the_required_rate_is_reached():
     assert answer(findings(*reached), "waits") == "yes"
 
 
+@spec(
+    "facts, risen",
+    ("levels that could not be read", (*RAISED[:3], KG, failed("coagulation")), "unknown"),
+    ("no level on record", (*RAISED[:3], KG), "no"),
+    ("whether it runs is not known", (heparin(1600, 80), KG, LATER), "unknown"),
+)
+def test_a_raise_since_a_level_that_is_not_known(facts, risen):
+    assert answer(findings(*facts), "raised_since_level") == risen
+
+
 def test_an_unconfirmed_finding_waits_for_the_level_after_a_raise():
     rows = (heparin(1600, 60, 1), heparin(1800, 1), KG, LATER)
     assert answer(findings(*rows), "waits") == "yes"

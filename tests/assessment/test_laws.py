@@ -191,6 +191,8 @@ def resources(one: Bedside, *, other: bool = False) -> Iterator[Json]:
         value = getattr(one, name)
         if value is not None:
             yield observation(name, value, 2, other=other)
+    if one.anti_xa is not None:  # and before the raise: one level is no proof
+        yield observation("anti_xa", round(one.anti_xa / 2, 3), one.hours + 1, other=other)
     for name, hours in (("platelets", (200, 3)), ("hemoglobin", (20, 3))):
         for value, when in zip(getattr(one, name), hours, strict=False):
             yield observation(name, value, when, other=other)

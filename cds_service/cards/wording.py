@@ -46,7 +46,8 @@ class Wording:
 
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&:@/^=-])")
-_WWW = re.compile(r"www\.", re.IGNORECASE)  # GitHub-flavoured markdown links it by itself
+# A dot before a letter: readers of markdown link "www.x" and, many of them, "x.com" by themselves.
+_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d])")
 _BLANK = re.compile(r"[\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 
 
@@ -57,7 +58,7 @@ def plain(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Outside text that GitHub-flavoured markdown shows as it stands: no link, image or html."""
-    return _WWW.sub("www&#46;", _SPECIAL.sub(_entity, plain(text)))
+    return _DOT.sub("&#46;", _SPECIAL.sub(_entity, plain(text)))
 
 
 def _entity(match: re.Match[str]) -> str:

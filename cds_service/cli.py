@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from cds_service.explain.command import explain
-from cds_service.handover.command import terminology
+from cds_service.handover.command import export, terminology
 from cds_service.integrator import commands as integrator
 from cds_service.integrator.check_command import check
 from cds_service.replay.command import replay
@@ -53,6 +53,7 @@ main.add_command(check)
 main.add_command(replay)
 main.add_command(simulate)
 main.add_command(terminology)
+main.add_command(export)
 
 
 @main.command(

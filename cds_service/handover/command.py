@@ -1,4 +1,4 @@
-"""`heparin-cds terminology`: what the service knows, for other programs."""
+"""`heparin-cds terminology` and `export`: what the service knows, for other programs."""
 
 from __future__ import annotations
 
@@ -62,4 +62,39 @@ def terminology(out: Path, concepts: Path | None, url: str) -> None:
     except StartRefused as refusal:
         raise click.ClickException(f"the codes cannot be written:\n{refusal}") from refusal
     number = write_resources(out, resources(table, url, product_version()), PREFIX)
+    click.echo(f"{number} resources in {out}")
+
+
+@click.command(
+    short_help="Write the rules as a PlanDefinition, to be read.",
+    epilog="""\b
+Examples:
+  heparin-cds export --out knowledge
+  heparin-cds export --out knowledge --protocol ours.toml --url https://hospital.example.org/fhir
+""",
+)
+@click.option("--out", type=FOLDER, required=True, help="A folder; made if it is not there.")
+@click.option(
+    "--protocol", default="default", show_default=True, help="A shipped protocol, or a file."
+)
+@concepts_option
+@base_option
+def export(out: Path, protocol: str, concepts: Path | None, url: str) -> None:
+    """Write the rules as FHIR R4, to be read: a PlanDefinition, a Library, ActivityDefinitions.
+
+    It documents a protocol; it is no program. docs/knowledge.md says what cannot be run.
+    """
+    from cds_service.handover.files import write_resources
+    from cds_service.handover.knowledge import knowledge
+    from cds_service.handover.terminology import PREFIX, slug
+    from cds_service.product import product_version
+    from cds_service.rulebook import protocol_path, rulebook
+
+    try:
+        rules = rulebook(protocol_path(protocol), concepts)
+    except StartRefused as refusal:
+        raise click.ClickException(f"the rules cannot be written:\n{refusal}") from refusal
+    text = protocol_path(protocol).read_bytes()
+    of_protocol = f"{PREFIX}-{slug(rules.protocol.name)}"
+    number = write_resources(out, knowledge(rules, text, url, product_version()), of_protocol)
     click.echo(f"{number} resources in {out}")

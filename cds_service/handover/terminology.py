@@ -106,7 +106,7 @@ class _Writer:
 
     def value_set(self, row: Row) -> Resource:
         """The codes by which a row is told; the words that also tell it stand in the purpose."""
-        head = self._head("ValueSet", _slug(row.code), f"{row.label} ({row.kind})")
+        head = self._head("ValueSet", slug(row.code), f"{row.label} ({row.kind})")
         compose = {"include": self._includes(row.matched)}
         if barred := [code for code in row.except_codes if code.matched]:
             compose["exclude"] = self._includes(barred)
@@ -207,5 +207,6 @@ def _purpose(row: Row) -> str:
     return said
 
 
-def _slug(code: str) -> str:
+def slug(code: str) -> str:
+    """A key as ids are written: lower case, with hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", code.lower())

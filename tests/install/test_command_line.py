@@ -99,6 +99,10 @@ ROWS: tuple[tuple[str, int, str], ...] = (
     ("terminology --out {folder}/terms --url hospital", 2, "must be an address"),
     ("terminology --out {folder}/page.html/terms", 1, "Not a directory"),
     ("terminology", 2, "Missing option '--out'"),
+    # export
+    ("export --out {folder}/rules", 0, "resources in"),
+    ("export --out {folder}/rules --protocol none.toml", 1, "none.toml"),
+    ("export", 2, "Missing option '--out'"),
     # feedback
     ("feedback --database {ledger}", 0, "antithrombinDose"),
     ("feedback --database {ledger} --json", 0, '"shown"'),

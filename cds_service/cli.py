@@ -11,6 +11,7 @@ from cds_service.explain.command import explain
 from cds_service.handover.command import export, terminology
 from cds_service.integrator import commands as integrator
 from cds_service.integrator.check_command import check
+from cds_service.replay.bulk_command import fetch
 from cds_service.replay.command import replay
 from cds_service.serving import demo, serve
 from cds_service.settings import DEFAULT_DATABASE
@@ -51,6 +52,7 @@ main.add_command(integrator.unload)
 main.add_command(integrator.call)
 main.add_command(check)
 main.add_command(replay)
+main.add_command(fetch)
 main.add_command(simulate)
 main.add_command(terminology)
 main.add_command(export)

@@ -99,6 +99,9 @@ ROWS: tuple[tuple[str, int, str], ...] = (
     ("terminology --out {folder}/terms --url hospital", 2, "must be an address"),
     ("terminology --out {folder}/page.html/terms", 1, "Not a directory"),
     ("terminology", 2, "Missing option '--out'"),
+    # fetch
+    (f"fetch http://{NOBODY}/fhir --out {{folder}}/bulk", 1, "no answer (ConnectionError)"),
+    ("fetch ftp://a.org --out {folder}/bulk2", 2, "must be an http(s) URL"),
     # export
     ("export --out {folder}/rules", 0, "resources in"),
     ("export --out {folder}/rules --protocol none.toml", 1, "none.toml"),

@@ -18,8 +18,9 @@ from cds_service.replay.outcomes import Outcome, labels
 from cds_service.replay.plots import bars, histogram
 from cds_service.replay.quality import read_quality, write_quality
 from cds_service.replay.run import Replayed
+from cds_service.replay.shards import PAIR
 from cds_service.replay.summary import run_information, write_summary
-from cds_service.replay.sums import MOST_NAMED, Sums, differences, sums
+from cds_service.replay.sums import MOST_NAMED, Sums, differences, parted, sums
 from cds_service.replay.tally import INDICATORS, SPOKEN
 
 PAGE = "report.html"
@@ -59,6 +60,7 @@ def write_report(
         burden=burden,
         quality=[row for row in judged if row.ppv.count or row.sensitivity.count],
         differences=differences(out, *names[:2]) if len(names) > 1 else {},
+        parted=parted(out) if len(names) == PAIR else [],
         plots=_plots(by_protocol, lines[names[0]], rulebooks[0]),
         **_parts(out, rulebooks[0], replayed.export, by_protocol),
     )

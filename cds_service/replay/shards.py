@@ -18,10 +18,12 @@ from cds_service.chart.facts import Chart, Resource
 from cds_service.plan import Search
 from cds_service.replay.export import Export, locations_of, medications_of, patients_of
 from cds_service.replay.outcomes import outcomes
+from cds_service.replay.parting import Parting
 from cds_service.replay.tally import Row, Tally, patient_row, unknown_rows
 from cds_service.replay.walk import Archive, Past, read_past, walk
 
-TABLES = ("patients", "events", "unknown", "outcomes")
+TABLES = ("patients", "events", "unknown", "outcomes", "differences")
+PAIR = 2  # protocols that are compared rule by rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,18 @@ def replay_patient(
     tallies = [Tally(patient, rules.protocol, past) for rules in rulebooks]
 
     spoken = tuple(_aloud(rules) for rules in rulebooks)
+    parting = Parting(patient)
 
     def tell(now: datetime, chart: Chart) -> bool:
-        answers = [
-            tally.take(now, advise_on(chart, past.asked, rules, now))
-            for tally, rules in zip(tallies, spoken, strict=True)
-        ]
-        return any(answers)
+        advices = [advise_on(chart, past.asked, rules, now) for rules in spoken]
+        if len(advices) == PAIR:
+            parting.take(now, *advices)
+        running = [t.take(now, advice) for t, advice in zip(tallies, advices, strict=True)]
+        return any(running)
 
     if _concerns_us(past):
         walk(past, archive, rulebooks[0].concepts, tell)
+    parting.end(past.until)
     pairs = tuple(zip(tallies, rulebooks, strict=True))
     return {
         "patients": [patient_row(tally, past, rules) for tally, rules in pairs],
@@ -94,6 +98,7 @@ def replay_patient(
             {"patient": one.patient, "time": one.time.isoformat(), "label": one.label}
             for one in outcomes(patient, past, rulebooks[0].protocol)
         ],
+        "differences": parting.rows,
     }
 
 

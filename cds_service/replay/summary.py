@@ -19,7 +19,10 @@ from cds_service.replay.run import Replayed
 from cds_service.replay.sums import Sums
 
 SUMMARY = "summary.json"
-TABLES = ("patients.csv", "events.csv", "unknown.csv", "codes.csv", "outcomes.csv", "quality.csv")
+TABLES = tuple(
+    f"{name}.csv"
+    for name in ("patients", "events", "unknown", "codes", "outcomes", "quality", "differences")
+)
 
 
 def run_information(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cds_service.replay.tables import read_rows
 from cds_service.replay.tally import INDICATORS, SPOKEN
 
 HOURS_A_DAY = 24
+HOUR = timedelta(hours=1)
+MOST_LISTED = 20  # on the page; differences.csv has them all
 MOST_NAMED = 40  # patients that a comparison names; patients.csv has them all
 
 
@@ -115,3 +118,33 @@ def _topics_by_patient(
         topics[row["protocol"]] = frozenset(t for t in SPOKEN if row[f"first_{t}"])
     if topics:
         yield patient, topics
+
+
+Way = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """One way in which the protocols part, over all patients."""
+
+    kind: str
+    name: str
+    first: str
+    second: str
+    patients: int
+    hours: float
+
+
+def parted(out: Path) -> list[Parted]:
+    """The ways in which two protocols part: those of most patients first, rules before cards."""
+    who: dict[Way, set[str]] = defaultdict(set)
+    hours: dict[Way, float] = defaultdict(float)
+    for row in read_rows(out, "differences"):
+        way = (row["kind"], row["name"], row["first"], row["second"])
+        who[way].add(row["patient"])
+        stretch = datetime.fromisoformat(row["until"]) - datetime.fromisoformat(row["since"])
+        hours[way] += stretch / HOUR
+    found = [Parted(*way, len(patients), hours[way]) for way, patients in who.items()]
+    ranked = sorted(found, key=lambda p: (p.kind != "rule", -p.patients, p.name, p.first, p.second))
+    rules = [p for p in ranked if p.kind == "rule"][:MOST_LISTED]
+    return rules + [p for p in ranked if p.kind == "card"][:MOST_LISTED]

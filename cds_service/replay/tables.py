@@ -45,17 +45,21 @@ UNKNOWN = {
     "questions": "BIGINT",
 }
 OUTCOMES = dict.fromkeys(("patient", "time", "label"), "VARCHAR")
-COLUMNS = dict(zip(TABLES, (PATIENTS, EVENTS, UNKNOWN, OUTCOMES), strict=True))
+DIFFERENCES = dict.fromkeys(
+    ("patient", "since", "until", "kind", "name", "first", "second"), "VARCHAR"
+)
+COLUMNS = dict(zip(TABLES, (PATIENTS, EVENTS, UNKNOWN, OUTCOMES, DIFFERENCES), strict=True))
 ORDER = {
     "patients": "patient, protocol",
     "events": "patient, time, protocol, topic, event",
     "unknown": "patient, protocol, fact, why",
     "outcomes": "patient, time, label",
+    "differences": "patient, since, kind, name, until",
 }
 
 
 def write_tables(work: Path, out: Path) -> None:
-    """patients.csv, events.csv and unknown.csv."""
+    """One CSV file for each table."""
     with opened(MEMORY, threads=1) as db:
         db.execute("SET temp_directory = ?", [str(work / "spill")])
         for name, columns in COLUMNS.items():

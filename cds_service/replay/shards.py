@@ -22,7 +22,7 @@ from cds_service.replay.parting import Parting
 from cds_service.replay.tally import Row, Tally, patient_row, unknown_rows
 from cds_service.replay.walk import Archive, Past, read_past, walk
 
-TABLES = ("patients", "events", "unknown", "outcomes", "differences")
+TABLES: tuple[str, ...] = ("patients", "events", "unknown", "outcomes", "differences")
 PAIR = 2  # protocols that are compared rule by rule
 
 

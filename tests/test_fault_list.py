@@ -188,7 +188,7 @@ TOKENS: Mapping[str, Callable[[], str]] = {
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service that lets in one EHR, and whose keys grow old by the service's own clock."""
 
-    def keys(client: Client) -> KeySource:
+    def keys(client: Client, *_: object) -> KeySource:
         return KeySource(key_source(client).fetch, lambda: service.now.timestamp())
 
     monkeypatch.setattr(auth, "key_source", keys)
@@ -255,8 +255,8 @@ WRONG = {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Basi
 
 # Sent so for every query: what patient-view and order-sign of heparin answer.
 PREFETCHED: Mapping[str, tuple[Callable[[Json], Any], int, list[str]]] = {
-    "null": (lambda _: None, 200, []),
-    "empty Bundle": (lambda _: BUNDLE, 200, []),
+    "null": (lambda _: None, 200, ["notAssessed"]),  # no birth date: whether an adult is unknown
+    "empty Bundle": (lambda _: BUNDLE, 200, ["notAssessed"]),
     "OperationOutcome": (lambda _: OUTCOME, 412, ["notAssessed"]),
     "string": (lambda _: "<html>", 412, ["notAssessed"]),
     "number": (lambda _: 7, 412, ["notAssessed"]),

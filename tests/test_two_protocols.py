@@ -335,7 +335,7 @@ def test_the_default_needs_no_acknowledgement() -> None:
 
 @pytest.mark.parametrize(("days", "due"), [(-1, False), (0, False), (1, True)])
 def test_a_passed_review_date_is_said_at_start(
-    days: int, due: bool, capsys: pytest.CaptureFixture[str]
+    days: int, due: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     set_up_logs("info")
     protocol = load_protocol(FILES["default"])
@@ -343,11 +343,11 @@ def test_a_passed_review_date_is_said_at_start(
 
     assert warn_when_review_is_due(protocol, today) is due
 
-    assert ("protocol review due" in capsys.readouterr().err) is due
+    assert ("protocol review due" in capfd.readouterr().err) is due
 
 
 def test_the_service_looks_at_the_review_date_when_it_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     after = load_protocol(FILES["default"]).review_due + timedelta(days=1)
     noon = datetime.combine(after, time(12), UTC)
@@ -357,7 +357,7 @@ def test_the_service_looks_at_the_review_date_when_it_starts(
 
     create_app(settings, clock=lambda: noon)
 
-    assert '"event": "protocol review due"' in capsys.readouterr().err
+    assert '"event": "protocol review due"' in capfd.readouterr().err
 
 
 def test_the_page_of_both_protocols_is_what_the_service_says() -> None:

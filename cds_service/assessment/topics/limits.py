@@ -79,6 +79,8 @@ def _in_play(m: Measured) -> bool:
         return True
     if m.case.untold_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
         return True
+    if not m.case.came("orders") and not m.case.chart.administrations:
+        return True  # where no administrations are kept, heparin is known by its orders alone
     running = m.infusion.running
     if not (m.case.came("administrations") or m.case.came("orders")):  # nothing of medicines
         return True

@@ -68,6 +68,8 @@ def test_dose_ceiling(facts, indicator):
     assert (found.indicator.value if found else None) == indicator
 
 
+ALONG = tuple(lab("anti_xa", 0.5, hours) for hours in (12, 21, 30, 39))
+BETWEEN = (heparin(2000, 40, 20), heparin(1700, 20, 2))  # the gap lies before
 KG_80, KG_84 = weight(80), weight(84)  # 2,100 U/h: 26.3 and 25.0 U/kg/h
 
 
@@ -83,10 +85,13 @@ KG_80, KG_84 = weight(80), weight(84)  # 2,100 U/h: 26.3 and 25.0 U/kg/h
     ("25 U/kg/h and no level", (*running(OVER), KG_84), "warning"),
     ("25 U/kg/h under the ceiling, no level", (*running(2000), KG_80), "warning"),
     ("just under 25, no level", (*running(1999), KG_80), None),
-    ("25 U/kg/h, with a level", (*running(2000), KG_80, ON), None),
+    ("25 U/kg/h, with levels all along", (*running(2000), KG_80, ON, *ALONG), None),
+    ("a level after half a day without", (*running(2000), KG_80, ON), "warning"),
     ("turned down to 22.5", (heparin(2000, 20, 3), heparin(1800, 3), KG_80), "warning"),
     ("to just under", (heparin(2000, 20, 3), heparin(1799, 3), KG_80), None),
-    ("turned down half a day ago", (heparin(2000, 30, 13), heparin(1800, 13), KG_80), None),
+    ("half a day ago", (heparin(2000, 30, 13), heparin(1800, 13), KG_80), "warning"),
+    ("after six steep hours", (heparin(2000, 19, 13), heparin(1800, 13), KG_80), None),
+    ("clearly lower in between", (*BETWEEN, heparin(2000, 2), KG_80, ON), None),
 )
 def test_how_loud_the_ceiling_is(facts, indicator):
     found = item(judge_chart(*facts, draft("heparin", rate=900)), "heparinDoseCeiling")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from cds_service.assessment.answers import Evidence, Reason, Verdicts
 from cds_service.assessment.dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.items import Indicator, Item
@@ -69,15 +72,43 @@ def _raised(m: Measured, verdicts: Verdicts) -> bool:
 
 
 def _steep_without_level(m: Measured) -> bool:
-    """A steep rate and no usable level of the last hours; it holds until the rate is well lower."""
+    """A steep rate and no usable level of 12 hours, now or since it was last clearly lower.
+
+    It stays when a level comes: a card that goes with each level and comes back is no help.
+    """
     kg, rate = m.weight.kg, m.infusion.rate
-    if not kg or rate is None or not m.infusion.running.yes or usable_level(m):
+    if not kg or rate is None or not m.infusion.running.yes:
         return False
     steep = m.case.protocol["heparin.ceiling_critical_rate"] * kg
+    stretches = tuple(_steep_stretches(m, kg, steep))
+    if any(_is_uncovered(m, since, until) for since, until in stretches):
+        return True
+    lately = any(until > m.case.ago("levels.current") for _, until in stretches)
+    return lately and not usable_level(m)
+
+
+def _steep_stretches(m: Measured, kg: float, steep: float) -> Iterator[tuple[datetime, datetime]]:
+    """When the rate was steep, since it was last clearly below that; three days back at most."""
     stays = m.case.protocol["heparin.ceiling_stays_rate"] * kg
-    since = m.case.ago("levels.current")
-    lately = [s.rate for s in m.infusion.segments if s.rate and s.overlap(since, m.case.now) > 0]
-    return rate >= steep or (rate >= stays and max(lately, default=0.0) >= steep)
+    oldest = m.case.ago("levels.trend")
+    for segment in reversed(m.infusion.segments):
+        end = segment.end or m.case.now
+        if segment.rate is None or segment.rate < stays or end < oldest:
+            return
+        if segment.rate >= steep:
+            yield max(segment.start, oldest), min(end, m.case.now)
+
+
+def _is_uncovered(m: Measured, since: datetime, until: datetime) -> bool:
+    """Whether a stretch went on for as long as a level is current without a usable one."""
+    drawn = sorted(one.drawn for one in m.levels.history if one.drawn and one.usable.yes)
+    current = m.case.protocol.span("levels.current")
+    covered = since + current
+    for at in drawn:
+        if at > covered:
+            break
+        covered = max(covered, at + current)
+    return covered < until
 
 
 def _refused(m: Measured) -> tuple[Reason, ...]:

@@ -14,3 +14,9 @@ CREATE MACRO amount(number, unit, uri, code, sign) AS
 CREATE MACRO stretch(since, until) AS json_object('start', since, 'end', until);
 CREATE MACRO is_rate(unit) AS
     coalesce(regexp_matches(unit, '/ *(h|hr|hour|min|minute)\b|per (hour|minute)\b', 'i'), false);
+-- A time on the clock of its hospital, with that clock's distance from UTC.
+CREATE MACRO distance(minutes) AS
+    CASE WHEN minutes = 0 THEN 'Z' ELSE (CASE WHEN minutes > 0 THEN '+' ELSE '-' END)
+        || format('{:02d}:{:02d}', abs(minutes) // 60, abs(minutes) % 60) END;
+CREATE MACRO clock(local_time, utc_time) AS
+    strftime(local_time, '%Y-%m-%dT%H:%M:%S') || distance(date_diff('minute', utc_time, local_time));

@@ -129,8 +129,8 @@ def _prepare(db: duckdb.DuckDBPyConnection, layout: Layout, zone: str) -> None:
     except duckdb.Error as error:
         raise StartRefused([f"--time-zone: {zone} is not known"]) from error
     db.execute(
-        "CREATE MACRO moment(written) AS strftime("
-        f"timezone({quoted(zone)}, TRY_CAST(written AS TIMESTAMP)), '%Y-%m-%dT%H:%M:%SZ')"
+        "CREATE MACRO moment(written) AS clock(TRY_CAST(written AS TIMESTAMP), timezone('UTC',"
+        f" timezone({quoted(zone)}, TRY_CAST(written AS TIMESTAMP))))"
     )
     for name, pairs in layout.maps.items():
         db.execute(f"CREATE TABLE {name} (key VARCHAR, value VARCHAR)")

@@ -32,8 +32,8 @@ def is_confirmed(m: Measured, so_far: Verdicts) -> Verdict:
         return failing
     level = m.levels.deciding
     how = any_of(_two_levels(m, level), _by_required_rate(m, level), so_far["refractory"])
-    if how.no:
-        return NO
+    if how.no:  # without a weight the required rate, which might say otherwise, is silent
+        return NO if m.course_weight.known.yes else m.course_weight.known
     return all_of(
         how, m.course_weight.known, _charted(m), _worth(m, level, so_far), _strong(m, so_far)
     )

@@ -14,6 +14,7 @@ from cds_service.assessment.answers import (
 )
 from cds_service.assessment.dose import HOURS_A_DAY, DraftedRate, per_kg_h
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.odd_rates import is_doubted
 
 DECIMALS = 1  # pumps are rounded: 19.95 U/kg/h is 20.0
 
@@ -88,16 +89,14 @@ def _long_enough(m: Measured, high: Verdict) -> Verdict:
 
 
 def drafted_raise(m: Measured, _: Verdicts) -> Verdict:
-    """A drafted rate at least a twentieth above the running one."""
-    if not m.drafted or m.infusion.running.no:
+    """A drafted rate that can be meant, at least a twentieth above the running one."""
+    drafts = _meant(m)
+    if not drafts or m.infusion.running.no:
         return NO
     if m.infusion.rate is None:
         return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
-    raised = [d for d in m.drafted if d.rate is not None and is_raise(m, d)]
-    if raised:
-        return yes(*(_drafted_fact(d) for d in raised))
-    unread = tuple(d.reason for d in m.drafted if d.reason is not None)
-    return unknown(*unread) if unread else NO
+    raised = [d for d in drafts if d.rate is not None and is_raise(m, d)]
+    return yes(*(_drafted_fact(d) for d in raised)) if raised else _unread(drafts)
 
 
 def is_raise(m: Measured, draft: DraftedRate) -> bool:
@@ -140,15 +139,23 @@ def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:
     return yes(*over) if over else NO
 
 
+def _meant(m: Measured) -> list[DraftedRate]:
+    """The drafted rates but those that can hardly be meant: a card of its own tells those."""
+    return [d for d in m.drafted if not is_doubted(m, d.order)]
+
+
+def _unread(drafts: list[DraftedRate]) -> Verdict:
+    why = tuple(d.reason for d in drafts if d.reason is not None)
+    return unknown(*why) if why else NO
+
+
 def _ceiling_first(m: Measured) -> Verdict:
     """A first order is past the ceiling only when it is steep for the weight too."""
     if not m.infusion.running.no or not m.drafted:
         return NO
-    over = [d for d in m.drafted if d.rate and _past_ceiling(m, d.rate) and _steep(m, d.rate)]
-    if over:
-        return yes(*(_drafted_fact(d) for d in over))
-    unread = tuple(d.reason for d in m.drafted if d.reason is not None)
-    return unknown(*unread) if unread else NO
+    meant = _meant(m)
+    over = [d for d in meant if d.rate and _past_ceiling(m, d.rate) and _steep(m, d.rate)]
+    return yes(*(_drafted_fact(d) for d in over)) if over else _unread(meant)
 
 
 def _steep(m: Measured, rate: float) -> bool:

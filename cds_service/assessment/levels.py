@@ -228,8 +228,10 @@ def _below(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     by_aptt, by_anti_xa = _below_by(target, aptt), _below_by(target, anti_xa)
     if target.leads:
         return by_aptt if target.leads == "aptt" else by_anti_xa
-    if not by_anti_xa.unknown or target.known.unknown:
+    if not by_anti_xa.unknown:
         return by_anti_xa
+    if target.known.unknown:
+        return unknown(*dict.fromkeys((*by_anti_xa.reasons, *target.known.reasons)))
     if by_aptt.unknown:
         return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
     if anti_xa.unplaced:
@@ -276,7 +278,8 @@ def _unpaired(verdict: Verdict, *, paired: bool) -> Verdict:
 def _masked(case: Case, target: Target, aptt: Level, anti_xa: Level, margins: int = 0) -> Verdict:
     """Adequate aPTT over a low anti-Xa, both by a number of the protocol's margins."""
     own, other = (margins * margin(case, level) for level in (anti_xa, aptt))
-    low = _trusted(anti_xa, target.below(anti_xa, own), stands=_stands(anti_xa))
+    told = all_of(target.below(anti_xa), target.at_most(anti_xa, own))
+    low = _trusted(anti_xa, told, stands=_stands(anti_xa))
     return all_of(low, aptt.usable, negate(target.below(aptt, -other)))
 
 

@@ -97,7 +97,7 @@ def requirement_raised(_: Measured, so_far: Verdicts) -> Verdict:
 def high_when_drawn(m: Measured, so_far: Verdicts) -> Verdict:
     """High at the rate that the deciding level was drawn under [R8]."""
     level = m.levels.deciding
-    if level.result is None or not so_far["high"].facts or level.rate == m.infusion.rate:
+    if not level.current.yes or not so_far["high"].facts or level.rate == m.infusion.rate:
         return so_far["high"]
     if level.rate is None:
         return unknown(Reason("heparinDose", "unreadable"))

@@ -15,6 +15,7 @@ from cds_service.assessment.answers import (
     Verdict,
     all_of,
     any_of,
+    negate,
     unknown,
 )
 from cds_service.assessment.case import Case
@@ -58,6 +59,12 @@ class Target:
         """Whether a level lies below every range, by a margin in its own unit."""
         return self._beyond(
             [level.below(round(r.low - by, DECIMALS)) for r in self.of(level.concept)]
+        )
+
+    def at_most(self, level: Level, by: float) -> Verdict:
+        """Whether a level lies at least a margin below every range's lower limit."""
+        return self._beyond(
+            [negate(level.above(round(r.low - by, DECIMALS))) for r in self.of(level.concept)]
         )
 
     def above(self, level: Level, by: float = 0.0) -> Verdict:

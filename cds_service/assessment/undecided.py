@@ -6,7 +6,8 @@ old" are no such facts: until the level is overdue they are no, and then `monito
 
 from __future__ import annotations
 
-from cds_service.assessment.answers import NO, Verdict, Verdicts, any_of, unknown
+from cds_service.assessment.answers import NO, Verdict, Verdicts, all_of, any_of, unknown
+from cds_service.assessment.level import Level
 from cds_service.assessment.measured import Measured
 
 MEASURED = frozenset({"anti_xa", "aptt", "aptt_ratio", "pair", "heparinDose"})
@@ -27,15 +28,22 @@ def is_undecided(m: Measured, so_far: Verdicts) -> Verdict:
 
 
 def _left(verdict: Verdict) -> Verdict:
+    """What keeps an answer open, but what is only not there yet."""
     reasons = [r for r in verdict.reasons if r.fact not in MEASURED or r.why not in NOT_YET]
     return unknown(*reasons) if reasons else NO
 
 
 def _below_some(m: Measured) -> bool:
-    """Whether a steady level lies below the highest lower limit that may be meant."""
-    return any(
-        level.current.yes
-        and level.steady.yes
-        and level.below(m.target.lowest_doubt(m.case, level.concept)).yes
-        for level in (m.levels.anti_xa, m.levels.aptt)
-    )
+    """Whether the level that leads lies below the highest lower limit that may be meant."""
+    low = _lies_low(m, m.levels.anti_xa)
+    low = low if not low.unknown else _lies_low(m, m.levels.aptt)
+    return low.yes
+
+
+def _lies_low(m: Measured, level: Level) -> Verdict:
+    """Below that limit by a steady level; one that is only raised or lowered may say so too."""
+    told = level.below(m.target.lowest_doubt(m.case, level.concept))
+    stands = (told.yes and level.at_most) or (told.no and level.at_least)
+    if not (level.usable.yes or stands):
+        return level.usable
+    return all_of(level.current, level.steady, told)

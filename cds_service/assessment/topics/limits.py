@@ -11,9 +11,9 @@ from cds_service.assessment.exposure import active_heparins, is_treatment
 from cds_service.assessment.given import unplaced_infusions
 from cds_service.assessment.items import Indicator, Item
 from cds_service.assessment.measured import Measured
+from cds_service.assessment.odd_rates import UNTRUE
 from cds_service.assessment.rates import is_infusion
 from cds_service.assessment.times import UNPLACED
-from cds_service.assessment.topics.rate_check import UNTRUE
 from cds_service.assessment.topics.situation import dose_shown
 from cds_service.assessment.undecided import NOT_YET
 from cds_service.chart.facts import Form, Order, Problem, State

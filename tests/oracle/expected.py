@@ -31,9 +31,10 @@ READINGS = (
     " fast across a gap that touches its 48 hours.",
     "11. A drafted rate that is told by a critical heparinRateCheck is no raise: the ceiling is"
     " judged without it, and neither aboveTargetRaise nor pseudoResistance speaks of it.",
-    "12. From 25 U/kg/h without a usable level the ceiling's card is a warning of its own, also"
-    " below 50,000 U/day. A ceiling does not silence assayDiscordance; a resistance, dose or switch"
-    " card does, also where the anti-Xa only reads low.",
+    "12. From 25 U/kg/h, 12 hours without a usable level make the ceiling's card a warning of its"
+    " own, also below 50,000 U/day, and it stays when a level comes, until the rate is below 22.5."
+    " A ceiling does not silence assayDiscordance; a resistance, dose or switch card does,"
+    " also where the anti-Xa only reads low.",
     "13. With an antithrombin order drafted the dose card rests as info; not where a bleed or its"
     " risk withholds the dose: then it goes on warning.",
     "14. HIT on record: the safety cards alone; platelets of 40 are its sign and no bleed.",
@@ -206,9 +207,8 @@ def how_loud_a_ceiling(cell: Cell, findings: Mapping[str, Answer]) -> Indicator:
 
 
 def steep_without_level(cell: Cell) -> bool:
-    """From 25 U/kg/h, and neither test gives a level that can be used."""
-    usable = cell.aptt is not None or (cell.anti_xa is not None and cell.trust == "good")
-    return (cell.per_kg(cell.rate) or 0) >= 25 and not usable
+    """From 25 U/kg/h: every cell's chart holds more than 12 hours of its rate without a level."""
+    return (cell.per_kg(cell.rate) or 0) >= 25
 
 
 def discordant(cell: Cell, is_yes: set[str]) -> bool:

@@ -1,8 +1,8 @@
 """What a walk came to: rows for the tables, with every count the report needs.
 
 An event is a card that is new, changed, gone, or back as it was. A card counts again only when it
-changes: when its topic, urgency or suggestions are not those last shown, or when the same was last
-shown longer ago than administrations are looked back for. Figures in its text move with every
+changes: when its topic, urgency or drugs are not those last shown, or when the same was last shown
+longer ago than administrations are looked back for. Figures in its text move with every
 charted hour and are no change.
 """
 
@@ -24,9 +24,9 @@ from cds_service.assessment.registry import TOPICS
 from cds_service.assessment.scope import scope_of
 from cds_service.assessment.segments import Bolus
 from cds_service.cards.card import Card
-from cds_service.chart.facts import Asked, Chart, Result
+from cds_service.chart.facts import Asked, Chart, Resource, Result
 from cds_service.chart.instants import read_period
-from cds_service.chart.json_reading import member
+from cds_service.chart.json_reading import member, text
 from cds_service.replay.stays import age_at, ethnicity_of, place_at, sex_of
 from cds_service.replay.walk import HOOK, Past
 
@@ -129,8 +129,18 @@ class Tally:
 
 
 def _signature(card: Card) -> Signature:
-    offers = tuple((s.label, *(a.description for a in s.actions)) for s in card.suggestions)
-    return (card.indicator, offers)
+    """The urgency and the drugs offered: which tests are pending makes no card new."""
+    drugs = {
+        action.description
+        for suggestion in card.suggestions
+        for action in suggestion.actions
+        if action.type == "create" and _is_drug(action.resource)
+    }
+    return (card.indicator, *sorted(drugs))
+
+
+def _is_drug(resource: Resource | None) -> bool:
+    return text(member(resource, "resourceType")) == "MedicationRequest"
 
 
 def _reasons(advice: Advice) -> Iterable[Reason]:

@@ -1,5 +1,6 @@
 """A bleed under heparin, and a start in spite of one or of its risk (clinical logic 6)."""
 
+from cds_service.assessment.answers import Reason
 from cds_service.assessment.items import Indicator
 from tests.builders import (
     MINUTE,
@@ -66,6 +67,13 @@ def told(*facts, hook="patient-view"):
 def test_a_bleed_on_heparin(facts, indicator):
     found = told(*running(hours_ago=90), *facts)
     assert (found.indicator if found else None) is indicator
+
+
+def test_a_bleed_that_nobody_has_dated_is_named_and_is_no_alarm():
+    found = told(*running(hours_ago=90), condition("bleeding_major", None))
+
+    assert found.indicator.value == "warning"
+    assert Reason("bleeding", "undated") in found.open
 
 
 @spec(

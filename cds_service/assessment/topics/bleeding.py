@@ -26,14 +26,16 @@ def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Item | Non
     if not (m.infusion.running.yes and sign.yes):
         return None
     ended = stops(m, treatment_only=True)
+    undated = signs.major.yes and all(fact.at is None for fact in signs.major.facts)
     return Item(
-        indicator=Indicator.CRITICAL if signs.major.yes else Indicator.WARNING,
+        # A bleed that nobody has dated may be years old: it is named, and is no alarm.
+        indicator=Indicator.CRITICAL if signs.major.yes and not undated else Indicator.WARNING,
         first=(Reason("bleeding", "active", facts=sign.facts),),
         facts=(*sign.facts, *running_fact(m), *levels_shown(m)),
         notes=("bleeding.weigh", "bleeding.protamine"),
         choices=(Choice("bleeding.stop", ended),) if ended else (),
         tests=_tests(m),
-        open=m.gates.reasons,
+        open=(*m.gates.reasons, *((Reason("bleeding", "undated"),) if undated else ())),
         limits=rows_of(sign.facts, "bleeding.platelets_critical"),
     )
 

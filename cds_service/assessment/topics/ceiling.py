@@ -77,7 +77,8 @@ def _steep_without_level(m: Measured) -> bool:
     It stays when a level comes: a card that goes with each level and comes back is no help.
     """
     kg, rate = m.weight.kg, m.infusion.rate
-    if not kg or rate is None or not m.infusion.running.yes:
+    by_weight = m.case.protocol.allows("weight_condition")
+    if not (kg and rate is not None and by_weight and m.infusion.running.yes):
         return False
     steep = m.case.protocol["heparin.ceiling_critical_rate"] * kg
     stretches = tuple(_steep_stretches(m, kg, steep))

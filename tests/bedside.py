@@ -1,6 +1,6 @@
 """A patient in one line, asked of any protocol: what is offered, in orders and in words.
 
-The patient is a cell of the second opinion's grid; the answer is the service's.
+The patient is a cell of the independent opinion's grid; the answer is the service's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from cds_service.advice import Advice, advise
 from cds_service.assessment.items import StartDrug
 from cds_service.chart.facts import Queried, State
 from tests.cases import called, tables
-from tests.second_opinion import fhir_chart
-from tests.second_opinion.findings import Cell
+from tests.oracle import chart as fhir_chart
+from tests.oracle.cell import Cell
 
 NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
 PROTOCOLS = ("default", "review-as-written")
@@ -26,17 +26,21 @@ PROTOCOLS = ("default", "review-as-written")
 FAILING = Cell(
     rate=1600,
     weight=80,
+    history="one",
+    earlier=None,
     anti_xa=0.15,
+    trust="good",
     aptt=45,
+    target="default",
     antithrombin=55,
     renal="normal",
     hepatic="normal",
     sepsis=False,
     cardiac_surgery=False,
     hit=False,
-    bleeding=False,
+    bleeding="no",
     hook="patient-view",
-    draft_raise=False,
+    draft="",
 )
 
 
@@ -61,7 +65,7 @@ def chart(cell: Cell) -> dict[str, list[Any]]:
     """The cell's chart, with a raise a day ago and the anti-Xa before it: one level is no proof."""
     found = fhir_chart.resources(cell, NOW)
     (running,) = found["administrations"]
-    raised, begun = (NOW - timedelta(hours=h) for h in (24, 48))
+    raised, begun = (NOW - timedelta(hours=h) for h in (24, fhir_chart.HOURS_SINCE_START))
     before = copy.deepcopy(running) | {
         "id": "heparin-before",
         "status": "completed",

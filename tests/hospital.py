@@ -24,7 +24,7 @@ from tests.bedside import FAILING, NOW
 from tests.cases import searches, tables
 from tests.databases import new_database
 from tests.faulty_server import faulty
-from tests.second_opinion import fhir_chart
+from tests.oracle import chart as fhir_chart
 
 Json = dict[str, Any]
 

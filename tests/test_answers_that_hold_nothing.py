@@ -31,7 +31,7 @@ from tests.hospital import (
     service,
     topics,
 )
-from tests.second_opinion.fhir_chart import LOINC, PATIENT, SNOMED, UCUM, concept, quantity
+from tests.oracle.chart import LOINC, PATIENT, SNOMED, UCUM, concept, quantity
 
 DECIDING = ("coagulation", "administrations", "conditions", "allergies", "blood")
 NEXT = {"relation": "next", "url": "https://ehr.example.org/fhir?page=2"}

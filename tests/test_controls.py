@@ -37,8 +37,8 @@ from tests.bedside import (
     units_in_text,
 )
 from tests.cases import advice_for, called, tables
-from tests.second_opinion import fhir_chart
-from tests.second_opinion.findings import Cell
+from tests.oracle import chart as fhir_chart
+from tests.oracle.cell import Cell
 
 Json = dict[str, Any]
 Change = Callable[[Json], Json]
@@ -169,7 +169,7 @@ def test_without_a_birth_date_nothing_is_offered(cell: Cell, protocol: str) -> N
 @both_protocols
 @pytest.mark.parametrize("cell", [DOSE, SWITCH], ids=["dose", "switch"])
 def test_in_active_bleeding_nothing_is_offered(cell: Cell, protocol: str) -> None:
-    advice = ask(replace(cell, bleeding=True), protocol)
+    advice = ask(replace(cell, bleeding="major"), protocol)
     assert starts(advice) == {}
     assert "Gastrointestinal hemorrhage" in text(advice)
 

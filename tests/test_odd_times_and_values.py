@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from tests.bedside import NOW
 from tests.hospital import ANTITHROMBIN, Hospital, Json, both_ways, call, record, said, service
-from tests.second_opinion.fhir_chart import PATIENT, observation, quantity
+from tests.oracle.chart import PATIENT, observation, quantity
 
 NO_TIME = {"effectiveDateTime": None, "issued": None}
 

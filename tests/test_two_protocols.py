@@ -29,8 +29,8 @@ from tests.bedside import (
     units_in_text,
 )
 from tests.cases import advice_for, cases, tables
-from tests.second_opinion import grid
-from tests.second_opinion.findings import Cell
+from tests.oracle import grid
+from tests.oracle.cell import Cell
 from tests.two_protocols_page import FIXTURE, PAGE, side_by_side, written
 
 REVIEW = "review-as-written"
@@ -161,7 +161,7 @@ TABLE: dict[str, tuple[dict[str, Any], Answer, Answer]] = {
         Answer("hitSuspected", BIVALIRUDIN, ("bivalirudin",)),
     ),
     "bleeding withholds in both, the label's figure too": (
-        {"antithrombin": 55, "bleeding": True},
+        {"antithrombin": 55, "bleeding": "major"},
         Answer("bleedingOnHeparin"),
         Answer("bleedingOnHeparin"),
     ),
@@ -191,7 +191,7 @@ def test_each_protocol_answers_as_it_is_written(
     assert [phrase for phrase in expected.says if phrase not in text(advice)] == []
 
 
-@pytest.mark.parametrize("changes", [{"bleeding": True}, {"hit": True}, {"weight": None}])
+@pytest.mark.parametrize("changes", [{"bleeding": "major"}, {"hit": True}, {"weight": None}])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_closed_gate_leaves_no_figure_in_iu(changes: dict[str, Any], protocol: str) -> None:
     assert units_in_text(ask(patient(**changes), protocol)) == set()
@@ -260,8 +260,17 @@ def confirmed(cell: Cell) -> bool:
 
 
 def sample(number: int, where: Callable[[Cell], bool] = low) -> list[Cell]:
-    """Cells of the grid, the same each time."""
-    return grid.sample(number, seed=20, where=where)
+    """Cells of the grid, the same each time; bedside.py makes the raise and the earlier level."""
+    return grid.sample(number, seed=20, where=lambda cell: plain(cell) and where(cell))
+
+
+def plain(cell: Cell) -> bool:
+    """One trusted level, the usual target, and no draft but heparin's at a likely rate."""
+    return (
+        (cell.history, cell.trust, cell.target) == ("one", "good", "default")
+        and cell.bleeding in ("no", "major")
+        and cell.draft in ("", "same", "raise")
+    )
 
 
 @pytest.mark.slow
@@ -278,7 +287,7 @@ def test_no_dose_is_ever_predicted_to_pass_the_line(protocol: str) -> None:
         assert cell.antithrombin + units * LABEL_RECOVERY / cell.weight <= HIGHEST[protocol], cell
         assert units / cell.weight <= HIGHEST_PER_KG, cell
         assert not cell.hit, cell
-        assert not cell.bleeding, cell
+        assert cell.bleeding == "no", cell
     assert given > 10
 
 
@@ -288,7 +297,7 @@ def test_no_gate_ever_lets_a_start_through(protocol: str) -> None:
     for cell in sample(700):
         advice = ask(cell, protocol)
         offered = starts(advice)
-        if cell.bleeding:
+        if cell.bleeding == "major":
             assert offered == {}, cell
         if cell.hit:
             assert "antithrombin" not in offered, cell

@@ -31,7 +31,7 @@ from tests.hospital import (
     serving,
     topics,
 )
-from tests.second_opinion.fhir_chart import LOINC, PATIENT, concept, intravenous, quantity
+from tests.oracle.chart import LOINC, PATIENT, concept, intravenous, quantity
 
 UUID = "urn:uuid:11111111-1dd2-41b2-8000-080027b246c3"
 EHR = "https://ehr.example.org/fhir"

@@ -134,7 +134,7 @@ def test_on_opening_a_chart_no_card_is_about_a_draft():
     ("while heparin runs", (*failing(),), {"heparinResistance"}),
     (
         "heparin by order",
-        (order("heparin", rate=1600), weight(60), lab("anti_xa", 0.1)),
+        (order("heparin", rate=1600), weight(80), lab("anti_xa", 0.1)),
         {"heparinResistance"},
     ),
     ("nothing runs", (weight(80), lab("anti_xa", 0.1)), set()),

@@ -80,8 +80,14 @@ check: setup ## lint, format, types, and the arrows between the stages
 	@$(BIN)/mypy
 	@if [ -e tests/test_architecture.py ]; then $(BIN)/pytest --quiet --no-header tests/test_architecture.py; fi
 
+# Generated charts and the real record only compute: they run beside the tests that keep time.
+BESIDE := tests/laws tests/oracle tests/never tests/simulate tests/real tests/test_mutations.py \
+          tests/assessment/test_laws.py tests/assessment/test_timeline_laws.py
+
 test: setup fhir-server browser check ## everything CI runs
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@mkdir -p .run; failed=; $(BIN)/pytest $(BESIDE) >.run/beside.log 2>&1 & beside=$$!; \
+	$(BIN)/pytest $(BESIDE:%=--ignore=%) $(PYTEST_ARGS) || failed=1; \
+	wait $$beside || failed=1; cat .run/beside.log; test -z "$$failed"
 	@$(MAKE) --no-print-directory mutate-protocol
 
 laws: setup ## hold the laws over 20,000 generated charts each (an hour or so on two cores)

@@ -43,6 +43,7 @@ WHOLE = frozenset(
         "hit.suspected_score",
         "hit.reopened_score",
         "hit.possible_score",
+        "hit.possible_day",
         "cards.shown",
         "resistance.lost_fewest",
         "required_rate.fewest_pairs",

@@ -113,7 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                     "heparin-cds call ": f"heparin-cds call --service {demo.url} ",
                     "/data/bulk-export": str(export),
                     "/data/replay": str(servers / "replay"),
-                    " EXPORT ": f" {export} ",
+                    " SOURCE ": f" {export} ",
                     " OUT": f" {servers / 'out'}",
                     "/tmp/": f"{servers}/",  # noqa: S108 - what the documents say
                     "--stays 100": "--stays 2",

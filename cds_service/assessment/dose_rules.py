@@ -141,7 +141,7 @@ def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:
 
 def _meant(m: Measured) -> list[DraftedRate]:
     """The drafted rates but those that can hardly be meant: a card of its own tells those."""
-    return [d for d in m.drafted if not is_doubted(m, d.order)]
+    return [d for d in m.drafted if not is_doubted(m, d)]
 
 
 def _unread(drafts: list[DraftedRate]) -> Verdict:

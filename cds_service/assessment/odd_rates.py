@@ -103,9 +103,9 @@ def strength_of(rate: Amount | None) -> float:
     return getattr(rate, "per_ml", None) or 0.0
 
 
-def is_doubted(m: Measured, order: Order) -> bool:
+def is_doubted(m: Measured, draft: DraftedRate) -> bool:
     """Whether a draft's rate is told by a critical card of its own: nothing else builds on it."""
     if m.case.protocol.topics.get(CARD, "on") != "on":
         return False
-    critical = (one for one in odd_rates(m) if one.indicator is Indicator.CRITICAL)
-    return any(one.order is order for one in critical)
+    odd = _drafted(m, draft)
+    return odd is not None and odd.indicator is Indicator.CRITICAL

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cds_service.errors import StartRefused
 from cds_service.fhir_address import Address, parse_address
 from cds_service.rulebook import PROTOCOLS
+from cds_service.settings import PLACEHOLDER
 
 # What a site may opt into; "none" and symmetric algorithms are never accepted (CDS Hooks 2.0).
 Algorithm = Literal["ES384", "RS384", "ES256", "RS256", "ES512", "RS512", "PS384"]
@@ -143,9 +144,22 @@ def load_clients(path: Path) -> tuple[Client, ...]:
         except ValidationError as error:
             faults += [_fault(path, number, item) for item in error.errors()]
     faults += _repeated(path, clients)
+    faults += _placeholders(path, rows)
     if faults:
         raise StartRefused(faults)
     return tuple(clients)
+
+
+def _placeholders(path: Path, rows: list[Any]) -> list[str]:
+    """Values that an example left to be filled in, "https://<your EHR>/fhir" or the like."""
+    return [
+        f"{path}: client {number}: {name}: still holds a placeholder (<...>)"
+        for number, row in enumerate(rows, 1)
+        if isinstance(row, dict)
+        for name, value in row.items()
+        for one in (value if isinstance(value, list) else [value])
+        if isinstance(one, str) and PLACEHOLDER.search(one)
+    ]
 
 
 def _client(row: Any, folder: Path) -> Client:

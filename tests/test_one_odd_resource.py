@@ -133,12 +133,12 @@ def test_odd_shapes_cost_what_they_stand_in(tmp_path: Path) -> None:
 
 def odd_call(chance: random.Random) -> Json:
     """A call with a contained antithrombin and referenced heparin, and a few nodes replaced."""
-    medication = {"resourceType": "Medication", "id": "m1", "code": ANTITHROMBIN}
+    medication = {"resourceType": "Medication", "id": "m1", "code": copy.deepcopy(ANTITHROMBIN)}
     order = antithrombin_draft(medicationReference={"reference": "#m1"}, contained=[medication])
     bag = {
         "resourceType": "Medication",
         "id": "bag",
-        "ingredient": [{"itemCodeableConcept": HEPARIN}],
+        "ingredient": [{"itemCodeableConcept": copy.deepcopy(HEPARIN)}],
     }
     resources = copy.deepcopy(record())
     for row in resources:

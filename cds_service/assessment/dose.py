@@ -91,9 +91,7 @@ def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
         if opens_as_infusion(o, bag) and is_therapy_rate(case, o.dosage.rate)
     ]
     rows = [DraftedRate(o, *rate_in_units_per_hour(case, o.dosage, weight)) for o in drafts]
-    return tuple(
-        sorted(rows, key=lambda d: (-(d.rate or 0.0), d.order.dosage.written, d.order.source))
-    )
+    return tuple(sorted(rows, key=_fastest_first))
 
 
 def _fastest_first(draft: DraftedRate) -> tuple[float, str, str]:

@@ -6,7 +6,6 @@ rate it was drawn under; one drawn too early decides nothing and hides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -299,10 +298,3 @@ def _pseudo(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     in_range = all_of(negate(target.below(anti_xa)), negate(target.above(anti_xa)))
     trusted = _trusted(anti_xa, in_range, stands=Answer.UNKNOWN)
     return all_of(trusted, aptt.usable, target.below(aptt))
-
-
-def reasons_of(levels: Iterable[Level]) -> tuple[Reason, ...]:
-    """Why levels do not decide, each reason once."""
-    found = (r for level in levels for v in (level.current, level.steady, level.usable)
-             for r in v.reasons)  # fmt: skip
-    return tuple(dict.fromkeys(found))

@@ -39,10 +39,6 @@ class Segment:
         end = min(self.end or until, until)
         return max((end - max(self.start, since)) / HOUR, 0.0)
 
-    def holds_at(self, at: datetime) -> bool:
-        """Whether a moment lies within it; the end belongs to what follows."""
-        return self.start <= at and (self.end is None or at < self.end)
-
 
 class Kind(Enum):
     RATE = "rate"

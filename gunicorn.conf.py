@@ -19,7 +19,7 @@ from pathlib import Path
 
 from gunicorn.workers.gthread import ThreadWorker
 
-wsgi_app = "cds_service.wsgi:app"
+wsgi_app = "cds_service.serving.wsgi:app"
 
 # Loopback: TLS and the outside address belong to the proxy in front. A container says --bind.
 bind = f"127.0.0.1:{os.environ.get('PORT', '5000')}"

@@ -1,5 +1,5 @@
-"""For `gunicorn wsgi:app` in a checkout; the application is made in cds_service/wsgi.py."""
+"""For `gunicorn wsgi:app` in a checkout; the application is made in cds_service/serving/wsgi.py."""
 
-from cds_service.wsgi import app
+from cds_service.serving.wsgi import app
 
 __all__ = ["app"]

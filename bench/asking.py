@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from cds_service.advice import Rulebook, advise_on
 from cds_service.cards.card import Card
 from cds_service.chart.facts import Chart
-from cds_service.chart.queries import query_urls
-from cds_service.plan import read_plan
-from cds_service.replay.walk import Archive, read_past, walk
-from cds_service.simulate.course import Course
-from cds_service.simulate.fhir import StayAsFhir
-from cds_service.simulate.stay import simulate_stay
+from cds_service.fhir.queries import read_plan
+from cds_service.fhir.query_templates import query_urls
+from cds_service.tools.replay.walk import Archive, read_past, walk
+from cds_service.tools.simulate.course import Course
+from cds_service.tools.simulate.fhir import StayAsFhir
+from cds_service.tools.simulate.stay import simulate_stay
 
 HOUR = timedelta(hours=1)
 OFFERED = ("antithrombin", "argatroban", "bivalirudin")

@@ -31,9 +31,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cases import cases
 from tests.floods import BODIES, FLOODS, seconds
+from tests.load_during_restart import PATH, body
 from tests.running import Gunicorn, at_present
 from tests.service import CASE, prefetch_of, request_of
-from tests.steady_calls import PATH, body
 from tests.tokens import claims, key_set, public_jwk, sign
 
 Json = dict[str, Any]
@@ -470,7 +470,7 @@ ODD = (
 
 def reach() -> Iterator[Row]:
     """Addresses below the registered base that some server reads as another path."""
-    from cds_service.fhir_address import parse_address
+    from cds_service.outbound.base_url import parse_address
 
     base = parse_address("https://ehr.example.org/fhir")
     assert base is not None

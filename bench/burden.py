@@ -24,9 +24,9 @@ from random import Random
 from bench.asking import Moment, ask, drugs
 from cds_service.advice import Rulebook
 from cds_service.cards.card import Card
-from cds_service.rulebook import rulebook
-from cds_service.simulate.course import Course, Draw
-from cds_service.simulate.worlds import POPULATIONS
+from cds_service.rulebook.load import rulebook
+from cds_service.tools.simulate.course import Course, Draw
+from cds_service.tools.simulate.worlds import POPULATIONS
 
 RESISTANCE = frozenset(
     {

@@ -15,9 +15,9 @@ from html import escape
 from pathlib import Path
 
 from bench.asking import Moment, ask, drugs
-from cds_service.rulebook import rulebook
-from cds_service.simulate.course import Course
-from cds_service.simulate.stay import simulate_stay
+from cds_service.rulebook.load import rulebook
+from cds_service.tools.simulate.course import Course
+from cds_service.tools.simulate.stay import simulate_stay
 
 SEARCHED = 3000  # stays of a population that are looked through for a kind
 WIDTH, LEFT, RIGHT = 1080.0, 190.0, 20.0

@@ -22,10 +22,10 @@ from typing import Any
 
 import orjson
 
-from cds_service.simulate.course import Course
-from cds_service.simulate.fhir import StayAsFhir
-from cds_service.simulate.stay import run_stay
-from cds_service.simulate.worlds import MODERATE, POPULATIONS
+from cds_service.tools.simulate.course import Course
+from cds_service.tools.simulate.fhir import StayAsFhir
+from cds_service.tools.simulate.stay import run_stay
+from cds_service.tools.simulate.worlds import MODERATE, POPULATIONS
 
 Json = dict[str, Any]
 

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.load_during_restart import Stream, Tally, steady_calls
 from tests.running import Gunicorn
-from tests.steady_calls import Stream, Tally, steady_calls
 
 BETWEEN = 40  # calls, so that every restart meets a stream under way
 

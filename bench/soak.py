@@ -1,7 +1,7 @@
-"""The service under everything at once, for as long as wanted: `python -m bench.soak --minutes 10`.
+"""The service under everything at once: `python -m bench.soak --minutes 10`.
 
-Two instances on one ledger, with a proxy's manners in front (tests/steady_calls.py). Steady calls,
-some over kept connections; feedback that is sent again until it is acknowledged; charts of
+Two instances on one ledger, with a proxy's manners in front (tests/load_during_restart.py). Steady
+calls, some over kept connections; feedback that is sent again until it is acknowledged; charts of
 thousands of results; bodies that are too large; clients that send nothing or stop in the middle;
 and, once in a while, SIGHUP or a stop and start of one instance. At the end: no call failed, every
 acknowledged feedback is there once, and memory, file handles and threads of the workers are flat.
@@ -26,12 +26,12 @@ import requests
 from sqlalchemy import select
 
 from bench import payload
-from cds_service.feedback import feedback
-from cds_service.ledger import Ledger
+from cds_service.ledger.database import Ledger
+from cds_service.ledger.feedback import feedback
 from tests.floods import BODIES
 from tests.ledger.shown import at_present, show
+from tests.load_during_restart import PATH, steady_calls
 from tests.running import Gunicorn
-from tests.steady_calls import PATH, steady_calls
 
 HEADERS = {"Content-Type": "application/json"}
 BETWEEN_RESTARTS = 20.0  # seconds

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cds_service.assessment.findings import Findings, assess
-from cds_service.assessment.protocol import Protocol
-from cds_service.assessment.scope import scope_of
+from cds_service.assessment.assess import Findings, assess
+from cds_service.assessment.model.protocol import Protocol
+from cds_service.assessment.recommend.scope import scope_of
 from cds_service.cards.card import Card, Style
 from cds_service.cards.compose import compose
 from cds_service.cards.wording import Wording
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Asked, Chart, Queried
 from cds_service.chart.reader import read_chart, read_drafted
-from cds_service.chart.record import Still, on_and_on
+from cds_service.chart.resources import Still, on_and_on
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,25 +13,25 @@ from flask import Flask, request
 from flask_cors import CORS
 
 from cds_service.advice import Rulebook
-from cds_service.answering import Desk
-from cds_service.audit import Audit
-from cds_service.auth import make_gate
-from cds_service.beside_the_demo import desks_beside
-from cds_service.clients import Caller, Client, anybody, load_clients
 from cds_service.errors import NotStored
-from cds_service.fhir_address import is_literal
-from cds_service.fhir_http import FhirHttp
-from cds_service.fhir_server import Limits
-from cds_service.gathering import Sources
-from cds_service.ledger import Ledger
+from cds_service.fhir.client import Limits
+from cds_service.fhir.retrieval import Sources
+from cds_service.ledger.calls import Audit
+from cds_service.ledger.database import Ledger
 from cds_service.logs import log, set_up_logs
 from cds_service.metrics import Counts
-from cds_service.practice import Practices, load_practices, new_practice
-from cds_service.rulebook import warn_when_review_is_due
-from cds_service.seen_tokens import SeenTokens
+from cds_service.outbound.base_url import is_literal
+from cds_service.outbound.http import FhirHttp
+from cds_service.outbound.workload import CallLimits
+from cds_service.rulebook.load import warn_when_review_is_due
+from cds_service.rulebook.practice import Practices, load_practices, new_practice
+from cds_service.security.clients import Caller, Client, anybody, load_clients
+from cds_service.security.jwt import make_gate
+from cds_service.security.used_tokens import SeenTokens
+from cds_service.service import Desk
 from cds_service.settings import Settings
-from cds_service.web import Authenticate, hook_routes, prepare, supervisor_routes
-from cds_service.workload import CallLimits
+from cds_service.web.demo_variants import desks_beside
+from cds_service.web.routes import Authenticate, hook_routes, prepare, supervisor_routes
 
 _BESIDE_FHIR_SECONDS = 3.0  # of a call, for reading its body and for computing
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -77,7 +77,7 @@ def create_app(
             app.register_blueprint(hook_routes(beside, authenticate, ledger, prefix))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
-        from cds_service.explain.page import create_page
+        from cds_service.tools.explain.page import create_page
 
         app.register_blueprint(create_demo(settings))
         app.register_blueprint(create_page(practices.own.rulebook))

@@ -7,15 +7,15 @@ import json
 import click
 from rich.console import Console
 
-from cds_service.explain.command import explain
-from cds_service.handover.command import export, terminology
-from cds_service.integrator import commands as integrator
-from cds_service.integrator.check_command import check
-from cds_service.replay.bulk_command import fetch
-from cds_service.replay.command import replay
-from cds_service.serving import demo, serve
+from cds_service.serving.command import demo, serve
 from cds_service.settings import DEFAULT_DATABASE
-from cds_service.simulate.command import simulate
+from cds_service.tools.explain.command import explain
+from cds_service.tools.handover.command import export, terminology
+from cds_service.tools.integrator import commands as integrator
+from cds_service.tools.integrator.check_command import check
+from cds_service.tools.replay.bulk_command import fetch
+from cds_service.tools.replay.command import replay
+from cds_service.tools.simulate.command import simulate
 
 
 class Commands(click.Group):
@@ -77,8 +77,8 @@ Examples:
 )
 def feedback(as_text: bool, database: str) -> None:
     """Say what clinicians did with the cards: shown, accepted, overridden, by month."""
-    from cds_service.database import DatabaseUnusable, reading
-    from cds_service.feedback_report import as_json, as_table, report
+    from cds_service.ledger.database_url import DatabaseUnusable, reading
+    from cds_service.ledger.report import as_json, as_table, report
 
     try:
         with reading(database) as connection:
@@ -112,10 +112,10 @@ def migrate(revision: str | None, database: str) -> None:
 
     A start does the first by itself. Stop the service before going back for an older release.
     """
-    from cds_service.database import url_fault
     from cds_service.errors import NotStored
-    from cds_service.ledger import Ledger
-    from cds_service.ledger_schema import REVISIONS
+    from cds_service.ledger.database import Ledger
+    from cds_service.ledger.database_url import url_fault
+    from cds_service.ledger.schema import REVISIONS
 
     if revision is not None and revision not in REVISIONS:
         raise click.BadParameter(f"there are {', '.join(REVISIONS)}", param_hint="REVISION")

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from cds_service.errors import StartRefused
-from cds_service.fhir_address import parse_address
+from cds_service.outbound.base_url import parse_address
 
 PREFIX = "CDS_"
 OF_COMMANDS = ("CDS_FHIR_TOKEN",)  # for `heparin-cds load` and `call`; never read here
@@ -103,7 +103,9 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _spoken_database(cls, url: str) -> str:
-        from cds_service.database import url_fault  # SQLAlchemy, which most commands need not
+        from cds_service.ledger.database_url import (
+            url_fault,  # SQLAlchemy, which most commands need not
+        )
 
         fault = "" if PLACEHOLDER.search(url) else url_fault(url)
         if fault:

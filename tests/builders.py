@@ -15,12 +15,18 @@ from typing import Any
 
 import pytest
 
-from cds_service.assessment.answers import Reason
-from cds_service.assessment.case import Case
-from cds_service.assessment.findings import Findings, assess
-from cds_service.assessment.items import DeleteDraft, Item, OrderTest, StartDrug, StopOrder
-from cds_service.assessment.measured import Measured
-from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.assess import Findings, assess
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.protocol import Protocol
+from cds_service.assessment.model.recommendation import (
+    DeleteDraft,
+    Item,
+    OrderTest,
+    StartDrug,
+    StopOrder,
+)
+from cds_service.assessment.model.verdict import Reason
 from cds_service.cards.card import Card, Style
 from cds_service.cards.compose import compose
 from cds_service.chart.facts import (
@@ -44,8 +50,8 @@ from cds_service.chart.facts import (
     Use,
 )
 from cds_service.chart.goal import Goal, GoalRange
-from cds_service.rulebook import PROTOCOLS, load_protocol, rulebook
-from tests import told
+from cds_service.rulebook.load import PROTOCOLS, load_protocol, rulebook
+from tests import explainability as told
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 QUERIES = (

@@ -12,10 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 from cds_service.advice import advise
-from cds_service.assessment.findings import assess
+from cds_service.assessment.assess import assess
 from cds_service.cards.card import Style
 from cds_service.cards.compose import compose
-from cds_service.hooks import SERVICES
+from cds_service.hooks.request import SERVICES
 from tests.cases import answered, called, cases, tables
 
 Json = dict[str, Any]

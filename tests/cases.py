@@ -14,11 +14,11 @@ from typing import Any
 from cds_service.advice import Advice, Rulebook, advise
 from cds_service.cards.card import Style
 from cds_service.chart.facts import Asked, Queried, State
-from cds_service.chart.queries import query_urls
 from cds_service.demo.fixtures import Case, load_cases
-from cds_service.hooks import SERVICES, read_call
-from cds_service.plan import Search, read_plan
-from cds_service.rulebook import PROTOCOLS, rulebook
+from cds_service.fhir.queries import Search, read_plan
+from cds_service.fhir.query_templates import query_urls
+from cds_service.hooks.request import SERVICES, read_call
+from cds_service.rulebook.load import PROTOCOLS, rulebook
 
 FIXTURES = Path(__file__).parent.parent / "fhir_fixtures"
 

@@ -12,8 +12,8 @@ import orjson
 from bench import payload
 from cds_service.advice import advise
 from cds_service.cards.card import Style
-from cds_service.hooks import SERVICES, read_call
-from cds_service.prefetch import read_prefetch
+from cds_service.fhir.prefetch import read_prefetch
+from cds_service.hooks.request import SERVICES, read_call
 from tests.cases import searches, tables
 
 Json = dict[str, Any]

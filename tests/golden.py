@@ -12,9 +12,9 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from cds_service.assessment.answers import Evidence, Reason, Verdict
-from cds_service.assessment.case import Case
-from cds_service.chart.instants import Stretch
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.verdict import Evidence, Reason, Verdict
+from cds_service.chart.fhir_datetime import Stretch
 from tests.cases import FIXTURES, advice_for, cases, wire
 
 # As the record has them, not worked out; a level's evidence tells its result.

@@ -18,13 +18,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.plan import Search, codes_asked
+from cds_service.fhir.queries import Search, codes_asked
 from cds_service.settings import Settings
-from tests.bedside import FAILING, NOW
 from tests.cases import searches, tables
 from tests.databases import new_database
 from tests.faulty_server import faulty
 from tests.oracle import chart as fhir_chart
+from tests.vignettes import FAILING, NOW
 
 Json = dict[str, Any]
 

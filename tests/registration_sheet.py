@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cds_service.assessment.registry import TOPICS
+from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.chart.concepts import Concepts
-from cds_service.chart.queries import query_urls
-from cds_service.hooks import discovery
+from cds_service.fhir.query_templates import query_urls
+from cds_service.hooks.request import discovery
 from tests.cases import tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "deployment.md"

@@ -31,9 +31,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from statistics import NormalDist, median
 
-from cds_service.assessment.protocol import Protocol
-from cds_service.assessment.rate_filter import Filter, scale_of
-from cds_service.assessment.required_rate import (
+from cds_service.assessment.measure.required_rate import (
     Aim,
     Pair,
     Place,
@@ -41,9 +39,11 @@ from cds_service.assessment.required_rate import (
     Silence,
     required_rate,
 )
-from cds_service.simulate.course import Course, Draw
-from cds_service.simulate.stay import run_stay
-from cds_service.simulate.worlds import POPULATIONS, WORLDS
+from cds_service.assessment.measure.required_rate_filter import Filter, scale_of
+from cds_service.assessment.model.protocol import Protocol
+from cds_service.tools.simulate.course import Course, Draw
+from cds_service.tools.simulate.stay import run_stay
+from cds_service.tools.simulate.worlds import POPULATIONS, WORLDS
 from tests.builders import protocol
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

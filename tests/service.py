@@ -16,8 +16,8 @@ from sqlalchemy import create_engine, select, text
 from werkzeug.serving import make_server
 
 from cds_service.app import create_app
-from cds_service.ledger import metadata
-from cds_service.plan import codes_asked
+from cds_service.fhir.queries import codes_asked
+from cds_service.ledger.database import metadata
 from cds_service.settings import Settings
 from tests.cases import answered, cases, searches, tables
 from tests.databases import new_database

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from cds_service.assessment.protocol import Protocol
+from cds_service.assessment.model.protocol import Protocol
 from tests.builders import protocol
 
 TESTS = Path(__file__).parent

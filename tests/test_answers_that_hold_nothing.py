@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service.plan import Search
-from tests.bedside import NOW
+from cds_service.fhir.queries import Search
 from tests.cases import searches, tables
 from tests.hospital import (
     HEPARIN,
@@ -32,6 +31,7 @@ from tests.hospital import (
     topics,
 )
 from tests.oracle.chart import LOINC, PATIENT, SNOMED, UCUM, concept, quantity
+from tests.vignettes import NOW
 
 DECIDING = ("coagulation", "administrations", "conditions", "allergies", "blood")
 NEXT = {"relation": "next", "url": "https://ehr.example.org/fhir?page=2"}
@@ -289,7 +289,7 @@ class TestNearSpellings:
 
 def test_the_table_of_systems_holds_no_two_that_are_nearly_one() -> None:
     """Or a near spelling would mean two things."""
-    from cds_service.chart.systems import Systems
+    from cds_service.chart.code_systems import Systems
 
     systems = Systems(tables().concepts.systems)
     for key, uris in tables().concepts.systems.items():

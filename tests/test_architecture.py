@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.assessment.registry import TOPICS
+from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.chart.facts import Problem, State
 from tests.cases import tables
 
@@ -101,7 +101,7 @@ def test_the_demo_knows_settings_and_shipped_files_and_nothing_else_of_ours() ->
         for name in imports(path)
         if name.startswith("cds_service")
         and not within(
-            name, ("cds_service.demo", "cds_service.settings", "cds_service.shipped_files")
+            name, ("cds_service.demo", "cds_service.settings", "cds_service.tools.shipped_files")
         )
     }
 

@@ -17,13 +17,16 @@ from typing import Any
 import pytest
 
 from cds_service.advice import advise
-from cds_service.assessment.items import Item, StartDrug, StopOrder
-from cds_service.assessment.registry import TOPICS
+from cds_service.assessment.model.recommendation import Item, StartDrug, StopOrder
+from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.chart.facts import State
-from cds_service.rulebook import PROTOCOLS as FILES
-from cds_service.rulebook import WORDING, load_protocol
-from cds_service.tables import TableFault
-from tests.bedside import (
+from cds_service.rulebook.load import PROTOCOLS as FILES
+from cds_service.rulebook.load import WORDING, load_protocol
+from cds_service.rulebook.toml_table import TableFault
+from tests.cases import advice_for, called, tables
+from tests.oracle import chart as fhir_chart
+from tests.oracle.cell import Cell
+from tests.vignettes import (
     NOW,
     PROTOCOLS,
     answers_for,
@@ -36,9 +39,6 @@ from tests.bedside import (
     topics,
     units_in_text,
 )
-from tests.cases import advice_for, called, tables
-from tests.oracle import chart as fhir_chart
-from tests.oracle.cell import Cell
 
 Json = dict[str, Any]
 Change = Callable[[Json], Json]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.assessment.items import OrderTest
-from tests.bedside import recommended, starts, text, topics, units_in_text
+from cds_service.assessment.model.recommendation import OrderTest
 from tests.cases import FIXTURES, advice_for, cases
+from tests.vignettes import recommended, starts, text, topics, units_in_text
 
 DECISIONS = (Path(__file__).parents[1] / "DECISIONS.md").read_text(encoding="utf-8")
 BOTH_DRUGS = {"bivalirudin": 0.15, "argatroban": 0.5}

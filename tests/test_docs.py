@@ -12,14 +12,14 @@ import pytest
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from cds_service.assessment.registry import TOPICS
-from cds_service.chart.queries import query_urls
+from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cli import main as commands
-from cds_service.clients import load_clients
 from cds_service.errors import StartRefused
-from cds_service.rulebook import PROTOCOLS, load_protocol
+from cds_service.fhir.query_templates import query_urls
+from cds_service.rulebook.load import PROTOCOLS, load_protocol
+from cds_service.rulebook.toml_table import load_concepts
+from cds_service.security.clients import load_clients
 from cds_service.settings import Settings
-from cds_service.tables import load_concepts
 from tests.cases import advice_for, cases, tables
 from tests.registration_sheet import BEGIN, END, sheet
 

@@ -1,7 +1,7 @@
 """Every fault of a FHIR server and of a token, once each over HTTP: what is answered.
 
-How each fault is told apart stands in tests/test_fhir_http.py, tests/test_fhir_server.py and
-tests/test_auth.py; what several of them mean for each hook in docs/when-data-fail.md.
+How each fault is told apart stands in tests/outbound/test_http.py, tests/fhir/test_client.py and
+tests/security/test_jwt.py; what several of them mean for each hook in docs/when-data-fail.md.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import responses
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 
-from cds_service import auth
-from cds_service.clients import Client
-from cds_service.keys import KeySource, key_source
+from cds_service.security import jwt as auth
+from cds_service.security.clients import Client
+from cds_service.security.jwks import KeySource, key_source
 from tests.calls import Json, request
 from tests.fault_tables import (
     CASE,

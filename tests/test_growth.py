@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.assessment.bleeding import highest_before
-from cds_service.chart.instants import Stretch
+from cds_service.assessment.measure.bleeding import highest_before
+from cds_service.chart.fhir_datetime import Stretch
 from tests.floods import FLOODS, seconds
 
 AT = 1_500

@@ -14,9 +14,9 @@ import requests
 import structlog
 
 from cds_service.logs import log, set_up_logs
+from tests.load_during_restart import PATH, body
 from tests.running import Gunicorn
 from tests.service import Service
-from tests.steady_calls import PATH, body
 
 
 @pytest.fixture(autouse=True)

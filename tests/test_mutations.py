@@ -19,8 +19,8 @@ import jsonschema_rs
 import pytest
 import structlog
 
-from cds_service import answering
-from cds_service.description import description
+from cds_service import service as answering
+from cds_service.web.description import description
 from tests.cases import cases
 from tests.fhir_rules import nodes
 from tests.service import Service, prefetch_of, request_of

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.bedside import NOW
 from tests.hospital import ANTITHROMBIN, Hospital, Json, both_ways, call, record, said, service
 from tests.oracle.chart import PATIENT, observation, quantity
+from tests.vignettes import NOW
 
 NO_TIME = {"effectiveDateTime": None, "issued": None}
 

@@ -19,9 +19,9 @@ import requests
 from tests.calls import request
 from tests.fault_tables import healthy, serving
 from tests.faulty_server import answering, faulty
+from tests.load_during_restart import PATH, Caller, steady_calls
 from tests.running import Gunicorn, until
 from tests.service import CASE
-from tests.steady_calls import PATH, Caller, steady_calls
 
 pytestmark = [
     pytest.mark.slow,

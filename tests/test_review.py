@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.assessment.citations import AS_WRITTEN, FEEDS, PARTS
-from cds_service.assessment.registry import TOPICS
-from cds_service.assessment.rules import RULES
-from cds_service.explain.review import REVIEW, STATUSES, Claim, load_review
-from cds_service.explain.tables import users
-from cds_service.rulebook import BOUNDS
-from cds_service.tables import TableFault
-from tests.bedside import PROTOCOLS
+from cds_service.assessment.recommend.citations import AS_WRITTEN, FEEDS, PARTS
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.rules.rules import RULES
+from cds_service.rulebook.load import BOUNDS
+from cds_service.rulebook.toml_table import TableFault
+from cds_service.tools.explain.review import REVIEW, STATUSES, Claim, load_review
+from cds_service.tools.explain.tables import users
 from tests.cases import tables
+from tests.vignettes import PROTOCOLS
 
 CLAIMS = load_review()
 PACKAGE = Path(__file__).parents[1] / "cds_service"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.load_during_restart import PATH, body
 from tests.running import Gunicorn, until
-from tests.steady_calls import PATH, body
 
 pytestmark = [pytest.mark.slow]
 

@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from cds_service import answering
+from cds_service import service as answering
 from cds_service.app import create_app
-from cds_service.audit import calls
 from cds_service.chart.facts import Asked
 from cds_service.errors import StartRefused
-from cds_service.feedback import feedback
-from cds_service.rulebook import PROTOCOLS
+from cds_service.ledger.calls import calls
+from cds_service.ledger.feedback import feedback
+from cds_service.rulebook.load import PROTOCOLS
 from cds_service.settings import Settings
 from tests.hospitals import FEEDBACK, Hospitals
 from tests.service import KEY

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from cds_service.advice import advise
-from cds_service.assessment.items import StartDrug
+from cds_service.assessment.model.recommendation import StartDrug
 from cds_service.demo.fixtures import Case
 from tests.cases import answered, called, cases, tables
 

@@ -13,12 +13,16 @@ import pytest
 
 from cds_service.app import create_app
 from cds_service.errors import StartRefused
-from cds_service.explain.patient import walk
 from cds_service.logs import set_up_logs
-from cds_service.rulebook import PROTOCOLS as FILES
-from cds_service.rulebook import load_protocol, load_rulebook, warn_when_review_is_due
+from cds_service.rulebook.load import PROTOCOLS as FILES
+from cds_service.rulebook.load import load_protocol, load_rulebook, warn_when_review_is_due
 from cds_service.settings import Settings
-from tests.bedside import (
+from cds_service.tools.explain.patient import walk
+from tests.cases import advice_for, cases, tables
+from tests.oracle import grid
+from tests.oracle.cell import Cell
+from tests.two_protocols_page import FIXTURE, PAGE, side_by_side, written
+from tests.vignettes import (
     PROTOCOLS,
     ask,
     patient,
@@ -28,10 +32,6 @@ from tests.bedside import (
     topics,
     units_in_text,
 )
-from tests.cases import advice_for, cases, tables
-from tests.oracle import grid
-from tests.oracle.cell import Cell
-from tests.two_protocols_page import FIXTURE, PAGE, side_by_side, written
 
 REVIEW = "review-as-written"
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

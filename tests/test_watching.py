@@ -18,9 +18,9 @@ import requests
 import structlog
 
 from tests.cases import tables
+from tests.load_during_restart import PATH, body
 from tests.running import Gunicorn, free_port, until
 from tests.service import Service
-from tests.steady_calls import PATH, body
 
 DOCS = Path(__file__).parents[1] / "docs"
 ALERTS = DOCS / "heparin-cds-alerts.yml"

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cds_service.cards.card import Card
-from cds_service.explain.patient import walk
-from tests.bedside import PROTOCOLS
+from cds_service.tools.explain.patient import walk
 from tests.cases import advice_for, cases, tables
+from tests.vignettes import PROTOCOLS
 
 PAGE = Path(__file__).parents[1] / "docs" / "two-protocols.md"
 FIXTURE = "26-sepsis-forty"

@@ -1,1 +1,4 @@
-"""STAGE 2: facts -> findings. The medicine; imports the chart, never the cards or the shell."""
+"""Stage 2, facts -> findings: model, then measure, then rules, then recommend.
+
+The medicine. Imports the chart, never the cards or the shell; no clock, file or network.
+"""

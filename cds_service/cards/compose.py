@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cds_service.assessment.answers import Evidence, Reason
-from cds_service.assessment.findings import Findings
-from cds_service.assessment.items import Indicator, Item, StartDrug
-from cds_service.assessment.registry import TOPICS
-from cds_service.cards import figures
+from cds_service.assessment.assess import Findings
+from cds_service.assessment.model.recommendation import Indicator, Item, StartDrug
+from cds_service.assessment.model.verdict import Evidence, Reason
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.cards import template_values as figures
 from cds_service.cards.card import Card, Style
-from cds_service.cards.need import required_rate_told, target_told
-from cds_service.cards.orders import For
+from cds_service.cards.required_rate_words import required_rate_told, target_told
+from cds_service.cards.suggested_resources import For
 from cds_service.cards.suggestions import Writer, suggestions
 from cds_service.cards.wording import LONGEST_SUMMARY, Wording, escaped
 from cds_service.chart.concepts import Concepts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cds_service.assessment.findings import Findings
-from cds_service.assessment.items import (
+from cds_service.assessment.assess import Findings
+from cds_service.assessment.model.recommendation import (
     Action,
     Choice,
     DeleteDraft,
@@ -15,11 +15,17 @@ from cds_service.assessment.items import (
     StartDrug,
     StopOrder,
 )
-from cds_service.assessment.registry import TOPICS
-from cds_service.assessment.switch import Start
-from cds_service.cards import figures
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.switch import Start
+from cds_service.cards import template_values as figures
 from cds_service.cards.card import CardAction, Style, Suggestion
-from cds_service.cards.orders import For, infusion_order, single_dose, stopped, test_order
+from cds_service.cards.suggested_resources import (
+    For,
+    infusion_order,
+    single_dose,
+    stopped,
+    test_order,
+)
 from cds_service.cards.wording import Wording, plain
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Order

@@ -21,14 +21,14 @@ from cds_service.chart.facts import (
     Skipped,
     Use,
 )
-from cds_service.chart.giving import Giving
+from cds_service.chart.fhir_datetime import NOWHERE, Period, Placing, read_instant, read_period
+from cds_service.chart.fhir_json import codings, each, member, reference, source, text
 from cds_service.chart.goals import GoalReader
-from cds_service.chart.instants import NOWHERE, Period, Placing, read_instant, read_period
-from cds_service.chart.json_reading import codings, each, member, reference, source, text
-from cds_service.chart.medications import Medicine, Pharmacy, concepts_at
-from cds_service.chart.record import NO_MEDICATION, STATUS, Record
+from cds_service.chart.medication_lookup import Medicine, Pharmacy, concepts_at
+from cds_service.chart.resources import NO_MEDICATION, STATUS, Record
+from cds_service.chart.route_and_use import Giving
+from cds_service.chart.unknown_medicine_orders import Untold
 from cds_service.chart.unknown_medicines import UnknownMedicines
-from cds_service.chart.untold import Untold
 from cds_service.chart.vocabulary import Vocabulary
 
 _READ = frozenset({"completed", "in-progress", "stopped", "on-hold", "not-done"})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cds_service.chart.concepts import Concepts
-from cds_service.chart.json_reading import member
+from cds_service.chart.fhir_json import member
 from cds_service.chart.units import Quantity, Unit, Units, read_quantity, rounded
 from cds_service.chart.vocabulary import folded
 

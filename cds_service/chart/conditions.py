@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from cds_service.chart.facts import Condition, Resource, Skipped
-from cds_service.chart.instants import Placing, read_instant
-from cds_service.chart.json_reading import LONGEST_TEXT, codings, each, label, member, source, text
-from cds_service.chart.record import MALFORMED, NEAR_SYSTEM, STATUS, Record
+from cds_service.chart.fhir_datetime import Placing, read_instant
+from cds_service.chart.fhir_json import LONGEST_TEXT, codings, each, label, member, source, text
+from cds_service.chart.resources import MALFORMED, NEAR_SYSTEM, STATUS, Record
 from cds_service.chart.vocabulary import Matcher, Vocabulary, Words, spaced, written
 
 _REFUTED = frozenset({"refuted", "entered-in-error"})

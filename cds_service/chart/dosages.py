@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from cds_service.chart.concentrations import Concentration
 from cds_service.chart.facts import Amount, Dosage, Problem
-from cds_service.chart.instants import Period
-from cds_service.chart.json_reading import codings, each, member, text, texts, written
+from cds_service.chart.fhir_datetime import Period
+from cds_service.chart.fhir_json import codings, each, member, text, texts, written
 from cds_service.chart.units import Quantity, Unit, Units, read_quantity, rounded
 
 _NAMES = {  # kind, per kg, per hour, in micrograms -> unit of Amount and factor to it

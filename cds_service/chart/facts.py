@@ -13,10 +13,10 @@ from datetime import date, datetime, tzinfo
 from enum import Enum
 
 from cds_service.chart.goal import UNSAID, Goal
-from cds_service.chart.queried import Queried as Queried
-from cds_service.chart.queried import Resource as Resource
-from cds_service.chart.queried import State as State
-from cds_service.chart.untold import Untold
+from cds_service.chart.query_result import Queried as Queried
+from cds_service.chart.query_result import Resource as Resource
+from cds_service.chart.query_result import State as State
+from cds_service.chart.unknown_medicine_orders import Untold
 
 
 class Problem(Enum):

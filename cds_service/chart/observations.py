@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 
 from cds_service.chart.concepts import ObservationConcept
 from cds_service.chart.facts import Problem, Resource, Result, Skipped
-from cds_service.chart.instants import (
+from cds_service.chart.fhir_datetime import (
     NOWHERE,
     Placing,
     Stretch,
@@ -23,7 +23,7 @@ from cds_service.chart.instants import (
     read_instant,
     read_period,
 )
-from cds_service.chart.json_reading import (
+from cds_service.chart.fhir_json import (
     Coding,
     bare_codes,
     codings,
@@ -35,7 +35,7 @@ from cds_service.chart.json_reading import (
     texts,
     written,
 )
-from cds_service.chart.record import AMBIGUOUS, MALFORMED, STATUS, Record
+from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, Record
 from cds_service.chart.results import Row, newest_first
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced

@@ -23,13 +23,13 @@ from cds_service.chart.facts import (
     Skipped,
     Use,
 )
+from cds_service.chart.fhir_datetime import Period, read_instant
+from cds_service.chart.fhir_json import codings, each, member, reference, source, text
 from cds_service.chart.goal import Goal
-from cds_service.chart.instants import Period, read_instant
-from cds_service.chart.json_reading import codings, each, member, reference, source, text
-from cds_service.chart.medications import Medicine, concepts_at, points_at
-from cds_service.chart.record import NO_MEDICATION, STATUS, Record
+from cds_service.chart.medication_lookup import Medicine, concepts_at, points_at
+from cds_service.chart.resources import NO_MEDICATION, STATUS, Record
 from cds_service.chart.selections import Selected
-from cds_service.chart.untold import Untold
+from cds_service.chart.unknown_medicine_orders import Untold
 from cds_service.chart.validity import validity
 
 _HOME = frozenset({"community", "discharge", "patientspecified"})

@@ -6,9 +6,9 @@ from functools import partial
 
 from cds_service.chart.conditions import concepts_in
 from cds_service.chart.facts import Procedure, Resource, Skipped, TestOrder
-from cds_service.chart.instants import Period, Placing, read_instant, read_period
-from cds_service.chart.json_reading import codings, label, member, named, source, text
-from cds_service.chart.record import STATUS, Record
+from cds_service.chart.fhir_datetime import Period, Placing, read_instant, read_period
+from cds_service.chart.fhir_json import codings, label, member, named, source, text
+from cds_service.chart.resources import STATUS, Record
 from cds_service.chart.vocabulary import Vocabulary
 
 _NOT_DONE = frozenset({"not-done", "preparation", "entered-in-error"})

@@ -22,16 +22,15 @@ from cds_service.chart.concepts import Concepts
 from cds_service.chart.conditions import read_allergies, read_conditions
 from cds_service.chart.dosages import Dosing
 from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State
-from cds_service.chart.giving import Giving
+from cds_service.chart.fhir_datetime import Placing, read_birth_date, read_instant
+from cds_service.chart.fhir_json import member, reference, server, text
 from cds_service.chart.goals import GoalReader
-from cds_service.chart.instants import Placing, read_birth_date, read_instant
-from cds_service.chart.json_reading import member, reference, server, text
-from cds_service.chart.located import Located
-from cds_service.chart.medications import Pharmacy
+from cds_service.chart.medication_lookup import Pharmacy
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
-from cds_service.chart.record import (
+from cds_service.chart.references import Located
+from cds_service.chart.resources import (
     Readings,
     Record,
     Still,
@@ -40,9 +39,10 @@ from cds_service.chart.record import (
     is_of_others,
     on_and_on,
 )
+from cds_service.chart.route_and_use import Giving
 from cds_service.chart.units import Units
+from cds_service.chart.unknown_medicine_orders import Untold
 from cds_service.chart.unknown_medicines import UnknownMedicines
-from cds_service.chart.untold import Untold
 from cds_service.chart.vocabulary import Vocabulary
 
 _STAYS = 5  # an encounter may be part of another: the ward's of the hospital's

@@ -12,8 +12,15 @@ from itertools import pairwise
 from typing import overload
 
 from cds_service.chart.facts import Resource, Result
-from cds_service.chart.instants import NOWHERE, Placing, Stretch, earliest, latest, read_instant
-from cds_service.chart.json_reading import source, text
+from cds_service.chart.fhir_datetime import (
+    NOWHERE,
+    Placing,
+    Stretch,
+    earliest,
+    latest,
+    read_instant,
+)
+from cds_service.chart.fhir_json import source, text
 
 
 @dataclass(slots=True, eq=False)

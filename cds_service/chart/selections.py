@@ -7,7 +7,7 @@ https://cds-hooks.hl7.org/hooks/order-select/STU1/order-select/
 from __future__ import annotations
 
 from cds_service.chart.facts import Asked, Resource
-from cds_service.chart.json_reading import Reference, member, place, source, text
+from cds_service.chart.fhir_json import Reference, member, place, source, text
 
 
 class Selected:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cds_service.chart.json_reading import number, text
+from cds_service.chart.fhir_json import number, text
 
 AMOUNTS = ("iu", "mass", "volume")
 COMPARATORS = {sign: sign for sign in ("", "<", "<=", ">", ">=")}

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds_service.chart.facts import Route
-from cds_service.chart.giving import Giving
-from cds_service.chart.instants import Period
-from cds_service.chart.json_reading import each, member, text, written
+from cds_service.chart.fhir_datetime import Period
+from cds_service.chart.fhir_json import each, member, text, written
+from cds_service.chart.route_and_use import Giving
 from cds_service.chart.units import Quantity, Units, read_quantity
-from cds_service.chart.untold import Untold
+from cds_service.chart.unknown_medicine_orders import Untold
 
 _RATES = ("rateQuantity", "rateRatio", "rateRange")
 

@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from cds_service.chart.code_systems import Systems
 from cds_service.chart.concepts import Code, Concepts
-from cds_service.chart.json_reading import Coding, bare_codes, texts
-from cds_service.chart.systems import Systems
+from cds_service.chart.fhir_json import Coding, bare_codes, texts
 
 _SEPARATORS = re.compile(r"[\W_]+")
 

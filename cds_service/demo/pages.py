@@ -23,7 +23,7 @@ from cds_service.demo.markdown import to_html
 from cds_service.demo.readings import banner, charted_orders, full_name, table_rows
 from cds_service.demo.timeline import draw, hours_shown
 from cds_service.demo.tracks import Tracks, load_tracks
-from cds_service.shipped_files import FIXTURES
+from cds_service.tools.shipped_files import FIXTURES
 
 if TYPE_CHECKING:
     from cds_service.settings import Settings

@@ -1,6 +1,6 @@
 """Far above target, and the aPTT under a thrombin inhibitor (clinical logic 6, `aboveTarget`)."""
 
-from cds_service.assessment.items import Indicator
+from cds_service.assessment.model.recommendation import Indicator
 from cds_service.chart.facts import Form
 from tests.builders import (
     MINUTE,

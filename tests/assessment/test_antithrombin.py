@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.assessment.allowed import dose_withheld
-from cds_service.assessment.antithrombin import (
+from cds_service.assessment.measure.antithrombin import (
     Dose,
     compute_dose,
     drafted_units,
@@ -15,8 +14,9 @@ from cds_service.assessment.antithrombin import (
     predicted_level,
     tier_of,
 )
+from cds_service.assessment.recommend.offers import dose_withheld
 from cds_service.chart.facts import Form, Problem
-from cds_service.chart.instants import DATE_ONLY, Stretch
+from cds_service.chart.fhir_datetime import DATE_ONLY, Stretch
 from tests.builders import (
     MINUTE,
     ago,

@@ -1,7 +1,7 @@
 """A bleed under heparin, and a start in spite of one or of its risk (clinical logic 6)."""
 
-from cds_service.assessment.answers import Reason
-from cds_service.assessment.items import Indicator
+from cds_service.assessment.model.recommendation import Indicator
+from cds_service.assessment.model.verdict import Reason
 from tests.builders import (
     MINUTE,
     cards_of,

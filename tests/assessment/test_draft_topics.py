@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from cds_service.assessment.answers import Evidence
+from cds_service.assessment.model.verdict import Evidence
 from cds_service.chart.facts import Problem, Route, Use
 from tests.builders import (
     MINUTE,

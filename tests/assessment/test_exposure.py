@@ -1,6 +1,6 @@
 """Treatment dose or prophylaxis; an unknown dose counts as treatment (clinical logic 2)."""
 
-from cds_service.assessment.exposure import is_treatment
+from cds_service.assessment.measure.exposure import is_treatment
 from cds_service.chart.facts import Form, Problem, Route, Use
 from tests.builders import case, condition, order, spec
 

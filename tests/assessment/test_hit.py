@@ -3,9 +3,9 @@
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from cds_service.assessment.four_ts import four_ts
+from cds_service.assessment.measure.four_ts import four_ts
 from cds_service.chart.facts import Problem, Route, State, Use
-from cds_service.chart.instants import Stretch
+from cds_service.chart.fhir_datetime import Stretch
 from tests.builders import (
     MINUTE,
     ago,

@@ -1,6 +1,6 @@
 """aPTT and anti-Xa: current, steady, paired, and where they stand to the target (logic 2, 3)."""
 
-from cds_service.assessment.answers import Answer, compared
+from cds_service.assessment.model.verdict import Answer, compared
 from cds_service.chart.facts import Problem
 from tests.builders import (
     MINUTE,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.assessment.citations import PARTS
-from cds_service.assessment.protocol import Bounds, ProtocolFile
-from cds_service.assessment.registry import TOPICS
-from cds_service.assessment.rules import RULES
+from cds_service.assessment.model.protocol import Bounds, ProtocolFile
+from cds_service.assessment.recommend.citations import PARTS
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.rules.rules import RULES
 from cds_service.chart.facts import Problem, State
-from cds_service.chart.instants import DATE_ONLY, NO_ZONE
-from cds_service.rulebook import BOUNDS, PROTOCOLS, RISING, load_protocol
-from cds_service.tables import TableFault, read_table
+from cds_service.chart.fhir_datetime import DATE_ONLY, NO_ZONE
+from cds_service.rulebook.load import BOUNDS, PROTOCOLS, RISING, load_protocol
+from cds_service.rulebook.toml_table import TableFault, read_table
 from tests.builders import protocol, spec
 from tests.cases import tables
 
@@ -272,7 +272,7 @@ def strings() -> Iterator[str]:
     The table of citations is left out: it names keys only to explain them.
     """
     stages = [path for s in ("assessment", "cards") for path in (PACKAGE / s).rglob("*.py")]
-    for path in sorted([*stages, PACKAGE / "memory.py"]):
+    for path in sorted([*stages, PACKAGE / "ledger" / "overrides.py"]):
         if path.name != "citations.py":
             yield from _strings_of(ast.parse(path.read_text(encoding="utf-8")))
 

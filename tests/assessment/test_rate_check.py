@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cds_service.assessment.items import Indicator
+from cds_service.assessment.model.recommendation import Indicator
 from cds_service.chart.facts import Amount
 from tests.builders import (
     cards_of,

@@ -5,10 +5,16 @@ from typing import Any
 
 import pytest
 
-from cds_service.assessment.findings import Findings, assess
-from cds_service.assessment.items import Choice, DeleteDraft, Indicator, Item, OrderTest
-from cds_service.assessment.registry import TOPICS
-from cds_service.assessment.topics.topic import Opener, Topic, View
+from cds_service.assessment.assess import Findings, assess
+from cds_service.assessment.model.recommendation import (
+    Choice,
+    DeleteDraft,
+    Indicator,
+    Item,
+    OrderTest,
+)
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.topics.topic import Opener, Topic, View
 from cds_service.cards.card import Card, Style
 from cds_service.cards.compose import compose, cut
 from cds_service.chart.facts import Asked

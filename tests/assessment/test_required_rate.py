@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.assessment.required_rate import (
+from cds_service.assessment.measure.required_rate import (
     Aim,
     Beyond,
     Likelihood,

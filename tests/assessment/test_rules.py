@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.assessment.answers import Evidence
+from cds_service.assessment.model.verdict import Evidence
 from tests.builders import (
     MINUTE,
     ago,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cds_service.assessment.registry import TOPICS
-from cds_service.assessment.scope import scope_of
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.scope import scope_of
 from cds_service.chart.facts import Asked, Form, Route, Use
 from tests.builders import (
     MINUTE,

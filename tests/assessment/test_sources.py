@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from cds_service.assessment.protocol import Declared
+from cds_service.assessment.model.protocol import Declared
 from cds_service.chart.facts import State
-from cds_service.rulebook import PROTOCOLS, load_protocol
-from cds_service.tables import TableFault
+from cds_service.rulebook.load import PROTOCOLS, load_protocol
+from cds_service.rulebook.toml_table import TableFault
 from tests.builders import (
     cards_of,
     condition,

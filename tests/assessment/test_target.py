@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from cds_service.assessment.protocol import SiteTarget
+from cds_service.assessment.model.protocol import SiteTarget
 from cds_service.chart.goal import Goal
 from tests.builders import (
     DAY,

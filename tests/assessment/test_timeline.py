@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from cds_service.assessment.infusion import Infusion
+from cds_service.assessment.measure.infusion import Infusion
 from cds_service.chart.facts import Administration, Amount, Form, Order, Problem, State
-from cds_service.chart.instants import Stretch
+from cds_service.chart.fhir_datetime import Stretch
 from tests.builders import (
     MINUTE,
     NOW,

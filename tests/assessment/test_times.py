@@ -7,9 +7,9 @@ from itertools import product
 
 import pytest
 
-from cds_service.assessment.answers import Answer, Reason, Verdict
-from cds_service.assessment.times import apart, at_or_after, at_or_before, before, within
-from cds_service.chart.instants import DATE_ONLY, Stretch
+from cds_service.assessment.model.times import apart, at_or_after, at_or_before, before, within
+from cds_service.assessment.model.verdict import Answer, Reason, Verdict
+from cds_service.chart.fhir_datetime import DATE_ONLY, Stretch
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -1,6 +1,6 @@
 """Which levels can be trusted to show heparin's effect, and until when not (logic 2.4)."""
 
-from cds_service.assessment.suspect import is_suspect
+from cds_service.assessment.measure.suspect_samples import is_suspect
 from cds_service.chart.facts import Form
 from tests.builders import (
     MINUTE,

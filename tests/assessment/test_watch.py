@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cds_service.chart.facts import Use
-from cds_service.chart.instants import DATE_ONLY, Stretch
+from cds_service.chart.fhir_datetime import DATE_ONLY, Stretch
 from tests.builders import (
     MINUTE,
     ago,

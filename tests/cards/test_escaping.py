@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from cds_service.assessment.items import Indicator
+from cds_service.assessment.model.recommendation import Indicator
 from cds_service.cards.wording import LONGEST_QUOTE, escaped, plain
 from tests.cases import advice_for, cases
 

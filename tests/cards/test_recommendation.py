@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.assessment.items import Choice, StartDrug
+from cds_service.assessment.model.recommendation import Choice, StartDrug
 from cds_service.cards.card import Style
 from cds_service.cards.compose import compose
 from tests.builders import condition, failing, judge_chart

@@ -19,7 +19,7 @@ from cds_service.chart.facts import (
     State,
 )
 from cds_service.chart.reader import read_chart
-from cds_service.tables import load_concepts
+from cds_service.rulebook.toml_table import load_concepts
 
 LOINC = "http://loinc.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"

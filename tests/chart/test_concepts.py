@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.concept_checks import faults_of
 from cds_service.chart.concepts import Code, Concepts, Query
-from cds_service.chart.site_concepts import SiteCode, SiteConcepts, SiteObservation, with_site
+from cds_service.rulebook.concept_checks import faults_of
+from cds_service.rulebook.site_concepts import SiteCode, SiteConcepts, SiteObservation, with_site
 from tests.chart.builders import observation, result, shipped
 
 

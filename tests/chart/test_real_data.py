@@ -12,7 +12,7 @@ import pytest
 
 from cds_service.chart.facts import Asked, Chart, Form, Problem, Queried, State, Use
 from cds_service.chart.reader import read_chart
-from cds_service.tables import load_concepts
+from cds_service.rulebook.toml_table import load_concepts
 from tests.chart.builders import Json, shipped
 
 MIMIC = load_concepts(site=Path(__file__).parents[2] / "docs" / "site-concepts-mimic.toml")

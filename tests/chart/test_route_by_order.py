@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.chart.facts import Administration, Asked, Form, Queried, Route, State
 from cds_service.chart.reader import read_chart
-from cds_service.rulebook import rulebook
+from cds_service.rulebook.load import rulebook
 
 CONCEPTS = rulebook().concepts
 HEPARIN = {"text": "heparin"}

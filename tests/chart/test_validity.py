@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cds_service.chart.facts import Form
-from cds_service.chart.instants import Stretch, latest
+from cds_service.chart.fhir_datetime import Stretch, latest
 from tests.chart.builders import Json, administration, concept, given, order, ordered, quantity
 
 AUTHORED = "2026-11-20T10:00:00Z"

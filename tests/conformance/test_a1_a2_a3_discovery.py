@@ -11,9 +11,9 @@ import pytest
 import responses
 from sqlalchemy import event
 
-from cds_service.audit import calls
 from cds_service.errors import StartRefused
-from cds_service.hooks import SERVICES
+from cds_service.hooks.request import SERVICES
+from cds_service.ledger.calls import calls
 from cds_service.settings import Settings
 from tests.calls import request
 from tests.cases import cases

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import responses
 
-from cds_service.audit import calls
+from cds_service.ledger.calls import calls
 from tests.service import Service, bundle, fhir_server, prefetch_of, request_of, topics
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from markdown_it import MarkdownIt
 
-from cds_service import answering
-from cds_service.feedback import feedback
+from cds_service import service as answering
+from cds_service.ledger.feedback import feedback
 from tests.cases import cases
 from tests.service import Service, request_of
 

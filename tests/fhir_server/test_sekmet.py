@@ -17,12 +17,12 @@ from flask.testing import FlaskClient
 from cds_service.advice import advise
 from cds_service.app import create_app
 from cds_service.chart.facts import Queried, State
-from cds_service.clients import anybody
-from cds_service.fhir_http import FhirHttp
-from cds_service.fhir_server import Limits
-from cds_service.gathering import Sources, gather
-from cds_service.hooks import SERVICES, HookCall
-from cds_service.plan import Search
+from cds_service.fhir.client import Limits
+from cds_service.fhir.queries import Search
+from cds_service.fhir.retrieval import Sources, gather
+from cds_service.hooks.request import SERVICES, HookCall
+from cds_service.outbound.http import FhirHttp
+from cds_service.security.clients import anybody
 from cds_service.settings import Settings
 from tests.calls import every_answer
 from tests.cases import answered, called, cases, searches, tables, wire

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 
-from tests.integrator.fake_fhir import FakeFhir
+from tests.tools.integrator.fake_fhir import FakeFhir
 
 SUBJECTS = ("subject", "patient")
 

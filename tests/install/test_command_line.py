@@ -17,10 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cds_service.cli import main
-from cds_service.replay import command as replay_command
+from cds_service.tools.replay import command as replay_command
 from tests.install.hospital_server import HospitalServer
-from tests.integrator.serving import free_port, gunicorn, served
-from tests.replay.hospital import hospital, write
+from tests.tools.integrator.serving import free_port, gunicorn, served
+from tests.tools.replay.hospital import hospital, write
 
 pytestmark = pytest.mark.slow
 
@@ -245,7 +245,7 @@ def test_check_lists_every_fault_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
-    from cds_service.database import unreachable
+    from cds_service.ledger.database_url import unreachable
 
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "x.sqlite").mkdir()
@@ -261,7 +261,7 @@ def test_a_replay_without_its_packages_says_how_to_get_them(
     import sys
 
     monkeypatch.setitem(sys.modules, "distributed", None)
-    for module in [m for m in sys.modules if m.startswith("cds_service.replay.")]:
+    for module in [m for m in sys.modules if m.startswith("cds_service.tools.replay.")]:
         if module != replay_command.__name__:
             monkeypatch.delitem(sys.modules, module)
 
@@ -280,7 +280,7 @@ Paged = Callable[[str], None]
 def test_what_is_longer_than_a_person_s_window_is_shown_by_pages(
     looks: bool, lines: int, paged: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cds_service.explain import command
+    from cds_service.tools.explain import command
 
     shown: list[str] = []
     monkeypatch.setattr(command.sys.stdout, "isatty", lambda: looks, raising=False)

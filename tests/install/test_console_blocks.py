@@ -17,9 +17,9 @@ import pytest
 
 from tests.install.hospital_server import HospitalServer
 from tests.install.installed import steps
-from tests.integrator.serving import free_port, served
-from tests.replay.hospital import hospital, write
 from tests.running import Gunicorn, until
+from tests.tools.integrator.serving import free_port, served
+from tests.tools.replay.hospital import hospital, write
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ NOT_RUN: Mapping[str, str] = {
     r"systemd-run ": ROOT,
     r"\$EDITOR ": "a person writes these files",
     r"heparin-cds check https://cds\.hospital\.example\.org ": "a hospital's own URL and key;"
-    " tests/integrator/test_check.py has a service with a registered key",
+    " tests/tools/integrator/test_check.py has a service with a registered key",
 }
 INSTALLS = re.compile(r"/opt/heparin-cds\b.*(?:pip |\Z)")
 

@@ -17,11 +17,11 @@ import requests
 from cds_service.demo.fixtures import load_cases
 from tests.cases import FIXTURES
 from tests.install.installed import CONTAINERFILE, NEEDS_ROOT, Installed, install, steps
-from tests.integrator.fake_fhir import FakeFhir
-from tests.integrator.serving import served
-from tests.replay.hospital import hospital, write
 from tests.running import until
 from tests.tokens import ISSUER, claims, key_set, sign
+from tests.tools.integrator.fake_fhir import FakeFhir
+from tests.tools.integrator.serving import served
+from tests.tools.replay.hospital import hospital, write
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +248,10 @@ def test_the_same_files_are_found_in_wheel_and_checkout(installed: Installed) ->
     """By the one function that says where they are."""
     names = ("fhir_fixtures", "gunicorn.conf.py", "docs", "requirements.lock",
              "requirements-replay.lock")  # fmt: skip
-    code = f"from cds_service.shipped_files import shipped; [print(shipped(n)) for n in {names!r}]"
+    code = (
+        "from cds_service.tools.shipped_files import shipped; "
+        f"[print(shipped(n)) for n in {names!r}]"
+    )
     done = subprocess.run(
         [installed.bin / "python", "-c", code],
         cwd=installed.empty, env=installed.environ(), capture_output=True, text=True, check=True,

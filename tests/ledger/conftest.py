@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from cds_service.ledger import Ledger
+from cds_service.ledger.database import Ledger
 from tests.databases import Postgres
 from tests.service import Service
 

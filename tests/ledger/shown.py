@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, insert
 
-from cds_service.audit import calls, cards
+from cds_service.ledger.calls import calls, cards
 
 AT = datetime(2026, 3, 2, 12)  # noqa: DTZ001 - UTC by column
 

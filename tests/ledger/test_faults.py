@@ -16,15 +16,15 @@ import requests
 from sqlalchemy import event, func, select
 
 from cds_service.errors import NotStored
-from cds_service.feedback import feedback, read_feedback, store_feedback
-from cds_service.ledger import Ledger
+from cds_service.ledger.database import Ledger
+from cds_service.ledger.feedback import feedback, read_feedback, store_feedback
 from tests.cases import cases
 from tests.databases import Postgres
 from tests.ledger.shown import at_present, show
+from tests.load_during_restart import PATH as VIEW
+from tests.load_during_restart import body as a_view
 from tests.running import Gunicorn, until
 from tests.service import CASE, Service
-from tests.steady_calls import PATH as VIEW
-from tests.steady_calls import body as a_view
 
 NOW = cases()[CASE].now
 

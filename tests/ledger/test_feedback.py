@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import event, select
 
 from cds_service.errors import BodyTooLarge, MalformedRequest, NotStored, UnknownCard
-from cds_service.feedback import Item, feedback, read_feedback, store_feedback
-from cds_service.ledger import Ledger
+from cds_service.ledger.database import Ledger
+from cds_service.ledger.feedback import Item, feedback, read_feedback, store_feedback
 from tests.ledger.shown import show
 
 Json = dict[str, Any]

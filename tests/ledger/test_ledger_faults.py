@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import create_engine, select, text
 
 from cds_service.errors import NotStored
-from cds_service.feedback import feedback
+from cds_service.ledger.feedback import feedback
 from tests.service import CASE, Service
 
 Mend = Callable[[], None]
@@ -285,7 +285,7 @@ def test_facts_that_are_none_soften_nothing(service: Service, facts: str) -> Non
 
 
 def test_an_error_in_a_transaction_is_not_stored(tmp_path: Path) -> None:
-    from cds_service.ledger import Ledger
+    from cds_service.ledger.database import Ledger
 
     ledger = Ledger(f"sqlite:///{tmp_path}/l.sqlite")
     ledger.create()

@@ -17,13 +17,13 @@ from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 from sqlalchemy import JSON, Connection, Engine, bindparam, create_engine, inspect, text
 
-from cds_service.audit import calls
 from cds_service.cli import main
 from cds_service.errors import NotStored
-from cds_service.feedback import feedback
-from cds_service.ledger import Ledger
-from cds_service.ledger_schema import HEAD, VERSIONS, metadata, revision_of
-from cds_service.memory import facts_by_topic
+from cds_service.ledger.calls import calls
+from cds_service.ledger.database import Ledger
+from cds_service.ledger.feedback import feedback
+from cds_service.ledger.overrides import facts_by_topic
+from cds_service.ledger.schema import HEAD, VERSIONS, metadata, revision_of
 from tests.cases import advice_for
 from tests.service import CASE, KEY, Service, request_of
 
@@ -181,7 +181,7 @@ def test_what_fails_half_way_leaves_the_ledger_as_it_was(
     def broken(*_: object) -> str:
         raise ValueError("power cut")
 
-    monkeypatch.setattr("cds_service.ledger_schema.of_client", broken)
+    monkeypatch.setattr("cds_service.ledger.schema.of_client", broken)
     with pytest.raises(NotStored):
         brought_up(database)
     assert revision(old) == "0001"

@@ -15,8 +15,8 @@ import pytest
 import requests
 from sqlalchemy import create_engine, select
 
-from cds_service.audit import calls
-from cds_service.feedback import feedback
+from cds_service.ledger.calls import calls
+from cds_service.ledger.feedback import feedback
 from tests.cases import cases
 from tests.databases import Postgres
 from tests.ledger.shown import at_present as at_present_time

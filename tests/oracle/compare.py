@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
 from cds_service.advice import Advice, advise
-from cds_service.assessment.items import Choice, StartDrug
+from cds_service.assessment.model.recommendation import Choice, StartDrug
 from cds_service.chart.facts import Queried, State
 from tests.cases import called, tables
 from tests.oracle import chart, grid

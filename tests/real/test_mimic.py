@@ -18,17 +18,17 @@ from typing import Any
 import pytest
 
 from cds_service.advice import Rulebook
-from cds_service.assessment.case import Case
-from cds_service.assessment.infusion_reading import (
+from cds_service.assessment.measure.infusion_reading import (
     boluses,
     charted_segments,
     longest_total,
     read_infusion,
 )
+from cds_service.assessment.model.case import Case
 from cds_service.chart.facts import Asked, Queried, State
 from cds_service.chart.reader import read_chart
-from cds_service.replay.known import Ends, versions
-from cds_service.rulebook import rulebook
+from cds_service.rulebook.load import rulebook
+from cds_service.tools.replay.known import Ends, versions
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ITEM = "225152"

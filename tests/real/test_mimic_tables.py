@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from cds_service.replay import run
-from cds_service.replay.run import Request, replay
-from cds_service.rulebook import rulebook
+from cds_service.rulebook.load import rulebook
+from cds_service.tools.replay import run
+from cds_service.tools.replay.run import Request, replay
 from tests.real.test_mimic import SITE, rows_by_patient
-from tests.replay.shapes import as_csv
-from tests.replay.test_run import NoCluster
+from tests.tools.replay.shapes import as_csv
+from tests.tools.replay.test_run import NoCluster
 
 DEMO = "mimic-iv-demo-fhir"
 PUBLIC = {

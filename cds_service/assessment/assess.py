@@ -1,0 +1,143 @@
+"""STAGE 2 in one place: measure, judge, and list what is due. Clinical logic 3 to 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cds_service.assessment.measure.bleeding import why_not
+from cds_service.assessment.measure.exposure import any_heparin_active
+from cds_service.assessment.measure.measurements import Measured, measure
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.protocol import Protocol
+from cds_service.assessment.model.recommendation import Indicator, Item, StartDrug
+from cds_service.assessment.model.verdict import Verdicts
+from cds_service.assessment.recommend.offers import already_ordered, is_expected, wanted
+from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.scope import Scope, scope_of
+from cds_service.assessment.recommend.topics.topic import View
+from cds_service.assessment.rules.rules import judge
+from cds_service.chart.facts import Asked, Chart
+from cds_service.chart.resources import Still, on_and_on
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was measured, what each rule answered, and the advice that follows, unsorted."""
+
+    measured: Measured
+    verdicts: Verdicts
+    items: tuple[Item, ...]  # in the order of TOPICS, those in scope
+    scope: Scope
+    nothing_of_medicines: bool  # neither orders nor administrations could be had
+
+
+def assess(
+    asked: Asked, chart: Chart, protocol: Protocol, now: datetime, still: Still = on_and_on
+) -> Findings:
+    """All findings for one call; `still` is called now and then, and may raise to give up."""
+    case = Case(asked, chart, protocol, now, still)
+    measured = measure(case)
+    verdicts = judge(measured)
+    bag = protocol["heparin.bag_content"]
+    scope = scope_of(asked, chart.drafts, chart.untold, bag_content=bag)
+    allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
+    due = _due(measured, verdicts, allowed)
+    return Findings(
+        measured=measured,
+        verdicts=verdicts,
+        items=tuple(due.values()),
+        scope=scope,
+        nothing_of_medicines=not (case.came("administrations") or case.came("orders")),
+    )
+
+
+def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, Item]:
+    """Every card's item that is due and may be shown in this call, in the registry's order.
+
+    Only such a card can keep another one silent.
+    """
+    due: dict[str, Item] = {}
+    rate_in_doubt = False
+    for name, topic in TOPICS.items():
+        told = topic.told_by & due.keys()
+        silent = told or (rate_in_doubt and topic.needs_rate)
+        item = topic.ask(m, verdicts, due) if name in allowed and not silent else None
+        if item is None:
+            continue
+        if m.risk.andexanet is not None:
+            item = replace(item, tests=tuple(t for t in item.tests if t not in ACUTE_PHASE))
+        if rate_in_doubt and not topic.outranks_rate:
+            item = _without_the_rate(item)
+            if topic.only_tests and not item.tests:
+                continue
+        first = item.first if topic.names_bleeding else why_not(m.gates.signs)
+        due[name] = replace(_without_pending(m.case, item), topic=name, first=first)
+        shown = m.case.protocol.topics.get(name, "on") == "on"
+        rate_in_doubt |= topic.checks_rate and shown and item.indicator is Indicator.CRITICAL
+    return due
+
+
+# After andexanet alfa no card asks for them: the question is not why heparin fails.
+ACUTE_PHASE = ("fibrinogen", "factor_viii")
+
+
+def _without_the_rate(item: Item) -> Item:
+    """While the rate is in doubt nothing asks for antithrombin or starts a drug."""
+    choices = tuple(
+        choice
+        for choice in item.choices
+        if not any(isinstance(action, StartDrug) for action in choice.actions)
+    )
+    tests = tuple(test for test in item.tests if test != "antithrombin")
+    return replace(item, choices=choices, tests=tests)
+
+
+def _without_pending(case: Case, item: Item) -> Item:
+    """Nothing is suggested that is already ordered, drafted or in progress; the text names it.
+
+    Where nothing else is left to do the card rests, one step quieter, until the result is due.
+    """
+    pending = (*item.pending, *already_ordered(case, *item.tests))
+    left = replace(item, tests=wanted(case, *item.tests), pending=pending)
+    done = pending and not (left.tests or left.choices)
+    if done and all(is_expected(case, test) for test in pending):
+        return replace(left, indicator=QUIETER[item.indicator])
+    return left
+
+
+QUIETER = {
+    Indicator.CRITICAL: Indicator.WARNING,
+    Indicator.WARNING: Indicator.INFO,
+    Indicator.INFO: Indicator.INFO,
+}
+
+
+def _switched_on(protocol: Protocol) -> frozenset[str]:
+    return frozenset(topic for topic in TOPICS if protocol.topics.get(topic, "on") != "off")
+
+
+def _past_gates(m: Measured) -> frozenset[str]:
+    """The topics that the gates leave open, in their order."""
+    rows = list(TOPICS.values())
+    if m.case.asked.hook == "patient-view":
+        situations = _situations(m)
+        rows = [row for row in rows if row.on_view & situations]
+    if m.gates.under_age.yes:
+        rows = [row for row in rows if row.in_children]
+    if m.gates.hit.yes:
+        rows = [row for row in rows if row.in_hit]
+    return frozenset(row.name for row in rows)
+
+
+def _situations(m: Measured) -> frozenset[View]:
+    """What holds of this patient when a chart is opened."""
+    known = m.hit.recorded.yes or m.hit.allergy_names_hit.yes or m.hit.allergy_other.yes
+    holds = {
+        View.ANYTIME: True,
+        View.RUNS: m.infusion.running.yes,
+        View.MAY_RUN: m.infusion.running.unknown,
+        View.MEETS_HIT: known and any_heparin_active(m.case, m.infusion),
+        View.INHIBITOR_RUNS: m.inhibitor is not None and m.inhibitor.after_heparin,
+    }
+    return frozenset(view for view, true in holds.items() if true)

@@ -1,0 +1,164 @@
+"""Several infusions added up over time, and what their sum did: changes, and its present run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import groupby, pairwise
+
+from cds_service.assessment.measure.segments import Segment
+
+Edge = tuple[datetime, int, Segment]  # when, 1 begins or -1 ends, which
+
+
+def total(lines: Iterable[Sequence[Segment]]) -> tuple[Segment, ...]:
+    """The sum of all infusions: zero where all stand still, unknown where one is."""
+    all_lines = [tuple(line) for line in lines if line]
+    if len(all_lines) <= 1:
+        return all_lines[0] if all_lines else ()
+    running = _Running()
+    found: list[Segment] = []
+    edges = sorted(_edges(all_lines), key=lambda edge: edge[0])
+    for at, batch in groupby(edges, key=lambda edge: edge[0]):
+        if found and found[-1].end is None:
+            found[-1] = replace(found[-1], end=at)
+        for _, sign, segment in batch:
+            running.take(sign, segment)
+        if running.segments:
+            found.append(running.sum(at))
+    return tuple(found)
+
+
+def _edges(lines: Iterable[Sequence[Segment]]) -> Iterable[Edge]:
+    for line in lines:
+        for segment in line:
+            yield segment.start, 1, segment
+            if segment.end is not None:
+                yield segment.end, -1, segment
+
+
+class _Running:
+    """What runs at one moment of the sweep, with sums that do not depend on the order."""
+
+    def __init__(self) -> None:
+        self.segments: dict[int, Segment] = {}
+        self._rate = Fraction(0)
+        self._unread: dict[int, Segment] = {}
+        self._untold: dict[int, Segment] = {}
+
+    def take(self, sign: int, segment: Segment) -> None:
+        key = id(segment)
+        kinds = [self.segments]
+        if not segment.told:
+            kinds.append(self._untold)
+        if segment.rate is None:
+            kinds.append(self._unread)
+        else:
+            self._rate += sign * Fraction(segment.rate)
+        for kind in kinds:
+            if sign > 0:
+                kind[key] = segment
+            else:
+                kind.pop(key, None)
+
+    def sum(self, at: datetime) -> Segment:
+        """The stretch that begins now; where one cannot be read, its reason stands."""
+        if not self._unread:
+            first = next(iter(self.segments.values()))
+            source = first.source if len(self.segments) == 1 else ""
+            written = first.written if len(self.segments) == 1 else ""
+            rate = float(self._rate)
+            return Segment(at, None, rate, source, written, said=("[IU]/h", rate))
+        lost = next(iter((self._untold or self._unread).values()))
+        told = len(self._untold) < len(self.segments)
+        alone = len(self.segments) == 1
+        return replace(lost, start=at, end=None, told=told, said=lost.said if alone else None)
+
+
+def changes_of(segments: Sequence[Segment], percent: float, gap: timedelta) -> tuple[datetime, ...]:
+    """Starts, changes by at least `percent` since the last one, holds and restarts.
+
+    Small steps add up: each rate is compared with the one of the last change.
+    """
+    if not segments:
+        return ()
+    found, before = [segments[0].start], segments[0]
+    for older, newer in pairwise(segments):
+        pause = newer.start - (older.end or newer.start)
+        if pause > gap or _is_change(before, newer, percent):
+            found.append(newer.start)
+            before = newer
+    return tuple(found)
+
+
+def unread_of(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Those that cannot be compared with the others: not told, or in no unit of theirs.
+
+    Rates are compared in U/h where one is known so; else (U/kg/h without a weight) as charted.
+    """
+    told = [s for s in segments if s.told]
+    if any(s.rate for s in told):
+        return tuple(s for s in segments if not s.told or s.rate is None)
+    unit = next((s.said[0] for s in reversed(told) if s.said), None)
+    return tuple(
+        s for s in segments if not s.told or (s.rate is None and (not s.said or s.said[0] != unit))
+    )
+
+
+def changed_for_certain(
+    segments: Sequence[Segment], since: datetime, until: datetime, percent: float, gap: timedelta
+) -> bool:
+    """Whether a start, change, hold or restart lies between two moments, whatever was not read.
+
+    A stretch that cannot be read may have run at the rate before it or at the rate after it; it
+    is certain where either leaves a change between the two moments.
+    """
+    unread = {id(s) for s in unread_of(segments)}
+    return all(
+        any(since < at <= until for at in changes_of(filled, percent, gap))
+        for filled in (_filled(segments, unread), _filled(segments[::-1], unread)[::-1])
+    )
+
+
+def _filled(segments: Sequence[Segment], unread: set[int]) -> list[Segment]:
+    """Unread stretches at the rate of the one that stands before them in this order."""
+    ran = [s for s in segments if id(s) not in unread and s.rate != 0]
+    known = ran[0] if ran else None
+    found: list[Segment] = []
+    for segment in segments:
+        if id(segment) not in unread:
+            known = segment if segment.rate != 0 else known
+            found.append(segment)
+        else:
+            rate, told_as = (known.rate, known.said) if known is not None else (1.0, None)
+            found.append(replace(segment, told=True, rate=rate, said=told_as))
+    return found
+
+
+def _is_change(before: Segment, after: Segment, percent: float) -> bool:
+    if before.told != after.told:
+        return True
+    if before.rate is not None and after.rate is not None:
+        return differ(before.rate, after.rate, percent)
+    if before.said is None or after.said is None or before.said[0] != after.said[0]:
+        return True
+    return differ(before.said[1], after.said[1], percent)
+
+
+def differ(before: float, after: float, percent: float) -> bool:
+    """Whether a rate went up or down by at least a percentage of what it was."""
+    return before != after and abs(after - before) * 100 >= percent * before
+
+
+def run_start(segments: Sequence[Segment], gap: timedelta) -> datetime | None:
+    """Start of the present run: after the last hold, stop, or gap longer than a bag change."""
+    if not segments:
+        return None
+    start = segments[0].start
+    for older, newer in pairwise(segments):
+        pause = newer.start - (older.end or newer.start)
+        if pause > gap or older.rate == 0 or not older.told:
+            start = newer.start
+    return start

@@ -1,0 +1,104 @@
+"""The rows of an infusion as charted, and the stretches of one rate that they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from cds_service.assessment.model.verdict import Reason
+
+HOUR = timedelta(hours=1)
+TWO_RATES = Reason("heparinDose", "twoRates")
+REPLACES_OR_ADDS = Reason("heparinDose", "replacesOrAdds")
+OUTLASTED = Reason("heparinRunning", "outlasted")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one rate in U/h.
+
+    `rate` is None where it could not be told; `why` says the reason. Where `told` is False, not
+    even whether anything ran is known. `said` holds the rate as charted, by which two rates
+    that cannot be worked out (U/kg/h without a weight) are compared.
+    """
+
+    start: datetime
+    end: datetime | None  # None: still open
+    rate: float | None
+    source: str
+    written: str = ""
+    why: Reason | None = None
+    told: bool = True
+    said: tuple[str, float] | None = None
+    order: str = ""  # the order that its last row carries out
+    ended: bool = False  # that order is on record as ended
+
+    def overlap(self, since: datetime, until: datetime) -> float:
+        """Hours of this segment between two moments."""
+        end = min(self.end or until, until)
+        return max((end - max(self.start, since)) / HOUR, 0.0)
+
+
+class Kind(Enum):
+    RATE = "rate"
+    STOP = "stop"  # a stop or a hold: rate zero from its start
+    BARE = "bare"  # running, by a row that names no rate: a new bag
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One charted row of an infusion, as the merging needs it."""
+
+    kind: Kind
+    start: datetime
+    end: datetime | None
+    rate: float | None  # U/h; None where it cannot be worked out
+    source: str
+    written: str = ""
+    why: Reason | None = None  # why the rate is None
+    said: tuple[str, float] | None = None
+    point: bool = False  # a moment, not a Period: holds until the next rate
+    stops: bool = False  # stopped at its end, by its status alone
+    order: str = ""  # the order it carries out
+    over: bool = False  # that order no longer stands
+    ended: bool = False  # and is on record as ended
+    order_end: datetime | None = None  # when, where the record says
+    units: float | None = None  # the dose, where the row states one
+
+    @property
+    def hours(self) -> float | None:
+        return None if self.end is None else (self.end - self.start) / HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The protocol's numbers for merging rows."""
+
+    same: float  # per cent within which two rates are one
+    bolus_longest: timedelta
+    bolus_times: float
+    gap: timedelta  # a pause this short is a change of the bag
+
+
+@dataclass(frozen=True, slots=True)
+class Bolus:
+    """Units given at once."""
+
+    at: datetime
+    units: float
+    source: str
+
+
+def same_rate(one: Row | Segment, other: Row | Segment, percent: float) -> bool:
+    """Whether two rates are one, in U/h or, where these are not known, as both were charted."""
+    if one.rate is not None and other.rate is not None:
+        return _close(one.rate, other.rate, percent)
+    if one.said is None or other.said is None or one.said[0] != other.said[0]:
+        return False
+    return _close(one.said[1], other.said[1], percent)
+
+
+def _close(one: float, other: float, percent: float) -> bool:
+    low, high = sorted((one, other))
+    return (high - low) * 100 <= percent * low

@@ -1,0 +1,175 @@
+"""Each infusion by itself: what is charted of it, whether it runs now, and how fast.
+
+Without administrations the standing orders speak, "not confirmed as given".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from cds_service.assessment.measure.active_orders import infusion_orders
+from cds_service.assessment.measure.administration_rows import Charted, Charting
+from cds_service.assessment.measure.rates import (
+    IMPLAUSIBLE,
+    VIAL_STRENGTH,
+    is_implausible,
+    rate_in_units_per_hour,
+    said,
+)
+from cds_service.assessment.measure.segments import Bolus, Kind, Rules, Segment
+from cds_service.assessment.measure.timeline import merged
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.times import at_or_after
+from cds_service.assessment.model.verdict import NO, YES, Reason, Verdict, unknown
+from cds_service.chart.facts import Form, Order, Use
+from cds_service.chart.fhir_datetime import latest
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One infusion: where it runs to, its stretches, and whether it runs now."""
+
+    site: str  # a key of the listed sites; empty for the systemic infusion
+    segments: tuple[Segment, ...]  # in time order, none overlapping
+    running: Verdict
+    by_order: bool = False
+    rated: bool = True  # a rate or a stop is charted, not only that something runs
+    boluses: tuple[Bolus, ...] = ()  # found inside it
+
+    @property
+    def last(self) -> Segment:
+        return self.segments[-1]
+
+    @property
+    def rate(self) -> float | None:
+        """U/h now, when it runs and is readable."""
+        return self.last.rate if self.running.yes else None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why its rate is not known now."""
+        if self.running.no or self.rate is not None:
+            return ()
+        why = (self.last.why,) if self.last.why else ()
+        return tuple(dict.fromkeys((*self.running.reasons, *why)))
+
+
+def merging_rules(case: Case) -> Rules:
+    """The protocol's numbers for merging rows."""
+    protocol = case.protocol
+    return Rules(
+        same=protocol["heparin.same_rate"],
+        bolus_longest=protocol.span("heparin.bolus_longest"),
+        bolus_times=protocol["heparin.bolus_rate"],
+        gap=protocol.span("heparin.ended_within"),
+    )
+
+
+def charted_lines(case: Case, charting: Charting, weight: float | None) -> tuple[Line, ...]:
+    """Every infusion on record, however old."""
+    rules, running = merging_rules(case), _Running(case)
+    found = []
+    for charted in charting.infusions():
+        one = merged(charted.rows, rules)
+        segments = tuple(_plausible(case, segment, weight) for segment in one.segments)
+        if segments:
+            verdict = running.of(charted, segments)
+            rated = any(row.kind is not Kind.BARE for row in charted.rows)
+            found.append(Line(charted.site, segments, verdict, False, rated, one.boluses))
+    return tuple(found)
+
+
+def _plausible(case: Case, segment: Segment, weight: float | None) -> Segment:
+    """A rate that cannot be true is no rate: by it nothing is compared either."""
+    if segment.why is not None and segment.why.why == VIAL_STRENGTH:
+        return replace(segment, said=None)
+    if not is_implausible(case, segment.rate, segment.said, weight):
+        return segment
+    why = Reason("heparinDose", IMPLAUSIBLE, segment.written)
+    return replace(segment, rate=None, said=None, why=why)
+
+
+def is_recent(case: Case, line: Line) -> bool:
+    """Whether it has something to do with the last three days, or still may run."""
+    last, since = line.last, case.ago("heparin.administration_window")
+    if last.end is None:
+        return last.rate != 0 or last.start >= since
+    return latest(last.end) >= since
+
+
+class _Running:
+    """Whether an infusion that is charted runs now."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._standing = infusion_orders(case)
+        self._sites = {order.site for order in self._standing}
+        self._lately = charted_lately(case)
+
+    def of(self, charted: Charted, segments: tuple[Segment, ...]) -> Verdict:
+        """Clinical logic 2.6, "running now"."""
+        last = segments[-1]
+        if last.rate == 0:
+            return NO
+        if not last.told:
+            return unknown(*((last.why,) if last.why else ()))
+        if last.end is not None:
+            since = self._case.ago("heparin.ended_within")
+            return at_or_after(last.end, since, "heparinRunning")
+        stands = charted.site in self._sites
+        if last.ended and not stands:
+            return unknown(Reason("heparinRunning", "orderEnded"))
+        return YES if self._lately or stands else unknown(Reason("heparinRunning", "uncharted"))
+
+
+def charted_lately(case: Case) -> bool:
+    """Any newer charting of treatment heparin, a bolus too, says that it is still looked after."""
+    since = case.ago("heparin.administration_window")
+    rows = (a for a in case.given("heparin") if a.use is Use.THERAPY)
+    return any(a.start is not None and a.start >= since for a in rows)
+
+
+def by_orders(case: Case, weight: float | None, without: Iterable[str] = ()) -> tuple[Line, ...]:
+    """The standing infusion orders, one infusion a site, but for sites that are charted."""
+    charted = frozenset(without)
+    by_site: dict[str, list[Order]] = {}
+    for order in infusion_orders(case):
+        if order.site not in charted:
+            by_site.setdefault(order.site, []).append(order)
+    return tuple(_ordered(case, site, by_site[site], weight) for site in sorted(by_site))
+
+
+def _ordered(case: Case, site: str, orders: list[Order], weight: float | None) -> Line:
+    """One order, at its rate; of several nobody knows which are still carried out."""
+    begun = [o for o in orders if o.begun and o.begun >= case.ago("heparin.order_age")]
+    newest = max(begun or orders, key=lambda o: (o.begun or case.now, o.dosage.written, o.source))
+    rate, why = rate_in_units_per_hour(case, newest.dosage, weight)
+    written, charted = newest.dosage.written, said(newest.dosage)
+    if len(orders) > 1:
+        rate, why, charted = None, Reason("heparinDose", "severalOrders"), None
+    segment = Segment(
+        newest.begun or case.now,
+        None,
+        rate,
+        newest.source,
+        written,
+        why,
+        said=charted,
+        order=newest.source,
+    )
+    old = unknown(Reason("heparinRunning", "oldOrder"))
+    return Line(site, (segment,), YES if begun else old, by_order=True)
+
+
+def dti_runs(case: Case) -> bool:
+    """A thrombin inhibitor runs, by administration; by order only where no infusion is charted."""
+    rows = [a for a in case.given("dti") if a.form is not Form.SINGLE]
+    if rows:
+        last = rows[0]
+        ended = last.end is not None and last.end < case.ago("heparin.ended_within")
+        zero = last.dosage.rate is not None and last.dosage.rate.value == 0
+        old = last.start is not None and last.start < case.ago("heparin.administration_window")
+        return not (ended or zero or last.halted or (old and last.end is None))
+    charted = any(a.form is Form.INFUSION for a in case.given("heparin"))
+    return bool(case.active_orders("dti")) and not charted

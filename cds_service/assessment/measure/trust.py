@@ -1,0 +1,154 @@
+"""Whether an aPTT or anti-Xa can be trusted to show heparin's effect, and until when not.
+
+Clinical logic 2.4, one verdict a level. Whether it was drawn too early is told elsewhere. What
+disturbs a test in one direction only leaves a part of it standing: a foreign inhibitor raises an
+anti-Xa, bilirubin and free haemoglobin lower it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cds_service.assessment.measure.attribution import exposed, foreign_to_heparin, washed_out
+from cds_service.assessment.measure.doses_given import spans
+from cds_service.assessment.measure.exposure import first_exposure
+from cds_service.assessment.measure.history import has_condition
+from cds_service.assessment.measure.level import newest
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.verdict import YES, Reason, Verdict, unknown
+from cds_service.chart.facts import Result
+from cds_service.chart.fhir_datetime import earliest, latest
+
+OTHERS = ("dti", "vka", "oralXa", "oralThrombin", "lmwh", "fondaparinux", "danaparoid")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Yes where a level shows heparin's own effect; else why not, and until when."""
+
+    usable: Verdict
+    until: datetime | None = None
+    at_most: bool = False  # disturbed upwards only
+    at_least: bool = False  # disturbed downwards only
+
+
+TRUSTED = Trust(YES)
+
+
+def anti_xa_trust(case: Case, result: Result, *, slow: bool) -> Trust:
+    """Another drug's effect, or a sample that reads low. `slow`: the kidneys clear slowly."""
+    foreign = foreign_to_heparin(case, result, slow=slow)
+    if foreign is not None:
+        until = washed_out(case, foreign, result, slow=slow)
+        return Trust(unknown(foreign), until, at_most=True)
+    low = _reads_low(case, result)
+    return TRUSTED if low is None else Trust(unknown(low), at_least=True)
+
+
+def _reads_low(case: Case, result: Result) -> Reason | None:
+    """Colour in the plasma: the test is read by its colour."""
+    if result.hemolysed:
+        return Reason("anti_xa", "hemolysed")
+    pigments = (
+        ("bilirubin", "trust.bilirubin_within", "trust.bilirubin_line", "icteric"),
+        ("plasma_hemoglobin", "trust.hemoglobin_within", "trust.hemoglobin_line", "freeHemoglobin"),
+    )
+    for concept, within, line, why in pigments:
+        value = _in_effect(case, concept, result, case.protocol.span(within))
+        if value is not None and value >= case.protocol[line]:
+            return Reason("anti_xa", why)
+    return None
+
+
+def _in_effect(case: Case, concept: str, result: Result, within: timedelta) -> float | None:
+    """The newest value of a span before a draw, or after it while the level is of the last hours.
+
+    A newer one below the line ends the doubt.
+    """
+    drawn = result.at or case.now
+    recent = drawn >= case.ago("levels.current")
+    until, since = (case.now if recent else latest(drawn)), earliest(drawn) - within
+    found = (r for r in case.results(concept, since) if r.at is not None and r.at <= until)
+    return next((r.value for r in found if r.value is not None), None)
+
+
+def aptt_trust(case: Case, result: Result, *, prolonged: bool) -> Trust:
+    """Prolonged by something else than heparin, as by a baseline that was; or without heparin."""
+    drawn = result.at or case.now
+    if result.heparinase:
+        return Trust(unknown(Reason("aptt", "heparinase")))
+    for family, row in (("dti", "trust.dti_within"), ("thrombolytic", "trust.lysis_within")):
+        span = case.protocol.span(row)
+        if exposed(case, (family,), drawn, span):
+            return Trust(unknown(Reason("aptt", family)), _over(case, family, drawn, span))
+    why = "prolongedBaseline" if prolonged else _prolonged(case, drawn)
+    return TRUSTED if why is None else Trust(unknown(Reason("aptt", why)))
+
+
+def _over(case: Case, family: str, drawn: datetime, span: timedelta) -> datetime | None:
+    """When a drug's effect has passed; None where it may still run."""
+    ends = [latest(until) for _, start, until in spans(case, family) if start <= drawn]
+    last = max(ends, default=None)
+    return None if last is None or last >= case.now else last + span
+
+
+def _prolonged(case: Case, drawn: datetime) -> str | None:
+    if has_condition(case, "lupus_anticoagulant"):
+        return "lupus"
+    if _warfarin_acts(case, drawn):
+        return "warfarin"
+    fibrinogen = _in_effect_at(case, "fibrinogen", drawn)
+    if fibrinogen is not None and fibrinogen < case.protocol["trust.fibrinogen_low"]:
+        return "lowFibrinogen"
+    return None
+
+
+def baseline_prolonged(case: Case) -> bool:
+    """The last aPTT before this heparin, drawn with no anticoagulant on board.
+
+    An order outlives the days that charting is asked for: what was drawn under it is none.
+    """
+    first = first_exposure(case)
+    if first is None:
+        return False
+    last = next(_before_heparin(case, first), None)
+    if last is None or last.at is None or last.value is None:
+        return False
+    if exposed(case, OTHERS, last.at, case.protocol.span("attribution.oral_xa")):
+        return False
+    return last.value > case.protocol["levels.aptt_baseline_prolonged"]
+
+
+def baseline_of(case: Case) -> float | None:
+    """The patient's own aPTT before heparin in seconds, where one is on record."""
+    first = first_exposure(case)
+    found = () if first is None else tuple(_before_heparin(case, first))
+    return found[0].value if found else None
+
+
+def _before_heparin(case: Case, first: datetime) -> Iterator[Result]:
+    """Newest first, of the days before the first heparin; none drawn under a standing order."""
+    wait = case.protocol.span("levels.aptt_steady")
+    since = first - case.protocol.span("trust.baseline_within")
+    under = [o.authored + wait for o in case.active_orders("heparin") if o.authored]
+    for result in case.results("aptt", since):
+        drawn = result.at
+        if drawn is not None and drawn < first and not any(drawn >= begun for begun in under):
+            yield result
+
+
+def _warfarin_acts(case: Case, drawn: datetime) -> bool:
+    inr = _in_effect_at(case, "inr", drawn)
+    raised = inr is not None and inr > case.protocol["levels.inr_raised"]
+    unread = newest(case, "inr", "coagulation", "acute_phase.current", "1").refused
+    return (raised or bool(unread)) and bool(case.active_orders("vka") or case.given("vka"))
+
+
+def _in_effect_at(case: Case, concept: str, drawn: datetime) -> float | None:
+    """The newest value of the last days that was drawn by then, else the first after it."""
+    since = earliest(drawn) - case.protocol.span("acute_phase.current")
+    found = [r for r in case.results(concept, since) if r.at and r.value is not None]
+    by_then = [r.value for r in found if r.at and r.at <= latest(drawn)]
+    return by_then[0] if by_then else (found[-1].value if found else None)

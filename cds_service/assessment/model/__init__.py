@@ -1,0 +1,1 @@
+"""What a verdict, a case and a protocol are."""

@@ -1,0 +1,213 @@
+"""One patient at one moment: the chart, the protocol and the clock, read together.
+
+Holds the small questions that every rule asks of a chart. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from cds_service.assessment.model.protocol import Protocol
+from cds_service.assessment.model.times import before
+from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, unknown
+from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
+from cds_service.chart.fhir_datetime import Stretch, recorded
+from cds_service.chart.resources import NEAR_SYSTEM, Still, on_and_on
+from cds_service.chart.results import may_be_newer
+from cds_service.chart.unknown_medicine_orders import Untold
+
+_MISSPELT = {"conditions": "Condition/", "allergies": "AllergyIntolerance/"}
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    asked: Asked
+    chart: Chart
+    protocol: Protocol
+    now: datetime
+    # Called before the chart is searched; it may raise, to give up a judgement that takes too long.
+    still: Still = field(default=on_and_on, compare=False)
+
+    def ago(self, key: str) -> datetime:
+        """The moment a protocol's span before now."""
+        return self.now - self.protocol.span(key)
+
+    def known_by_now(self, at: datetime | None) -> bool:
+        """Whether a time is not in the future, allowing for clocks that differ."""
+        return at is not None and at <= self.now + self.protocol.span("levels.clock_skew")
+
+    def answered(self, *queries: str) -> bool:
+        """Whether "not on record" may be said of these queries."""
+        return all(self.state(query).answered for query in queries)
+
+    def state(self, query: str) -> State:
+        """How a query ended; one that brought what nobody can tell is a part."""
+        had = self.had(query)
+        untold = had.answered and (self.untold(query) or self.misspelt(query))
+        return State.PARTIAL if untold else had
+
+    def misspelt(self, query: str) -> tuple[str, ...]:
+        """Concepts that only a code under a misspelt system tells of: problems and allergies."""
+        kind = _MISSPELT.get(query)
+        if kind is None:
+            return ()
+        known = {one.concept for one in (*self.chart.conditions, *self.chart.allergies)}
+        return tuple(
+            one.concept
+            for one in self.chart.skipped
+            if one.reason == NEAR_SYSTEM
+            and one.source.startswith(kind)
+            and one.concept not in known
+        )
+
+    def had(self, query: str) -> State:
+        """How a query ended, whatever the chart makes of what it brought."""
+        found = self.chart.states.get(query, State.NOT_SUPPLIED)
+        return State.EMPTY if self._does_without(query, found) else found
+
+    def _does_without(self, query: str, found: State) -> bool:
+        return not found.answered and query in self.protocol.sources
+
+    @property
+    def not_kept(self) -> tuple[str, ...]:
+        """Queries that were not answered here because the hospital does not have their source."""
+        states = self.chart.states
+        return tuple(
+            query
+            for query in self.protocol.sources
+            if self._does_without(query, states.get(query, State.NOT_SUPPLIED))
+        )
+
+    def came(self, *queries: str) -> bool:
+        """Whether all of these were answered, told medicines or not."""
+        return all(self.had(query).answered for query in queries)
+
+    def untold(self, *queries: str) -> tuple[Untold, ...]:
+        """Medicines on record that nobody can tell, and that may be heparin given now.
+
+        Given in the last three days or still open, or an order that stands; with a rate, a dose
+        in international units or a dose without a unit.
+        """
+        return tuple(
+            one
+            for one in self.chart.untold
+            if one.weighs and not one.drafted and one.query in queries and self._is_recent(one)
+        )
+
+    def untold_rates(self) -> tuple[Untold, ...]:
+        """Those of them that run at a rate."""
+        return tuple(one for one in self.untold("administrations", "orders") if one.rate)
+
+    def _is_recent(self, one: Untold) -> bool:
+        last = one.end or one.start
+        if one.query == "orders" or one.open or last is None:
+            return one.open or one.query == "administrations"
+        return not before(last, self.ago("heparin.administration_window"), "medicine").yes
+
+    def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
+        """Dated results up to now, newest first; those drawn before `since` are not looked at."""
+        self.still()
+        found = self.chart.of(concept)  # newest first, undated last
+        first = _place(found, lambda at: at is None or self.known_by_now(at))
+        if since is None:
+            undated = takewhile(lambda r: r.at is None, reversed(found))
+            return found[first : len(found) - sum(1 for _ in undated)]
+        known = found[first:]
+        return known[: _place(known, lambda at: at is None or at < since)]
+
+    def newest(self, concept: str) -> tuple[Result | None, Reason | None]:
+        """The newest dated result that is not ahead; and why another may be newer still."""
+        found = self.chart.of(concept)
+        first = _place(found, lambda at: at is None or self.known_by_now(at))
+        dated = first < len(found) and found[first].at is not None
+        newest = found[first] if dated else None
+        if first:
+            return newest, Reason(concept, "ahead", _at(found[0]))
+        other = may_be_newer(found, newest)
+        return newest, None if other is None else _why_newer(concept, other)
+
+    def given(self, *families: str) -> tuple[Administration, ...]:
+        """What was given of some families, newest first; "not given" is not given."""
+        self.still()
+        rows = [
+            a
+            for a in self.chart.administrations
+            if a.drug.family in families and a.given is not False and self.known_by_now(a.start)
+        ]
+        return tuple(sorted(rows, key=self._begun, reverse=True))
+
+    def _begun(self, row: Administration) -> tuple[object, ...]:
+        """By time; of one moment by what it says, so that ids decide nothing."""
+        return (row.start or self.now, row.drug.key, row.dosage.written, row.source)
+
+    def active_orders(self, *families: str) -> tuple[Order, ...]:
+        """Orders on record that stand now, those that a draft ends included."""
+        self.still()
+        return tuple(
+            o
+            for o in self.chart.orders
+            if o.active and o.drug.family in families and o.intent not in NOT_ORDERS
+        )
+
+    def drafted(self, *families: str) -> tuple[Order, ...]:
+        """Drafted drugs of some families; a draft that stops an order is none."""
+        self.still()
+        found = (
+            o
+            for o in self.chart.drafts
+            if o.drug.family in families and not o.stops and o.intent not in NOT_ORDERS
+        )
+        return tuple(sorted(found, key=_as_written))
+
+
+def _as_written(order: Order) -> tuple[object, ...]:
+    """An order among others by what it says, so that neither ids nor arrival decide."""
+    amount = order.dosage.dose or order.dosage.rate
+    return (order.drug.key, amount.value if amount else 0.0, order.dosage.written, order.source)
+
+
+def starts_untold(asked: Asked, one: Untold) -> bool:
+    """Whether it is a draft of this call that starts a medicine nobody can tell."""
+    return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
+
+
+def _place(found: Sequence[Result], there: Callable[[datetime | None], bool]) -> int:
+    """The place of the first result with such a time; behind the last if none has one."""
+    return next((place for place, r in enumerate(found) if there(r.at)), len(found))
+
+
+def _at(result: Result) -> str:
+    return "" if result.at is None else recorded(result.at)
+
+
+def _why_newer(concept: str, other: Result) -> Reason:
+    if isinstance(other.at, Stretch):
+        return Reason(concept, other.at.why, other.at.written)
+    return Reason(concept, "undated", other.written)
+
+
+NOT_ORDERS = frozenset({"proposal", "plan", "option"})
+ANY_HEPARIN = ("heparin", "lmwh")  # danaparoid is a treatment of HIT, not its cause
+
+
+def evidence(result: Result, unit: str, how: str = "") -> Evidence:
+    """A result as a card shows it."""
+    how = how or ("preliminary" if result.preliminary else "")
+    value = 0.0 if result.value is None else result.value
+    return Evidence(result.concept, value, unit, result.at, result.source, how, result.comparator)
+
+
+def unread(concept: str, result: Result) -> Reason:
+    """Why a result carries no value."""
+    why = result.problem.value if result.problem else "unreadable"
+    return Reason(concept, why, result.written)
+
+
+def absent(case: Case, concept: str, query: str) -> Verdict:
+    """Unknown: not on record, or not to be had."""
+    return unknown(Reason(concept, "missing" if case.answered(query) else case.state(query).value))

@@ -1,0 +1,1 @@
+"""Which recommendation follows: topics, drugs, doses."""

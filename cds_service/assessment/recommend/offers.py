@@ -1,0 +1,123 @@
+"""What the gates let a card offer: starts, doses, stops, deletes. Clinical logic 4 to 7."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.antithrombin import Dose, compute_dose, forbidden
+from cds_service.assessment.measure.bleeding import why_not
+from cds_service.assessment.measure.doses_given import unplaced_infusions
+from cds_service.assessment.measure.exposure import active_heparins, is_treatment
+from cds_service.assessment.measure.history import procedures_unread
+from cds_service.assessment.measure.hit import PENDING, pending
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.measure.rates import is_infusion
+from cds_service.assessment.model.case import ANY_HEPARIN, Case
+from cds_service.assessment.model.recommendation import Action, DeleteDraft, OrderTest, StopOrder
+from cds_service.assessment.model.verdict import YES, Reason, Verdict, Verdicts
+from cds_service.assessment.recommend.switch import Switch
+from cds_service.chart.facts import Order
+
+OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", "dti")
+
+
+def start_withheld(m: Measured) -> tuple[Reason, ...]:
+    """Why no anticoagulant may be started or raised; empty when one may."""
+    gates = m.gates
+    closed = list(why_not(gates.signs))
+    if gates.under_age.yes:
+        closed.append(Reason("age", "underAge"))
+    if not m.case.answered("orders"):  # what to stop, and what stands beside it, is not known
+        closed.append(Reason("orders", m.case.state("orders").value))
+    return tuple(dict.fromkeys((*closed, *gates.reasons)))
+
+
+def other_anticoagulant(m: Measured) -> tuple[Order, ...]:
+    """Other treatment that stands or is drafted: a start beside it would make two."""
+    orders = (
+        *m.case.active_orders(*OTHER_ANTICOAGULANTS),
+        *m.case.drafted(*OTHER_ANTICOAGULANTS),
+    )
+    return tuple(o for o in orders if not o.home and is_treatment(m.case, o))
+
+
+def runs_without_order(m: Measured) -> bool:
+    """Heparin runs and no order of it stands: a start would leave two anticoagulants running."""
+    ordered = any(is_infusion(o) for o in m.case.active_orders("heparin"))
+    return m.infusion.running.yes and not ordered
+
+
+def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
+    """Why no antithrombin dose may be offered, facts first, then gates."""
+    facts = (*m.antithrombin.dosable.reasons, *m.weight.known.reasons, *evidence_open(m))
+    closed = list(start_withheld(m))
+    if m.gates.hit.yes:
+        closed.append(Reason("hitGate", "suspected"))
+    if m.gates.heparin_allergy.yes:
+        closed.append(Reason("heparinAllergy", "onRecord"))
+    above = verdicts["above_target"]
+    if above.yes:
+        closed.append(Reason("level", "aboveTarget"))
+    return tuple(dict.fromkeys((*facts, *closed, *above.reasons)))
+
+
+def evidence_open(m: Measured) -> tuple[Reason, ...]:
+    """What is on record and may say otherwise: an anti-Xa or a rate not to be read or placed."""
+    return (*m.levels.anti_xa.refused, *unplaced_infusions(m.case))
+
+
+def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Reason, ...]]:
+    """The antithrombin dose of section 7, or the reasons against one."""
+    reasons = dose_withheld(m, verdicts)
+    dose = None if reasons else compute_dose(m.case, m.antithrombin, m.weight)
+    if dose is None:
+        return None, reasons
+    against = forbidden(m.case, dose, m.weight)
+    return (dose, ()) if against is None else (dose, (against,))
+
+
+def wanted(case: Case, *concepts: str) -> tuple[str, ...]:
+    """Tests that are neither ordered nor drafted nor in progress."""
+    return tuple(c for c in concepts if not pending(case, c))
+
+
+def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
+    """What the choice of a drug waits for."""
+    tests: list[str] = []
+    if switch.none_because == "organsUnknown":
+        dialysis_open = bool(procedures_unread(m.case))  # which no creatinine answers
+        tests += ["creatinine"] if m.organs.renal.unknown and not dialysis_open else []
+        tests += ["bilirubin"] if m.organs.hepatic.unknown else []
+    if switch.none_because in ("highAptt", "apttUnknown"):
+        tests.append("aptt")
+    return tuple(tests)
+
+
+def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:
+    """Tests that are pending; the text says so."""
+    return tuple(c for c in concepts if pending(case, c))
+
+
+def is_expected(case: Case, concept: str) -> bool:
+    """Whether a pending test was ordered so lately that its result is still to be waited for."""
+    slow = concept == "antithrombin"
+    since = case.ago("cards.turnaround_antithrombin" if slow else "cards.turnaround")
+    ordered = [t for t in case.chart.tests if t.concept == concept and t.status in PENDING]
+    return any(t.drafted or (t.authored is not None and t.authored >= since) for t in ordered)
+
+
+def stops(m: Measured, *, treatment_only: bool) -> tuple[Action, ...]:
+    """Stop standing heparins and delete drafted ones; in HIT flushes and locks too."""
+    standing = [o for o in active_heparins(m.case) if not treatment_only or is_treatment(m.case, o)]
+    drafts = [
+        o for o in m.case.drafted(*ANY_HEPARIN) if not treatment_only or is_treatment(m.case, o)
+    ]
+    return (*(StopOrder(o) for o in standing), *(DeleteDraft(o) for o in drafts))
+
+
+def order_tests(concepts: tuple[str, ...]) -> tuple[Action, ...]:
+    """One draft each."""
+    return tuple(OrderTest(c) for c in concepts)
+
+
+def heparin_in_play(m: Measured) -> Verdict:
+    """Treatment heparin runs, or a heparin infusion is drafted."""
+    return YES if m.drafted else m.infusion.running

@@ -1,0 +1,107 @@
+"""Bleeding under heparin, and the risk of it before something is started. Clinical logic 6."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.bleeding import rows_of, why_not
+from cds_service.assessment.measure.exposure import is_treatment
+from cds_service.assessment.measure.level import newest
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.recommendation import Choice, Indicator, Item
+from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts, any_of
+from cds_service.assessment.recommend.offers import stops
+from cds_service.assessment.recommend.topics.advice import level_tests
+from cds_service.assessment.recommend.topics.situation import levels_shown, running_fact
+from cds_service.assessment.rules.dose_rules import is_raise
+from cds_service.chart.facts import Order
+
+Due = dict[str, Item]
+
+STARTED = ("antithrombin", "dti", "fondaparinux", "danaparoid", "oralXa", "oralThrombin")
+
+
+def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Treatment heparin runs and a major bleed, a fall of haemoglobin or very low platelets."""
+    signs = m.gates.signs
+    sign = any_of(signs.major, signs.fell, _platelets_very_low(m))
+    if not (m.infusion.running.yes and sign.yes):
+        return None
+    ended = stops(m, treatment_only=True)
+    undated = signs.major.yes and all(fact.at is None for fact in signs.major.facts)
+    return Item(
+        # A bleed that nobody has dated may be years old: it is named, and is no alarm.
+        indicator=Indicator.CRITICAL if signs.major.yes and not undated else Indicator.WARNING,
+        first=(Reason("bleeding", "active", facts=sign.facts),),
+        facts=(*sign.facts, *running_fact(m), *levels_shown(m)),
+        notes=("bleeding.weigh", "bleeding.protamine"),
+        choices=(Choice("bleeding.stop", ended),) if ended else (),
+        tests=_tests(m),
+        open=(*m.gates.reasons, *((Reason("bleeding", "undated"),) if undated else ())),
+        limits=rows_of(sign.facts, "bleeding.platelets_critical"),
+    )
+
+
+def _platelets_very_low(m: Measured) -> Verdict:
+    level = newest(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
+    return level.below(m.case.protocol["bleeding.platelets_critical"])
+
+
+def _tests(m: Measured) -> tuple[str, ...]:
+    """A level, platelets and fibrinogen, where none is known of the last hours."""
+    since = m.case.ago("bleeding.tests_within")
+    wanted = [] if any(m.case.results(c, since) for c in LEVELS) else list(level_tests(m))
+    wanted += [c for c in ("platelets", "fibrinogen") if not m.case.results(c, since)]
+    return tuple(wanted)
+
+
+LEVELS = ("anti_xa", "aptt", "aptt_ratio")
+
+
+def bleeding_risk(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Something that thins the blood is drafted, and the record shows a bleed or a risk of one."""
+    signs = m.gates.signs
+    if not (signs.active.yes or signs.high_risk_alone.yes):
+        return None
+    drafted = _drafted(m)
+    if not drafted:
+        return None
+    facts = signs.active.facts if signs.active.yes else signs.high_risk_alone.facts
+    line = "bleeding.platelets_low" if signs.active.yes else "bleeding.platelets_risk"
+    return Item(
+        indicator=Indicator.WARNING,
+        summary="active" if signs.active.yes else "risk",
+        first=why_not(signs),
+        facts=facts,
+        values={"drug": drafted[0].drug.key},
+        notes=_usual(facts),
+        open=m.gates.reasons,
+        limits=rows_of(facts, line),
+    )
+
+
+def _drafted(m: Measured) -> tuple[Order, ...]:
+    """A start or a raise of treatment heparin, or another drug of these at treatment dose."""
+    heparin = [d.order for d in m.drafted if not m.infusion.running.yes or _goes_up(m, d.order)]
+    others = [o for o in m.case.drafted(*STARTED) if is_treatment(m.case, o)]
+    return (*heparin, *others)
+
+
+def _goes_up(m: Measured, order: Order) -> bool:
+    """A raise, or a rate of which that cannot be told."""
+    return any(
+        d.order is order and (d.rate is None or m.infusion.rate is None or is_raise(m, d))
+        for d in m.drafted
+    )
+
+
+def _usual(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
+    """What is usual at such a sign."""
+    found = dict.fromkeys(USUAL.get(fact.fact, "risk.weigh") for fact in facts)
+    return tuple(found)
+
+
+USUAL = {
+    "thrombolytic": "risk.lysis",
+    "neuraxial_catheter": "risk.neuraxial",
+    "neurosurgery": "risk.neurosurgery",
+    "bleeding_intracranial": "risk.neurosurgery",
+}

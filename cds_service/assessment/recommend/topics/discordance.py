@@ -1,0 +1,37 @@
+"""Two tests that disagree: an adequate aPTT over a low anti-Xa [R26, R29]."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.verdict import Verdicts
+from cds_service.assessment.recommend.topics.situation import situation
+
+Due = dict[str, Item]
+
+
+def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """The pattern with room to spare, or an anti-Xa that reads low over an aPTT on target."""
+    icteric = _reads_low(m)
+    if not (verdicts["masked_clearly"].yes or icteric):
+        return None
+    tests = ["antithrombin"] if m.antithrombin.known.unknown else []
+    tests += [c for c in ("inr", "fibrinogen") if on_record(m.case, c, "acute_phase.current").no]
+    return Item(
+        indicator=Indicator.WARNING,
+        summary="readsLow" if icteric else "",
+        facts=situation(m),
+        notes=("discordance.rule", "discordance.causes"),
+        tests=() if icteric else tuple(tests),
+        open=(*m.antithrombin.known.reasons, *m.levels.anti_xa.usable.reasons),
+        limits=("levels.anti_xa_low", "levels.aptt_low"),
+    )
+
+
+def _reads_low(m: Measured) -> bool:
+    """A low anti-Xa from an icteric or haemolysed sample, and an aPTT on target."""
+    anti_xa, aptt, target = m.levels.anti_xa, m.levels.aptt, m.levels.target
+    low = anti_xa.current.yes and anti_xa.at_least and target.below(anti_xa).yes
+    usable = aptt.current.yes and aptt.usable.yes and aptt.steady.yes
+    return low and usable and target.below(aptt).no and target.above(aptt).no

@@ -1,0 +1,149 @@
+"""Another anticoagulant: what is offered for resistance, and the words of its start.
+
+Clinical logic 6 and 7. HIT has its own card and shares the words.
+"""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.antithrombin import Dose
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.recommendation import Choice, Indicator, Item, StartDrug
+from cds_service.assessment.model.verdict import Reason, Verdicts
+from cds_service.assessment.recommend.offers import (
+    allowed_dose,
+    evidence_open,
+    other_anticoagulant,
+    runs_without_order,
+    start_withheld,
+    stops,
+    tests_for_switch,
+)
+from cds_service.assessment.recommend.switch import Start, Switch, choose_switch
+from cds_service.assessment.recommend.topics.advice import population_notes
+from cds_service.assessment.recommend.topics.situation import (
+    clot_facts,
+    grounds,
+    organ_facts,
+    situation,
+)
+from cds_service.assessment.recommend.topics.treatment import (
+    antithrombin_ordered,
+    beside_notes,
+    dose_choice,
+    dose_values,
+    form,
+    supplements,
+    treats_as_severe,
+)
+
+Due = dict[str, Item]
+
+
+def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Confirmed with severe deficiency: another anticoagulant, or antithrombin [R43, R61, R62]."""
+    if verdicts["waits"].yes or not (verdicts["confirmed"].yes and treats_as_severe(m)):
+        return None
+    switch, withheld = offered_switch(m)
+    dose, against = _supplement(m, verdicts, switch)
+    bleeding = m.gates.bleeding.yes or m.gates.high_risk.yes
+    return Item(
+        indicator=Indicator.WARNING if bleeding else Indicator.CRITICAL,
+        summary="" if switch.starts else "withheld" if withheld else "noDrug",
+        lead="delivery" if switch.starts else "",
+        facts=(*situation(m), *organ_facts(m), *clot_facts(verdicts)),
+        values=dose_values(m, dose, against) | {"crcl": m.organs.crcl or 0.0},
+        notes=_notes(m, switch, dose),
+        starts=tuple(start.drug for start in switch.starts),
+        choices=(*switch_choices(m, switch), *_supplement_choice(m, dose)),
+        tests=_tests(m, switch),
+        withheld=tuple(dict.fromkeys((*withheld, *against))),
+        open=(*m.organs.renal.reasons, *m.organs.hepatic.reasons),
+        limits=("antithrombin.severe", *grounds(m, verdicts)),
+    )
+
+
+def offered_switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
+    """The drugs to offer without HIT, or why none is."""
+    withheld = start_withheld(m)
+    if not withheld and other_anticoagulant(m):
+        withheld = (Reason("anticoagulant", "otherStands"),)
+    if not withheld and runs_without_order(m):
+        withheld = (Reason("heparinOrder", "missing"),)
+    if not withheld:
+        withheld = (*m.antithrombin.dosable.reasons, *evidence_open(m))
+    level = m.antithrombin.level
+    choice = choose_switch(m.case, m.organs, m.levels, m.risk, hit=False, antithrombin=level)
+    return (Switch((), choice.none_because), withheld) if withheld else (choice, ())
+
+
+def switch_choices(m: Measured, switch: Switch) -> tuple[Choice, ...]:
+    """One choice a drug: start it, stop every treatment heparin with it."""
+    ended = stops(m, treatment_only=True)
+    return tuple(
+        Choice(
+            "switch.start",
+            (start_action(m, start), *ended),
+            start.recommended,
+            {"drug": start.drug, "rate": start.rate, "unit": start.unit},
+        )
+        for start in switch.starts
+    )
+
+
+def start_action(m: Measured, start: Start) -> StartDrug:
+    """The order of a start, with the weight by which pumps run it in mg/h."""
+    return StartDrug(start.drug, start.rate, start.unit, m.weight.kg)
+
+
+def _supplement(
+    m: Measured, verdicts: Verdicts, switch: Switch
+) -> tuple[Dose | None, tuple[Reason, ...]]:
+    """Antithrombin beside a thrombin inhibitor, never instead of one."""
+    if not switch.starts or not supplements(m):
+        return None, ()
+    dose, against = allowed_dose(m, verdicts)
+    return (None, against) if against else (dose, ())
+
+
+def _supplement_choice(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
+    if dose is None or antithrombin_ordered(m):
+        return ()
+    return (dose_choice(dose, recommended=False),)
+
+
+def _notes(m: Measured, switch: Switch, dose: Dose | None) -> tuple[str, ...]:
+    notes = switch_notes(m, switch)
+    if dose is not None:
+        notes += (f"antithrombin.also{form(m)}", *beside_notes(m, dose))
+    told = {f"population.{reason}" for reason in switch.not_recommended_because}
+    rest = (note for note in population_notes(m) if note not in told)
+    return (*notes, "switch.sampleFirst", *circuit_notes(m), *rest)
+
+
+def switch_notes(m: Measured, switch: Switch) -> tuple[str, ...]:
+    """What the starts do not say: why none is offered, reduced or recommended."""
+    none = (f"switch.none.{switch.none_because}",) if switch.none_because else ()
+    starts = (note for start in switch.starts for note in start_notes(m.case, start))
+    against = (f"switch.against.{reason}" for reason in switch.not_recommended_because)
+    return (*none, *starts, *against)
+
+
+def circuit_notes(m: Measured) -> tuple[str, ...]:
+    """On CRRT citrate for the circuit; on ECMO the range that is published."""
+    notes = ("switch.citrate",) if m.organs.modality == "crrt" else ()
+    return (*notes, "switch.ecmo") if m.risk.ecmo else notes
+
+
+def start_notes(case: Case, start: Start) -> tuple[str, ...]:
+    """What a start at the label's own rate, below it or reduced has to say."""
+    if start.drug != "argatroban":
+        return ()
+    if start.rate >= case.protocol["switch.argatroban_label"]:
+        return ("start.argatrobanLabel",)
+    return (f"start.reduced.{start.reduced}",) if start.reduced else ("start.belowLabel",)
+
+
+def _tests(m: Measured, switch: Switch) -> tuple[str, ...]:
+    level = ("antithrombin",) if m.antithrombin.dosable.unknown else ()
+    return (*level, *tests_for_switch(m, switch))

@@ -1,0 +1,152 @@
+"""Cards about the target: raising above it, chasing a short aPTT. Clinical logic 5."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.level import Level, newest
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.suspect_samples import is_suspect
+from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor
+from cds_service.assessment.model.recommendation import Choice, DeleteDraft, Indicator, Item
+from cds_service.assessment.model.verdict import Evidence, Verdicts
+from cds_service.assessment.recommend.topics.advice import level_tests
+from cds_service.assessment.recommend.topics.situation import levels_shown, running_fact, situation
+from cds_service.assessment.rules.dose_rules import is_raise
+
+Due = dict[str, Item]
+
+
+def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """A raise drafted while the level is above target."""
+    if not (verdicts["above_target"].yes and verdicts["drafted_raise"].yes):
+        return None
+    return Item(
+        indicator=Indicator.WARNING,
+        facts=(*levels_shown(m), *drafted_and_running(m, verdicts)),
+        notes=("above.rule",),
+        choices=(delete_raises(m),),
+        limits=("levels.anti_xa_high", "levels.aptt_high"),
+    )
+
+
+def drafted_and_running(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]:
+    """The running rate beside the drafted one."""
+    return (*running_fact(m), *verdicts["drafted_raise"].facts)
+
+
+def delete_raises(m: Measured) -> Choice:
+    """Take every drafted raise back."""
+    raises = tuple(DeleteDraft(d.order) for d in m.drafted if is_raise(m, d))
+    return Choice("raise.delete", raises)
+
+
+def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Anti-Xa in range under a short aPTT, and a raise is drafted for it [R112, R121]."""
+    if not (verdicts["pseudo_resistance"].yes and verdicts["drafted_raise"].yes):
+        return None
+    missing = [
+        c for c in ("fibrinogen", "factor_viii") if on_record(m.case, c, "acute_phase.current").no
+    ]
+    notes = ["pseudo.rule"] + (["contributor.acutePhase"] if verdicts["acute_phase"].yes else [])
+    return Item(
+        indicator=Indicator.WARNING,
+        facts=(*situation(m), *drafted_and_running(m, verdicts)[1:]),
+        notes=tuple(notes),
+        choices=(delete_raises(m),),
+        tests=tuple(missing),
+        limits=("levels.anti_xa_low", "levels.aptt_low"),
+    )
+
+
+def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
+    if m.inhibitor is not None:
+        return _above_inhibitor(m, m.inhibitor)
+    if m.gates.hit.yes or not m.infusion.running.yes:
+        return None
+    suspect = _suspect(m)
+    if suspect is not None:
+        return _redraw(m, suspect)
+    far = verdicts["far_above"]
+    if not far.yes or m.drafted:
+        return None
+    return Item(
+        indicator=Indicator.WARNING,
+        facts=(*far.facts, *running_fact(m)),
+        notes=("above.nomogram",),
+        tests=_again(m, far.facts),
+        limits=_far_rows(far.facts),
+    )
+
+
+def _suspect(m: Measured) -> Level | None:
+    """A newest level above target that looks drawn from the heparin line."""
+    for level in (m.levels.newest_anti_xa, m.levels.newest_aptt):
+        current = level.drawn is not None and level.drawn >= m.case.ago("levels.current")
+        if current and is_suspect(level) and m.levels.target.above(level).yes:
+            return level
+    return None
+
+
+def _redraw(m: Measured, level: Level) -> Item:
+    """Redraw now; where that cannot be done within the hour it is taken as true."""
+    return Item(
+        indicator=Indicator.WARNING,
+        summary="suspect",
+        facts=(*_shown(level), *running_fact(m)),
+        notes=("above.redraw",),
+        tests=(REPEATED[level.concept],),
+        limits=("trust.suspect_rise",) if level.concept == "anti_xa" else ("trust.suspect_aptt",),
+    )
+
+
+def _shown(level: Level) -> tuple[Evidence, ...]:
+    return () if level.evidence is None else (level.evidence,)
+
+
+def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Item | None:
+    aptt = newest(m.case, "aptt", "coagulation", "levels.current", "s")
+    if not aptt.above(inhibitor.high).yes or aptt.evidence is None:
+        return None
+    return Item(
+        indicator=Indicator.WARNING,
+        summary="inhibitor",
+        facts=(aptt.evidence,),
+        values={"drug": inhibitor.drug, "limit": inhibitor.high},
+        notes=("above.inhibitor",),
+        tests=_again(m, (aptt.evidence,)),
+        limits=("levels.aptt_high",),
+    )
+
+
+def _again(m: Measured, facts: tuple[Evidence, ...]) -> tuple[str, ...]:
+    """The same test again, where the level is some hours old."""
+    since = m.case.ago("levels.repeat_after")
+    old = all(fact.at is None or fact.at < since for fact in facts)
+    return (
+        tuple(dict.fromkeys(REPEATED[f.fact] for f in facts if f.fact in REPEATED)) if old else ()
+    )
+
+
+REPEATED = {"anti_xa": "anti_xa", "aptt": "aptt", "aptt_ratio": "aptt"}
+
+
+def _far_rows(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
+    anti_xa = any(fact.fact == "anti_xa" for fact in facts)
+    return ("levels.anti_xa_far",) if anti_xa else ("levels.aptt_far",)
+
+
+def heparin_effect_lost(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """The level fell at an unchanged rate: sample, line, pump or bag before any drug."""
+    lost = verdicts["effect_lost"]
+    if not lost.yes:
+        return None
+    raised = verdicts["drafted_raise"].yes
+    return Item(
+        indicator=Indicator.WARNING,
+        facts=(*levels_shown(m), *lost.facts, *running_fact(m)),
+        notes=("lost.rule",),
+        choices=(delete_raises(m),) if raised else (),
+        tests=level_tests(m),
+        limits=("resistance.lost_share",),
+    )

@@ -1,0 +1,73 @@
+"""What a card is, as one row of the registry: when it may speak and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.recommendation import Item
+from cds_service.assessment.model.verdict import Verdicts
+
+Ask = Callable[[Measured, Verdicts, dict[str, Item]], Item | None]
+
+
+class Opener(Enum):
+    """The kinds of drafted order that open a card on the order hooks."""
+
+    INFUSION = auto()  # unfractionated heparin, also with a rate that cannot be read
+    OTHER_HEPARIN = auto()  # LMWH; heparin as a flush, a lock or under the skin
+    ANTITHROMBIN = auto()
+    OTHER_ANTICOAGULANT = auto()  # thrombin inhibitors, fondaparinux, danaparoid, oral inhibitors
+    WARFARIN = auto()
+    P2Y12 = auto()
+    UNTOLD = auto()  # a medicine that nobody can tell from what was sent
+
+
+class View(Enum):
+    """The situations in which a card may speak when a chart is opened (`patient-view`)."""
+
+    RUNS = auto()  # treatment heparin runs now
+    MAY_RUN = auto()  # and whether it does is not known
+    MEETS_HIT = auto()  # HIT or a heparin allergy is on record and any heparin is active
+    INHIBITOR_RUNS = auto()  # argatroban or bivalirudin, after heparin
+    ANYTIME = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """The review's claims, the rules that open a card, its own limits, its words by prefix."""
+
+    review: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One card: everything that is decided about it by its name stands here.
+
+    `ask` gets what was measured, the verdicts and the items due so far, and answers with the
+    item or None. The defaults are those of a card about resistance.
+    """
+
+    name: str  # letters only: `source.topic.code`, by which EHRs remember overrides
+    ask: Ask
+    opened_by: frozenset[Opener]
+    on_view: frozenset[View] = frozenset({View.RUNS})  # empty: it is about a draft
+    in_hit: bool = False  # it speaks while HIT is suspected or on record
+    in_children: bool = False  # it speaks of patients under the protocol's adult age
+    told_by: frozenset[str] = frozenset()  # silent where one of these cards is due
+    names_bleeding: bool = False  # its own facts are the bleed, which other cards open with
+    checks_rate: bool = False  # while it is critical no other card builds on the rate
+    needs_rate: bool = False  # builds on the rate of heparin
+    outranks_rate: bool = False  # starts its drug whatever the rate
+    leads: bool = False  # first within its urgency
+    never_dropped: bool = False  # keeps its place when there are more cards than fit
+    only_tests: bool = False  # silent where cards before it offer all of its tests
+    too_much: bool = False  # about too strong an effect: a higher level is the worse one
+    softens: bool = True  # an overridden warning comes back as info for a day
+    acts_alone: bool = False  # its stops and deletes stand for clients of one action a suggestion
+    cites: Cited = field(default_factory=Cited)

@@ -1,0 +1,171 @@
+"""Treatment of resistance by antithrombin: whom, how much, and what to say. Clinical logic 8."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.antithrombin import Dose, label_dose
+from cds_service.assessment.measure.history import procedures, procedures_unread, recent_conditions
+from cds_service.assessment.measure.level import newest
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.recommendation import Choice, Indicator, Item, StartDrug
+from cds_service.assessment.model.verdict import Reason, Verdicts
+from cds_service.assessment.recommend.offers import allowed_dose
+from cds_service.assessment.recommend.topics.advice import population_notes
+from cds_service.assessment.recommend.topics.situation import (
+    clot_facts,
+    grounds,
+    reopened_note,
+    situation,
+    weight_fact,
+)
+
+Due = dict[str, Item]
+
+
+def treats_as_severe(m: Measured) -> bool:
+    """Severe deficiency that changes the anticoagulant.
+
+    Hereditary deficiency is supplemented at any level; a protocol may do so in sepsis, down to its
+    own line.
+    """
+    if m.antithrombin.tier != "severe" or m.risk.hereditary:
+        return False
+    supplements = m.risk.sepsis and m.case.protocol.allows("sepsis_supplements")
+    level = m.antithrombin.level or 0.0
+    return not (supplements and level >= m.case.protocol["switch.sepsis_line"])
+
+
+def supplements(m: Measured) -> bool:
+    """Whether this protocol gives antithrombin at this level at all."""
+    if treats_as_severe(m):
+        return m.case.protocol.allows("severe_also_supplement")
+    return m.antithrombin.tier in ("low", "severe")
+
+
+def dose_choice(dose: Dose, *, recommended: bool) -> Choice:
+    """The antithrombin order, equal in text and order."""
+    start = StartDrug("antithrombin", dose.units, "[IU]")
+    values = {"dose": float(dose.units)}
+    return Choice("antithrombin.give", (start,), recommended, values)
+
+
+def form(m: Measured) -> str:
+    """The ending of a note that tells the dose: a protocol may multiply."""
+    return "Multiplied" if m.case.protocol.chosen("dose_form") == "multiply" else ""
+
+
+def dose_values(
+    m: Measured, dose: Dose | None, against: tuple[Reason, ...]
+) -> dict[str, str | float]:
+    """A dose that is withheld leaves only the label's, where a protocol shows that."""
+    if dose is None:
+        return {}
+    beside = label_beside(m, dose)
+    shown: dict[str, str | float] = {} if beside is None else {"label_dose": float(beside)}
+    if against:
+        return shown
+    own = {"dose": float(dose.units), "predicted": dose.predicted, "recovery": dose.recovery}
+    return shown | own
+
+
+def label_beside(m: Measured, dose: Dose) -> int | None:
+    """The label's dose, if the protocol shows it beside its own and it keeps the limits."""
+    if not m.case.protocol.allows("loading_dose_beside"):
+        return None
+    return label_dose(m.case, m.antithrombin, dose, m.weight)
+
+
+def beside_notes(m: Measured, dose: Dose | None) -> list[str]:
+    """The label's dose in words, where the protocol shows it beside its own."""
+    shown = dose is not None and label_beside(m, dose) is not None
+    return ["antithrombin.labelBeside"] if shown else []
+
+
+def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Confirmed with low antithrombin: the computed dose [R44, R45, R60]."""
+    low = m.antithrombin.tier == "low" or (
+        m.antithrombin.tier == "severe" and not treats_as_severe(m)
+    )
+    if verdicts["waits"].yes or not (verdicts["confirmed"].yes and low):
+        return None
+    dose, against = allowed_dose(m, verdicts)
+    offered = dose if dose is not None and not against else None
+    ordered = bool(offered) and antithrombin_ordered(m)
+    return Item(
+        indicator=Indicator.INFO if ordered else Indicator.WARNING,
+        summary="" if offered else "withheld",
+        lead="delivery" if offered else "",
+        facts=(*situation(m), *weight_fact(m), *clot_facts(verdicts)),
+        values=dose_values(m, dose, against),
+        notes=_dose_notes(m, offered, dose),
+        choices=_dose_choices(m, offered),
+        tests=_dose_tests(m),
+        withheld=against,
+        limits=("antithrombin.low", "antithrombin_dose.recovery", *grounds(m, verdicts)),
+    )
+
+
+def antithrombin_ordered(m: Measured) -> bool:
+    """Whether a dose is drafted, or ordered of late and not given since."""
+    since = m.case.ago("antithrombin.current")
+    last = m.antithrombin.last_dose
+    given = last.start if last is not None and last.start is not None else since
+    ordered = [o.authored for o in m.case.active_orders("antithrombin") if o.authored]
+    return bool(m.case.drafted("antithrombin")) or any(at >= max(since, given) for at in ordered)
+
+
+def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
+    if dose is None or antithrombin_ordered(m):
+        return ()
+    return (dose_choice(dose, recommended=recommends_antithrombin(m)),)
+
+
+def recommends_antithrombin(m: Measured) -> bool:
+    """In hereditary deficiency, the label's one indication; elsewhere if the protocol says so.
+
+    A protocol that does keeps it from sepsis, DIC, cirrhosis and the days after bypass.
+    """
+    if m.risk.hereditary:
+        return True
+    at_risk = m.risk.sepsis or m.risk.dic or m.risk.cirrhosis or m.risk.soon_after_surgery
+    unsure = at_risk or bool(procedures_unread(m.case))
+    return m.case.protocol.allows("antithrombin_recommended") and not unsure
+
+
+def _dose_notes(m: Measured, dose: Dose | None, computed: Dose | None) -> tuple[str, ...]:
+    notes = ["antithrombin.pregnancy"] if m.risk.pregnant else []
+    if dose is not None:
+        notes.append(f"antithrombin.formula{form(m)}")
+        notes += [f"antithrombin.{remark}" for remark in dose.remarks]
+        notes += ["antithrombin.measuredRecovery"] if dose.measured_recovery else []
+        notes += ["antithrombin.follow", *_evidence_notes(m)]
+    notes += beside_notes(m, computed)
+    if dose is not None and may_have_lmwh(m):
+        notes.append("antithrombin.lmwh")
+    if antithrombin_ordered(m):
+        notes.append("antithrombin.drafted")
+    return (*notes, *reopened_note(m), *population_notes(m))
+
+
+def _evidence_notes(m: Measured) -> tuple[str, ...]:
+    """Off-label, and no benefit shown; in hereditary deficiency it is the label's own use."""
+    return ("antithrombin.hereditary",) if m.risk.hereditary else ("antithrombin.evidence",)
+
+
+def may_have_lmwh(m: Measured) -> bool:
+    """LMWH is named only with good kidneys known, no circuit, no wound, enough platelets."""
+    case, clearance = m.case, m.organs.crcl
+    kidneys = m.organs.renal.no and clearance is not None
+    wounds = procedures(case, "risk.surgery_within", *OPERATIONS) or recent_conditions(
+        case, "bleeding.injury_within", "trauma", "organ_injury"
+    )
+    level = newest(case, "platelets", "blood", "platelets.current", "10*3/uL")
+    enough = level.below(case.protocol["antithrombin_dose.lmwh_platelets"]).no
+    on_circuit = m.risk.circuit or m.organs.modality
+    return kidneys and enough and not (wounds or on_circuit or m.risk.pregnant)
+
+
+OPERATIONS = ("major_surgery", "cardiac_surgery", "bypass", "neurosurgery")
+
+
+def _dose_tests(m: Measured) -> tuple[str, ...]:
+    return ("antithrombin",) if m.antithrombin.dosable.unknown else ()

@@ -1,0 +1,202 @@
+"""What to measure and when: baseline before a start, what is overdue. Clinical logic 5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cds_service.assessment.measure.exposure import first_exposure
+from cds_service.assessment.measure.history import began_on_circuit
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.rates import is_infusion
+from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.times import at_or_before
+from cds_service.assessment.model.verdict import Evidence, Verdicts
+from cds_service.assessment.recommend.offers import heparin_in_play, wanted
+from cds_service.assessment.recommend.topics.advice import level_tests
+from cds_service.assessment.recommend.topics.situation import running_fact
+from cds_service.chart.fhir_datetime import latest
+
+Due = dict[str, Item]
+LEVELS = ("anti_xa", "aptt", "aptt_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One line of the schedule: any of these tests, at this interval, counted from a start."""
+
+    tests: tuple[str, ...]
+    order: tuple[str, ...]
+    span: str
+    since: datetime
+
+
+def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin does not work after andexanet alfa."""
+    given = m.risk.andexanet
+    if given is None or heparin_in_play(m).no:
+        return None
+    fact = Evidence("andexanet", 0.0, "", given.start, given.source, "given")
+    known = m.organs.renal.no and m.organs.hepatic.no
+    return Item(
+        indicator=Indicator.CRITICAL,
+        facts=(fact, *running_fact(m)),
+        notes=("andexanet.rule", "andexanet.starts" if known else "andexanet.organs"),
+        limits=("risk.andexanet_within",),
+    )
+
+
+def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin is being started in a patient at risk: the tests to have first [R33, R85, R104]."""
+    if not m.drafted or not m.risk.any or not (_starting(m) or _circuit_begun(m.case)):
+        return None
+    concepts = ("antithrombin", "aptt", "platelets")
+    answered = m.case.answered("coagulation", "blood")
+    missing = [c for c in concepts if on_record(m.case, c, "monitoring.baseline_within").no]
+    tests = tuple(missing) if answered else ()
+    if not wanted(m.case, *tests):
+        return None
+    return Item(
+        indicator=Indicator.INFO,
+        notes=("baseline.rule", "baseline.both", "contributor.risk"),
+        tests=tests,
+        limits=("monitoring.baseline_within",),
+    )
+
+
+def _starting(m: Measured) -> bool:
+    standing = any(is_infusion(o) for o in m.case.active_orders("heparin"))
+    return m.infusion.running.no and not standing
+
+
+def _circuit_begun(case: Case) -> bool:
+    """ECMO or CRRT began within the hours of a baseline, heparin running or not."""
+    began = began_on_circuit(case)
+    return began is not None and began >= case.ago("monitoring.baseline_within")
+
+
+def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+    """Heparin or a thrombin inhibitor runs and a result is overdue [R87, R89, R90, R50]."""
+    overdue = [w for w in _lines(m, verdicts) if _overdue(m.case, w)]
+    tests = tuple(dict.fromkeys(t for w in overdue for t in w.order))
+    if not wanted(m.case, *tests):
+        return None
+    first = overdue[0]
+    return Item(
+        indicator=Indicator.INFO,
+        facts=_last_results(m.case, overdue),
+        values={"hours": m.case.protocol[first.span]},
+        notes=("monitoring.rule",),
+        tests=tests,
+        limits=tuple(dict.fromkeys(w.span for w in overdue)),
+    )
+
+
+def _lines(m: Measured, verdicts: Verdicts) -> Iterable[Watch]:
+    """What is followed now; while HIT is suspected only what replaced heparin."""
+    if m.inhibitor is not None:
+        return _inhibitor_lines(m.case, m.inhibitor)
+    if m.gates.hit.yes or not m.infusion.running.yes or m.infusion.since is None:
+        return ()
+    return schedule(m, verdicts, m.infusion.since)
+
+
+def _inhibitor_lines(case: Case, inhibitor: Inhibitor) -> Iterable[Watch]:
+    """The aPTT hours after the start and each change until two are in range, then less often."""
+    first = FIRST_APTT.get(inhibitor.drug)
+    if first is None or inhibitor.changed is None:
+        return
+    drawn = [r for r in case.results("aptt") if r.at and r.at > inhibitor.changed][:SETTLED]
+    low, high = inhibitor.low, inhibitor.high
+    settled = len(drawn) == SETTLED and all(low <= (r.value or 0.0) <= high for r in drawn)
+    span = "monitoring.later_level" if settled else first
+    yield Watch(("aptt",), ("aptt",), span, inhibitor.changed)
+
+
+SETTLED = 2  # results in range
+FIRST_APTT = {
+    "argatroban": "switch.argatroban_first_aptt",
+    "bivalirudin": "switch.bivalirudin_first_aptt_to",
+}
+
+
+def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch]:
+    """The lines that apply now; where several name a test, the shorter interval wins."""
+    early = m.case.now - start <= m.case.protocol.span("monitoring.early_phase")
+    level = "monitoring.early_level" if early else "monitoring.later_level"
+    yield Watch(LEVELS, _level_order(m, verdicts), level, start)
+    if m.risk.circuit:
+        began = max(start, began_on_circuit(m.case) or start)
+        yield Watch(("anti_xa",), ("anti_xa",), "monitoring.circuit_level", began)
+    yield from _antithrombin_lines(m, verdicts, start, early=early)
+    if early:
+        yield Watch(("platelets",), ("platelets",), "monitoring.early_platelets", start)
+    elif _within_platelet_watch(m.case):
+        yield Watch(("platelets",), ("platelets",), "monitoring.later_platelets", start)
+    if m.risk.sepsis:
+        for test in ("platelets", "inr", "fibrinogen"):
+            yield Watch((test,), (test,), "monitoring.sepsis_daily", start)
+
+
+def _level_order(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
+    """Anti-Xa, the aPTT where it would be foreign; both when resistance is suspected."""
+    one = level_tests(m)
+    return tuple(dict.fromkeys((*one, "aptt"))) if verdicts["resistance_suspected"].yes else one
+
+
+def _antithrombin_lines(
+    m: Measured, verdicts: Verdicts, start: datetime, *, early: bool
+) -> Iterable[Watch]:
+    last = m.antithrombin.last_dose
+    if last is not None and last.start is not None:
+        recheck = m.case.protocol.span("antithrombin_dose.recheck_to")
+        if m.case.now - last.start > recheck and _none_since(m.case, last.start):
+            yield Watch(("antithrombin",), ("antithrombin",), RECHECK, last.start)
+            yield Watch(LEVELS, level_tests(m), RECHECK, last.start)
+    if verdicts["resistance_suspected"].yes or last is not None:
+        span = "monitoring.early_antithrombin" if early else "monitoring.later_antithrombin"
+        yield Watch(("antithrombin",), ("antithrombin",), span, start)
+
+
+RECHECK = "antithrombin_dose.recheck_to"
+
+
+def _none_since(case: Case, moment: datetime) -> bool:
+    newest, doubt = case.newest("antithrombin")
+    if doubt is not None:
+        return False
+    return newest is None or at_or_before(newest.at, moment, "antithrombin").yes
+
+
+def _within_platelet_watch(case: Case) -> bool:
+    first = first_exposure(case)
+    return first is not None and first >= case.ago("monitoring.platelets_until")
+
+
+def _overdue(case: Case, watch: Watch) -> bool:
+    """No result for one and a half intervals, counted from the start if there is none."""
+    query = "blood" if watch.tests == ("platelets",) else "coagulation"
+    newest = [case.newest(concept) for concept in watch.tests]
+    if not case.answered(query) or any(doubt is not None for _, doubt in newest):
+        return False
+    times = [latest(r.at) for r, _ in newest if r is not None and r.at is not None]
+    last = max((*times, latest(watch.since)))
+    factor = 1.0 if watch.span == RECHECK else case.protocol["monitoring.overdue_factor"]
+    allowed: timedelta = case.protocol.span(watch.span) * factor
+    return case.now - last > allowed
+
+
+def _last_results(case: Case, overdue: Iterable[Watch]) -> tuple[Evidence, ...]:
+    found = []
+    for watch in overdue:
+        dated = [r for c in watch.tests for r in case.results(c)[:1]]
+        if dated and dated[0].at is not None:
+            fact = dated[0]
+            found.append(
+                Evidence(fact.concept, fact.value or 0.0, "", fact.at, fact.source, "last")
+            )
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,1 @@
+"""What each rule answers: yes, no or unknown."""

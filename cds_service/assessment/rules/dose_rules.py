@@ -1,0 +1,165 @@
+"""The rules about the dose: high, very high, a drafted raise, the ceiling. Clinical logic 3."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.daily_dose import HOURS_A_DAY, DraftedRate, per_kg_h
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.verdict import (
+    NO,
+    Evidence,
+    Verdict,
+    Verdicts,
+    any_of,
+    said,
+    unknown,
+    yes,
+)
+from cds_service.assessment.rules.odd_rates import is_doubted
+
+DECIMALS = 1  # pumps are rounded: 19.95 U/kg/h is 20.0
+
+
+def high(m: Measured, _: Verdicts) -> Verdict:
+    """From 20 U/kg/h; or more than 35,000 U/day and more than a standard start [R8].
+
+    Without a weight the units alone, and below their line it stays open where the rate would be
+    high for any weight down to the lightest.
+    """
+    if not m.dose.known.yes:
+        return m.dose.known if not m.infusion.running.no else NO
+    verdict = is_high(m, m.infusion.rate or 0.0, m.dose.known.facts)
+    return _long_enough(m, verdict)
+
+
+def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
+    """Whether a rate in U/h is high, by units and by the weight of the course."""
+    protocol = m.case.protocol
+    many = _daily(rate) > protocol["heparin.high_daily_dose"]
+    by_weight = per_kg_h(rate, m.course_weight.kg)
+    if not protocol.allows("weight_condition"):
+        return said(many, *facts)
+    if by_weight is None:
+        heavy = rate > protocol["heparin.high_rate"] * protocol["weight.lightest"]
+        open_ = heavy and not many
+        return unknown(*m.course_weight.known.reasons) if open_ else said(many, *facts)
+    steep = is_steep(m, rate)
+    return said(steep or (many and by_weight > protocol["heparin.standard_rate"]), *facts)
+
+
+def is_steep(m: Measured, rate: float) -> bool:
+    """Whether a rate reaches `heparin.high_rate` by weight, rounded as pumps are."""
+    by_weight = per_kg_h(rate, m.course_weight.kg)
+    line = m.case.protocol["heparin.high_rate"]
+    return by_weight is not None and round(by_weight + ROUND_UP, DECIMALS) >= line
+
+
+ROUND_UP = 1e-9  # 19.95 is 19.949999 in binary
+
+
+def very_high(m: Measured, _: Verdicts) -> Verdict:
+    """More than 40,000 U/day, and more than a standard start for the weight [R111]."""
+    if not m.dose.known.yes:
+        return m.dose.known if not m.infusion.running.no else NO
+    over = m.dose.units > m.case.protocol["heparin.very_high_daily_dose"]
+    verdict = said(
+        over and _above(m, m.infusion.rate, "heparin.standard_rate"), *m.dose.known.facts
+    )
+    return _long_enough(m, verdict)
+
+
+def _above(m: Measured, rate: float | None, line: str) -> bool:
+    """Whether a rate passes a line by weight; without weight the units decide."""
+    by_weight = per_kg_h(rate or 0.0, m.course_weight.kg)
+    if by_weight is None or not m.case.protocol.allows("weight_condition"):
+        return True
+    return by_weight > m.case.protocol[line]
+
+
+def _daily(rate: float) -> float:
+    return rate * HOURS_A_DAY
+
+
+def _long_enough(m: Measured, high: Verdict) -> Verdict:
+    """High only once the infusion has run for hours without a stop."""
+    if not high.yes:
+        return high
+    span = m.case.protocol.span("heparin.high_running_for")
+    long_enough = m.infusion.running_for(span, "heparinDose")
+    return high if long_enough.yes else unknown(*long_enough.reasons)
+
+
+def drafted_raise(m: Measured, _: Verdicts) -> Verdict:
+    """A drafted rate that can be meant, at least a twentieth above the running one."""
+    drafts = _meant(m)
+    if not drafts or m.infusion.running.no:
+        return NO
+    if m.infusion.rate is None:
+        return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
+    raised = [d for d in drafts if d.rate is not None and is_raise(m, d)]
+    return yes(*(_drafted_fact(d) for d in raised)) if raised else _unread(drafts)
+
+
+def is_raise(m: Measured, draft: DraftedRate) -> bool:
+    """Whether a draft's rate lies above the running one by the protocol's step."""
+    if m.infusion.rate is None or draft.rate is None:
+        return False
+    step = 1 + m.case.protocol["heparin.drafted_raise"] / 100
+    return m.infusion.rate > 0 and draft.rate >= m.infusion.rate * step
+
+
+def _drafted_fact(draft: DraftedRate) -> Evidence:
+    return Evidence("draftedRate", draft.rate or 0.0, "U/h", None, draft.order.source, "drafted")
+
+
+def ceiling(m: Measured, so_far: Verdicts) -> Verdict:
+    """Past 50,000 U/day: running, by a drafted raise, or by a steep first order [R123]."""
+    return any_of(_ceiling_running(m), _ceiling_raise(m, so_far), _ceiling_first(m))
+
+
+def _ceiling_running(m: Measured) -> Verdict:
+    if m.infusion.running.no:
+        return NO
+    if m.infusion.rate is None:
+        return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
+    since, source = m.infusion.last_change, m.infusion.source
+    fact = Evidence("rate", m.infusion.rate, "U/h", since, source, "running")
+    return said(_past_ceiling(m, m.infusion.rate), fact)
+
+
+def _past_ceiling(m: Measured, rate: float) -> bool:
+    """By units, and by weight: a very heavy patient needs as many on average."""
+    over = _daily(rate) > m.case.protocol["heparin.ceiling_daily_dose"]
+    return over and _above(m, rate, "heparin.ceiling_rate")
+
+
+def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:
+    if not so_far["drafted_raise"].yes:
+        return so_far["drafted_raise"]
+    over = [f for f in so_far["drafted_raise"].facts if _past_ceiling(m, f.value)]
+    return yes(*over) if over else NO
+
+
+def _meant(m: Measured) -> list[DraftedRate]:
+    """The drafted rates but those that can hardly be meant: a card of its own tells those."""
+    return [d for d in m.drafted if not is_doubted(m, d)]
+
+
+def _unread(drafts: list[DraftedRate]) -> Verdict:
+    why = tuple(d.reason for d in drafts if d.reason is not None)
+    return unknown(*why) if why else NO
+
+
+def _ceiling_first(m: Measured) -> Verdict:
+    """A first order is past the ceiling only when it is steep for the weight too."""
+    if not m.infusion.running.no or not m.drafted:
+        return NO
+    meant = _meant(m)
+    over = [d for d in meant if d.rate and _past_ceiling(m, d.rate) and _steep(m, d.rate)]
+    return yes(*(_drafted_fact(d) for d in over)) if over else _unread(meant)
+
+
+def _steep(m: Measured, rate: float) -> bool:
+    by_weight = per_kg_h(rate, m.course_weight.kg)
+    if by_weight is None or not m.case.protocol.allows("weight_condition"):
+        return True
+    return by_weight >= m.case.protocol["heparin.first_order_rate"]

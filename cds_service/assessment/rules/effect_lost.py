@@ -1,0 +1,70 @@
+"""Effect lost: a level that fell at an unchanged rate. Clinical logic 3 and 4.
+
+Sample, line, pump or bag come before resistance: in simulation three of four were the sample.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from cds_service.assessment.measure.level import Level
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.verdict import NO, Verdict, yes
+
+
+def is_effect_lost(m: Measured) -> Verdict:
+    """Whether the newest usable level fits neither its rate nor the levels before it.
+
+    By the required rate where that has pairs enough; else by the median of earlier levels at
+    about that rate. It stands until the next usable level, also after a raise.
+    """
+    newest = _newest_usable(m)
+    if newest is None or not m.target.below(newest).yes or not newest.rate:
+        return NO
+    facts = (newest.evidence,) if newest.evidence else ()
+    by_need = _by_need(m, newest)
+    lost = _by_median(m, newest) if by_need is None else by_need
+    return yes(*facts) if lost else NO
+
+
+def _newest_usable(m: Measured) -> Level | None:
+    """Of the test that decides, of the last hours, at a rate unchanged for six hours."""
+    level = m.levels.deciding
+    settled = level.current.yes and level.steady.yes and level.usable.yes
+    if not settled or level.drawn is None:
+        return None
+    since = m.infusion.steady_since(level.drawn)
+    wait = m.case.protocol.span("required_rate.steady_for")
+    return level if since is not None and level.drawn - since >= wait else None
+
+
+def _by_need(m: Measured, newest: Level) -> bool | None:
+    """What the required rate says of this very level; None where it has too few pairs before."""
+    rate = m.need.rate
+    if rate is None or newest.concept != m.need.concept or not rate.steps:
+        return None
+    last = rate.steps[-1]
+    enough = len(rate.steps) > m.case.protocol["required_rate.fewest_pairs"]
+    if not enough or last.pair.at != newest.drawn:
+        return None
+    return rate.effect_lost
+
+
+def _by_median(m: Measured, newest: Level) -> bool:
+    near = m.case.protocol["required_rate.lost_rate_change"] / 100
+    before = [
+        level.value
+        for level in m.levels.of(newest.concept)
+        if level.drawn is not None
+        and newest.drawn is not None
+        and level.drawn < newest.drawn
+        and level.usable.yes
+        and level.steady.yes
+        and level.value is not None
+        and level.rate
+        and newest.rate
+        and abs(newest.rate / level.rate - 1) <= near
+    ]
+    if len(before) < m.case.protocol["resistance.lost_fewest"] or newest.value is None:
+        return False
+    return newest.value <= median(before) * m.case.protocol["resistance.lost_share"] / 100

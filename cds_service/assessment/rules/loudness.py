@@ -1,0 +1,66 @@
+"""How loud a finding of resistance speaks, and when it waits. Clinical logic 3, "How loud"."""
+
+from __future__ import annotations
+
+from cds_service.assessment.measure.daily_dose import per_kg_h
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.model.verdict import (
+    NO,
+    YES,
+    Evidence,
+    Verdict,
+    Verdicts,
+    said,
+    unknown,
+    yes,
+)
+from cds_service.assessment.rules.trends import rises
+
+
+def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
+    """Whether resistance is a warning, not only information.
+
+    Unconfirmed it is one where the required rate probably lies above the line, or nothing can be
+    said of it; never on requirement alone, by an aPTT without the laboratory's own range, or
+    while a raise waits for its level.
+    """
+    if so_far["confirmed"].yes:
+        return YES
+    if not so_far["failing"].yes or so_far["raised_since_level"].yes:
+        return NO
+    unset = m.case.protocol.chosen("aptt_range") != "site"
+    if unset and m.levels.deciding.concept != "anti_xa" and m.case.protocol.allows("confirmation"):
+        return NO
+    probability = m.need.probability
+    loud = m.case.protocol["resistance.loud_probability"]
+    return said(probability is None or probability >= loud)
+
+
+def raised_since_level(m: Measured) -> Verdict:
+    """Whether the rate rose by a counted step after the level that decides was drawn."""
+    level, running = m.levels.deciding, m.infusion.running
+    drawn = level.drawn
+    if running.no or (drawn is None and m.case.answered("coagulation")):
+        return NO
+    if running.unknown or drawn is None:
+        return unknown(*running.reasons, *level.current.reasons)
+    risen = m.infusion.raised_since(drawn)
+    steps = rises(m.case, m.infusion, drawn)
+    if not risen.yes or not steps:
+        return risen
+    newest = steps[-1][1]
+    return yes(Evidence("rate", newest.rate or 0.0, "U/h", newest.start, newest.source, "rises"))
+
+
+def waits_for_level(m: Measured, so_far: Verdicts) -> Verdict:
+    """Whether a finding waits, as information, for the level after a raise.
+
+    A confirmed one waits only where the required rate lies at or below what runs now.
+    """
+    risen = so_far["raised_since_level"]
+    if not risen.yes or not so_far["confirmed"].yes:
+        return risen
+    shown = None if m.need.rate is None else m.need.rate.shown
+    runs = per_kg_h(m.infusion.rate or 0.0, m.course_weight.kg)
+    reached = shown is not None and runs is not None and shown.need <= runs
+    return risen if reached else NO

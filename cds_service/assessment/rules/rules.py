@@ -1,0 +1,264 @@
+"""The rules: one small function each, and one row in RULES. Clinical logic 3.
+
+A rule answers yes, no or unknown from what was measured and from the rules before it.
+[Rn] points to the review's claim in review.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.measure.patient_facts import acute_phase
+from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.verdict import (
+    NO,
+    Evidence,
+    Reason,
+    Verdict,
+    Verdicts,
+    all_of,
+    any_of,
+    negate,
+    unknown,
+)
+from cds_service.assessment.rules.antithrombin_response import refractory, responded
+from cds_service.assessment.rules.clot_growth import thrombosis_on_heparin
+from cds_service.assessment.rules.confirmation import is_confirmed
+from cds_service.assessment.rules.dose_rules import ceiling, drafted_raise, high, is_high, very_high
+from cds_service.assessment.rules.effect_lost import is_effect_lost
+from cds_service.assessment.rules.far_above import is_far_above
+from cds_service.assessment.rules.loudness import is_loud, raised_since_level, waits_for_level
+from cds_service.assessment.rules.trends import escalating, plateau
+from cds_service.assessment.rules.undecided import is_undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One question: who answers it, which claims of the review and which limits it rests on."""
+
+    ask: Callable[[Measured, Verdicts], Verdict]
+    review: tuple[str, ...]
+    limits: tuple[str, ...] = ()
+    of_effect: bool = True  # protamine makes every finding about heparin's effect too early
+
+
+def below_target(m: Measured, _: Verdicts) -> Verdict:
+    """Steady anti-Xa under 0.3; without a usable one steady aPTT under 60 s [R28]."""
+    return m.levels.below
+
+
+def above_target(m: Measured, _: Verdicts) -> Verdict:
+    """Current anti-Xa over 0.7, or without one aPTT over 100 s [R28]."""
+    return m.levels.above
+
+
+def on_target(m: Measured, _: Verdicts) -> Verdict:
+    """Neither below nor above [R28]."""
+    return m.levels.on_target
+
+
+def is_escalating(m: Measured, _: Verdicts) -> Verdict:
+    """Two rises in two days at a rate worth the name [R23]."""
+    return escalating(m.case, m.infusion, m.course_weight.kg)
+
+
+def has_plateau(m: Measured, _: Verdicts) -> Verdict:
+    """The aPTT stands still while the rate rises [R24]."""
+    return plateau(m.case, m.infusion, m.course_weight.kg)
+
+
+def masked(m: Measured, _: Verdicts) -> Verdict:
+    """An adequate aPTT over a low anti-Xa [R26, R29]."""
+    return m.levels.masked
+
+
+def pseudo_resistance(m: Measured, _: Verdicts) -> Verdict:
+    """An anti-Xa in range under a short aPTT: the commoner pattern, and no resistance [R112]."""
+    return m.levels.pseudo
+
+
+def masked_clearly(m: Measured, _: Verdicts) -> Verdict:
+    """Masked by the margin to both lines: the pattern's own card [R26, R29]."""
+    return m.levels.masked_clearly
+
+
+def clot_on_heparin(m: Measured, _: Verdicts) -> Verdict:
+    """A clot that began a day or more into heparin and within the week [R25]."""
+    return thrombosis_on_heparin(m.case)
+
+
+def requirement_raised(_: Measured, so_far: Verdicts) -> Verdict:
+    """Very high, whatever the level; it opens tests, never a dose [R111]."""
+    return so_far["very_high"]
+
+
+def high_when_drawn(m: Measured, so_far: Verdicts) -> Verdict:
+    """High at the rate that the deciding level was drawn under [R8]."""
+    level = m.levels.deciding
+    if not level.current.yes or not so_far["high"].facts or level.rate == m.infusion.rate:
+        return so_far["high"]
+    if level.rate is None:
+        return unknown(Reason("heparinDose", "unreadable"))
+    fact = Evidence("rate", level.rate, "U/h", level.drawn, m.infusion.source, "whenDrawn")
+    return is_high(m, level.rate, (fact,))
+
+
+def failing(m: Measured, so_far: Verdicts) -> Verdict:
+    """Below target on a rate that should do, or with a clot on heparin [R2, R8, R24, R25]."""
+    options = m.case.protocol
+    doors = [so_far["high_when_drawn"], so_far["plateau"]]
+    doors += [so_far["escalating"]] if options.allows("escalation_fails") else []
+    below, masked_alone = so_far["below_target"], options.allows("masked_fails_alone")
+    fails = any_of(
+        all_of(below, any_of(*doors)),
+        all_of(so_far["thrombosis_on_heparin"], below),
+        so_far["masked"] if masked_alone else NO,
+    )
+    patterns = [m.levels.pseudo] if masked_alone else [m.levels.pseudo, m.levels.masked]
+    against = (*(patterns if m.levels.paired else ()), so_far["above_target"], _over(m))
+    return all_of(fails, *(negate(one) for one in against), negate(so_far["effect_lost"]))
+
+
+def _over(m: Measured) -> Verdict:
+    """A current aPTT above the line, unless something else than heparin prolongs it."""
+    disturbed = m.levels.newest_aptt.current.yes and not m.levels.newest_aptt.usable.yes
+    return NO if disturbed else m.levels.over_high_aptt
+
+
+def confirmed(m: Measured, so_far: Verdicts) -> Verdict:
+    """Two steady low levels with a raise between, the required rate, or refractory [R2, R8]."""
+    return is_confirmed(m, so_far)
+
+
+def undecided(m: Measured, so_far: Verdicts) -> Verdict:
+    """Unknown where a missing fact alone keeps failing open [R8]."""
+    return is_undecided(m, so_far)
+
+
+def far_above(m: Measured, _: Verdicts) -> Verdict:
+    """Far above target, and not lowered within two hours of knowing [R28]."""
+    return is_far_above(m)
+
+
+def effect_lost(m: Measured, _: Verdicts) -> Verdict:
+    """A level that fell at an unchanged rate: sample, line, pump or bag before resistance."""
+    return is_effect_lost(m)
+
+
+def rate_raised_since(m: Measured, _: Verdicts) -> Verdict:
+    """A raise after the level that decides was drawn."""
+    return raised_since_level(m)
+
+
+def waits(m: Measured, so_far: Verdicts) -> Verdict:
+    """A raise waits for its level: until then the finding is information."""
+    return waits_for_level(m, so_far)
+
+
+def loud(m: Measured, so_far: Verdicts) -> Verdict:
+    """A warning, by the probability that the required rate lies above the line."""
+    return is_loud(m, so_far)
+
+
+def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
+    """Requirement raised or failing [R2, R8]."""
+    return any_of(so_far["requirement_raised"], so_far["failing"])
+
+
+def acute_phase_raised(m: Measured, _: Verdicts) -> Verdict:
+    """Raised fibrinogen or factor VIII; not claimed in pregnancy [R16, R17]."""
+    raised = NO if m.risk.pregnant else acute_phase(m.case)
+    if raised.yes and not m.case.answered("conditions"):
+        return unknown(Reason("conditions", m.case.state("conditions").value))
+    return raised
+
+
+LINES = ("levels.anti_xa_low", "levels.aptt_low")
+
+RULES: Mapping[str, Rule] = {
+    "high": Rule(
+        high,
+        ("R8",),
+        ("heparin.high_rate", "heparin.high_daily_dose", "heparin.standard_rate"),
+    ),
+    "very_high": Rule(
+        very_high, ("R111",), ("heparin.very_high_daily_dose", "heparin.standard_rate")
+    ),
+    "drafted_raise": Rule(drafted_raise, (), ("heparin.drafted_raise",), of_effect=False),
+    "ceiling": Rule(
+        ceiling,
+        ("R123",),
+        ("heparin.ceiling_daily_dose", "heparin.ceiling_rate", "heparin.first_order_rate"),
+        of_effect=False,
+    ),
+    "below_target": Rule(below_target, ("R28",), LINES),
+    "above_target": Rule(
+        above_target, ("R28",), ("levels.anti_xa_high", "levels.aptt_high"), of_effect=False
+    ),
+    "far_above": Rule(
+        far_above,
+        ("R28",),
+        ("levels.anti_xa_far", "levels.aptt_far", "overshoot.wait"),
+        of_effect=False,
+    ),
+    "on_target": Rule(on_target, ("R28",), ("levels.anti_xa_low", "levels.anti_xa_high")),
+    "escalating": Rule(
+        is_escalating, ("R23",), ("heparin.escalation_rises", "heparin.escalation_daily_dose")
+    ),
+    "plateau": Rule(
+        has_plateau, ("R24", "R115"), ("heparin.plateau_rise", "heparin.plateau_difference")
+    ),
+    "masked": Rule(masked, ("R26", "R29"), LINES),
+    "masked_clearly": Rule(
+        masked_clearly, ("R26", "R29"), ("levels.anti_xa_margin", "levels.aptt_margin")
+    ),
+    "pseudo_resistance": Rule(pseudo_resistance, ("R112",), LINES),
+    "thrombosis_on_heparin": Rule(
+        clot_on_heparin,
+        ("R25",),
+        ("thrombosis.after_start", "thrombosis.within"),
+        of_effect=False,
+    ),
+    "effect_lost": Rule(effect_lost, (), ("required_rate.lost_fit", "resistance.lost_share")),
+    "requirement_raised": Rule(requirement_raised, ("R111",), ("heparin.very_high_daily_dose",)),
+    "high_when_drawn": Rule(high_when_drawn, ("R8",), ("heparin.high_rate",)),
+    "failing": Rule(failing, ("R2", "R8", "R23", "R24", "R25", "R26")),
+    "undecided": Rule(undecided, ("R8",)),
+    "resistance_suspected": Rule(resistance_suspected, ("R2", "R8")),
+    "acute_phase": Rule(
+        acute_phase_raised,
+        ("R16", "R17"),
+        ("acute_phase.fibrinogen_high", "acute_phase.factor_viii_high"),
+        of_effect=False,
+    ),
+    "responded": Rule(responded, ("R93",), ("antithrombin_dose.response_fall",)),
+    "refractory": Rule(refractory, ("R94",), ("antithrombin.normal",)),
+    "confirmed": Rule(
+        confirmed,
+        ("R2", "R8"),
+        ("resistance.levels_within", "resistance.raise", "required_rate.confirmed_probability"),
+    ),
+    "raised_since_level": Rule(rate_raised_since, (), ("heparin.rate_change",), of_effect=False),
+    "waits": Rule(waits, (), ("heparin.rate_change",), of_effect=False),
+    "loud": Rule(loud, ("R2",), ("resistance.loud_probability",), of_effect=False),
+}
+
+
+def judge(m: Measured) -> Verdicts:
+    """Every rule's answer, in the order of the table."""
+    verdicts: dict[str, Verdict] = {}
+    early = protamine_given(m.case)
+    for name, rule in RULES.items():
+        verdict = rule.ask(m, verdicts)
+        if early and rule.of_effect and not verdict.no:
+            verdict = unknown(Reason("protamine", "tooEarly"))
+        verdicts[name] = verdict
+    return verdicts
+
+
+def protamine_given(case: Case) -> bool:
+    """Protamine within six hours: too early for any finding about heparin's effect."""
+    since = case.ago("heparin.protamine_window")
+    return any(a.start is not None and a.start >= since for a in case.given("protamine"))

@@ -1,0 +1,120 @@
+"""By which way, in which form and what for a drug is given.
+
+Orders and administrations say it in the same places; what only one of them says stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cds_service.chart.concepts import Code
+from cds_service.chart.facts import Route, Use
+from cds_service.chart.fhir_json import codings, each, member, named, text
+from cds_service.chart.medication_lookup import Medicine
+from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced, written
+
+
+class Giving:
+    """Reads route, use and form with one vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        concepts = vocabulary.concepts
+        self._vocabulary = vocabulary
+        self._patency = concepts.patency_units_per_ml
+        self._routes = Codes((k, code) for k, codes in concepts.routes.items() for code in codes)
+        self._route_words = {key: Words(words) for key, words in concepts.route_words.items()}
+        self._no_therapy = _Said(vocabulary, concepts.no_therapy, concepts.no_therapy_words)
+        self._not_given = _Said(vocabulary, concepts.not_given, concepts.not_given_words)
+        self._halted = _Said(vocabulary, concepts.halted, concepts.halted_words)
+        self._infusion = _Said(vocabulary, (), concepts.infusion_words)
+        self._single = _Said(vocabulary, (), concepts.single_words)
+        self._bag = _Said(vocabulary, (), concepts.bag_words)
+        self._sites = {
+            key: _Said(vocabulary, (), words) for key, words in concepts.site_words.items()
+        }
+
+    def route(self, dosages: Sequence[object]) -> Route:
+        """By code, else by words, else by the dosage text; two different ways are none."""
+        concepts = [member(dosage, "route") for dosage in dosages]
+        stated = [one for concept in concepts for one in each(concept)]
+        keys = self._routes.keys(self._vocabulary.pairs(codings(stated)))
+        keys = keys or self._worded(written(stated))
+        if not keys and stated:
+            return Route.OTHER
+        keys = keys or self._worded([text(member(dosage, "text")) for dosage in dosages])
+        return Route(next(iter(keys))) if len(keys) == 1 else Route.UNKNOWN
+
+    def use(self, medicine: Medicine, resource: object, dosages: Sequence[object]) -> Use:
+        """No therapy by a site's code, a telling word, or the strength of a patency bag."""
+        concepts = [
+            *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
+            *(named(member(resource, key)) for key in ("reasonCode", "reason", "category")),
+        ]
+        strength = medicine.drug.units_per_ml
+        none = (
+            self._no_therapy.by(concepts, medicine.texts)
+            or self._no_therapy.by_codings(medicine)
+            or (strength is not None and strength <= self._patency)
+        )
+        return Use.NO_THERAPY if none else Use.THERAPY
+
+    def is_no_therapy(self, texts: Iterable[str]) -> bool:
+        """Whether a text says that it is none: "flush the line with it"."""
+        return self._no_therapy.by((), texts)
+
+    def is_not_given(self, concepts: Iterable[object]) -> bool:
+        """Whether a method or a reason says that nothing was given."""
+        return self._not_given.by(concepts)
+
+    def is_halt(self, concepts: Iterable[object]) -> bool:
+        """Whether a method records a stop."""
+        return self._halted.by(concepts)
+
+    def is_infusion(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
+        """Whether it is called an infusion."""
+        return self._infusion.by(concepts, texts)
+
+    def is_single(self, concepts: Iterable[object]) -> bool:
+        """Whether it is called a bolus or a push."""
+        return self._single.by(concepts)
+
+    def is_bag(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
+        """Whether it says that a bag was hung."""
+        return self._bag.by(concepts, texts)
+
+    def site(self, medicine: Medicine, resource: object, dosages: Sequence[object]) -> str:
+        """Where it runs to, by the first listed word; empty for the systemic infusion."""
+        concepts = [
+            *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
+            *(member(resource, key) for key in ("reasonCode", "category")),
+        ]
+        texts = (*medicine.texts, *(text(member(dosage, "text")) for dosage in dosages))
+        return next((key for key, said in self._sites.items() if said.by(concepts, texts)), "")
+
+    def _worded(self, sayings: Iterable[str]) -> set[str]:
+        whole = " ".join(spaced(saying) for saying in sayings)
+        return {key for key, words in self._route_words.items() if words.within(whole)}
+
+
+class _Said:
+    """Codes and words that mean one thing."""
+
+    def __init__(self, vocabulary: Vocabulary, codes: Iterable[Code], words: Iterable[str]) -> None:
+        self._vocabulary = vocabulary
+        self._codes = Codes(("said", code) for code in codes)
+        self._words = Words(words)
+
+    def by(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
+        """Whether a concept or a text says it."""
+        nodes = [one for concept in concepts for one in each(concept)]
+        said = (*written(nodes), *texts)
+        if not said:
+            return False  # most dosages say nothing of it
+        if self._codes.keys(self._vocabulary.pairs(codings(nodes))):
+            return True
+        whole = "|".join(spaced(saying) for saying in said)
+        return self._words.within(whole)
+
+    def by_codings(self, medicine: Medicine) -> bool:
+        """Whether a product's own code says it."""
+        return bool(self._codes.keys(self._vocabulary.pairs(medicine.codings)))

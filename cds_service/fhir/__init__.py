@@ -1,0 +1,1 @@
+"""Retrieval: prefetch first, then the FHIR server."""

@@ -1,0 +1,157 @@
+"""What came along with a call: the client's prefetch, sorted to our queries.
+
+Clients need not use our key names (some never read discovery), so an answer is found by key,
+then by the Bundle's `self` link, then by what the Bundle holds. A query nothing answers is "not
+supplied": that is something else than "nothing on record".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from cds_service.chart.facts import Queried, Resource, State
+from cds_service.fhir.bundles import Page, is_outcome, of_type, reaches_past, read_page
+from cds_service.fhir.queries import Search, codes_asked, filters
+from cds_service.outbound.json_text import sendable
+
+Prefetch = Mapping[str, Any]
+
+_NO_FILTERS = frozenset({"patient", "subject", "_sort", "_count", "_include", "_format", "_total"})
+_SENT_ON = frozenset({"MedicationRequest"})  # to stop an order a card repeats it whole
+NO_ANSWER = "not an answer to a search"
+_NOT_SUPPLIED = Queried(State.NOT_SUPPLIED)
+
+
+def read_prefetch(prefetch: Prefetch, plan: Iterable[Search], now: datetime) -> dict[str, Queried]:
+    """One answer for each query of the plan, whatever the client sent."""
+    plan = tuple(plan)
+    ours = {search.key for search in plan}
+    foreign = [
+        page
+        for key, value in prefetch.items()
+        if key not in ours and (page := read_page(value)) and not is_outcome(value)
+    ]
+    return {search.key: _answer(prefetch, foreign, search, now) for search in plan}
+
+
+def _answer(prefetch: Prefetch, foreign: list[Page], search: Search, now: datetime) -> Queried:
+    if search.key in prefetch:
+        by_key = _read_value(prefetch[search.key], search, now)
+        if by_key is not None:
+            return by_key
+    return _by_self_link(foreign, search, now) or _by_content(foreign, search, now) or _NOT_SUPPLIED
+
+
+def _read_value(value: object, search: Search, now: datetime) -> Queried | None:
+    """The answer under our own key; None if it is no FHIR answer to this query at all."""
+    if value is None:
+        return Queried(State.EMPTY)
+    if is_outcome(value):
+        return Queried(State.FAILED, problem="the EHR reported an error for it")
+    page = read_page(value)
+    return _read_page(page, search, now) if page else None
+
+
+def _read_page(page: Page, search: Search, now: datetime) -> Queried | None:
+    matches = of_type(page.resources, search.resource)
+    if not page.answers_search:
+        return _part(page, matches, NO_ANSWER)
+    if not page.readable or (page.resources and not matches):
+        return None
+    if search.resource in _SENT_ON and not sendable(matches):
+        return Queried(State.FAILED, problem="it is nested too deeply")
+    if page.troubled:
+        return _part(page, matches, "the EHR reported an error for it")
+    if _has_more(page, matches, search) and not _is_covered(matches, search, now):
+        return _part(page, matches, "only the first page was sent")
+    state = State.SUPPLIED if matches else State.EMPTY
+    return Queried(state, page.resources, full_urls=page.full_urls)
+
+
+def _part(page: Page, matches: tuple[Resource, ...], problem: str) -> Queried:
+    state = State.PARTIAL if matches else State.FAILED
+    return Queried(state, page.resources if matches else (), problem, page.full_urls)
+
+
+def _has_more(page: Page, matches: tuple[Resource, ...], search: Search) -> bool:
+    """Whether the search found more than was sent.
+
+    CDS Hooks 1.0 forbids page links: a full page that says nothing else may be cut off.
+    """
+    if page.total is not None:
+        return page.total > len(matches) or page.goes_on
+    return page.goes_on or (search.count is not None and len(matches) == search.count)
+
+
+def _is_covered(matches: tuple[Resource, ...], search: Search, now: datetime) -> bool:
+    since = search.since(now)
+    return since is not None and reaches_past(matches, since)
+
+
+def _by_self_link(foreign: list[Page], search: Search, now: datetime) -> Queried | None:
+    """Searches of the same type: together for all our codes they are our query, else a part.
+
+    A search without codes (by category, say) is taken for ours if it found any of our codes;
+    where ours has none either, one that filters by nothing is ours even if it found nothing.
+    """
+    found: list[Queried] = []
+    asked: set[str] = set()
+    for page in foreign:
+        if not page.self_url or _type_searched(page.self_url) != search.resource:
+            continue
+        codes = codes_asked(page.self_url)
+        answer = _read_page(page, search, now)
+        if answer and (codes & search.codes if codes else _answers(page, search)):
+            found.append(answer)
+            asked |= codes or search.codes
+    return _joined(found, "" if asked >= search.codes else "the EHR's query differs")
+
+
+def _by_content(foreign: list[Page], search: Search, now: datetime) -> Queried | None:
+    """Bundles without a `self` link that hold what this query asks for.
+
+    What an unknown query for Observations did not ask for, its answer cannot tell.
+    """
+    held = [page for page in foreign if not page.self_url and _holds(page, search)]
+    found = [answer for page in held if (answer := _read_page(page, search, now))]
+    return _joined(found, "the EHR's query is not known" if search.codes else "")
+
+
+def _joined(found: list[Queried], reservation: str) -> Queried | None:
+    """Several answers as one; a reservation makes it a part."""
+    if not found:
+        return None
+    problem = reservation or next((a.problem for a in found if not a.state.answered), "")
+    resources = tuple(resource for answer in found for resource in answer.resources)
+    urls = {url: one for answer in found for url, one in answer.full_urls.items()}
+    if problem:
+        return Queried(State.PARTIAL if resources else State.FAILED, resources, problem, urls)
+    return Queried(State.SUPPLIED if resources else State.EMPTY, resources, full_urls=urls)
+
+
+def _answers(page: Page, search: Search) -> bool:
+    return _holds(page, search) or (not search.codes and filters(page.self_url) <= _NO_FILTERS)
+
+
+def _holds(page: Page, search: Search) -> bool:
+    matches = of_type(page.resources, search.resource)
+    if not search.codes:
+        return bool(matches)
+    return any(search.codes & _codes(resource) for resource in matches)
+
+
+def _codes(resource: Resource) -> frozenset[str]:
+    concept = resource.get("code")
+    codings = concept.get("coding") if isinstance(concept, Mapping) else None
+    return frozenset(
+        coding["code"]
+        for coding in (codings if isinstance(codings, list) else [])
+        if isinstance(coding, Mapping) and isinstance(coding.get("code"), str)
+    )
+
+
+def _type_searched(url: str) -> str:
+    segments = url.partition("?")[0].rstrip("/").split("/")
+    return segments[-2] if segments[-1] == "_search" and len(segments) > 1 else segments[-1]

@@ -1,0 +1,189 @@
+"""The services on the wire, and one call of a hook as plain values.
+
+Reads requests of CDS Hooks 1.0 to the 3.0 ballot: what we do not need is never looked at, what we
+need may have been written by any of the real clients. https://cds-hooks.hl7.org/2.0/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.chart.facts import Asked
+from cds_service.errors import MalformedRequest, UnknownService
+from cds_service.fhir.bundles import Page, read_page
+from cds_service.outbound.base_url import is_odd
+from cds_service.outbound.json_text import sendable
+
+_LONGEST_ID = 200  # Epic's ids run to almost 200 characters; FHIR's own limit is 64
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of the discovery answer."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+
+
+_USAGE = (
+    "Works on prefetch alone if every key is supplied; asks the FHIR server for keys that are"
+    " missing, failed or cut off (scopes: read and search of the resource types in prefetch)."
+    " Where neither gives the deciding facts, a card says so."
+)
+
+SERVICES: Mapping[str, Service] = {
+    service.id: service
+    for service in (
+        Service(
+            id="heparin-patient-view",
+            hook="patient-view",
+            title="Heparin resistance: chart opened",
+            description="For adults on treatment-dose unfractionated heparin: tells when heparin"
+            " is failing, why it may be, and what the protocol advises next.",
+        ),
+        Service(
+            id="heparin-order-select",
+            hook="order-select",
+            title="Heparin resistance: order chosen",
+            description="When heparin, antithrombin or another anticoagulant is chosen: checks"
+            " dose, antithrombin, anti-Xa and signs of HIT against the protocol.",
+        ),
+        Service(
+            id="heparin-order-sign",
+            hook="order-sign",
+            title="Heparin resistance: order signed",
+            description="Last check of drafted heparin, antithrombin and other anticoagulant"
+            " orders before they are signed.",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One call: what it asks, what came along, and where more can be had."""
+
+    asked: Asked
+    instance: str
+    prefetch: Mapping[str, Any]
+    fhir_server: str = ""
+    access_token: str = ""  # transient: sent to the FHIR server, never kept or logged
+
+
+def find_service(service_id: str) -> Service:
+    """The service of this id."""
+    service = SERVICES.get(service_id)
+    if service is None:
+        raise UnknownService("There is no such service; discovery lists those there are.", "id")
+    return service
+
+
+def discovery(templates: Mapping[str, str]) -> dict[str, Any]:
+    """The answer to `GET /cds-services`."""
+    return {
+        "services": [
+            {
+                "id": service.id,
+                "hook": service.hook,
+                "title": service.title,
+                "description": service.description,
+                "usageRequirements": _USAGE,
+                "prefetch": dict(templates),
+            }
+            for service in SERVICES.values()
+        ]
+    }
+
+
+def read_call(body: object, service: Service) -> HookCall:
+    """The call a request body makes; refuses what cannot be one and names the field."""
+    if not isinstance(body, Mapping):
+        raise MalformedRequest("The body must be a JSON object.")
+    if _text(body, "hook") != service.hook:
+        raise MalformedRequest(f"This service answers the hook {service.hook}.", "hook")
+    context = _context(body)
+    prefetch = body.get("prefetch")
+    return HookCall(
+        asked=_asked(service.hook, context, _string(body.get("fhirServer"))),
+        instance=_text(body, "hookInstance"),
+        prefetch=prefetch if isinstance(prefetch, Mapping) else {},
+        fhir_server=_string(body.get("fhirServer")),
+        access_token=_access_token(body.get("fhirAuthorization")),
+    )
+
+
+def _asked(hook: str, context: Mapping[str, Any], base: str) -> Asked:
+    patient_id = _text(context, "patientId", "context.").removeprefix("Patient/")
+    if not patient_id or is_odd(patient_id):  # such would change the path of a query
+        raise MalformedRequest("context.patientId is not an id.", "context.patientId")
+    drafts = None if hook == "patient-view" else _drafts(context)
+    return Asked(
+        hook=hook,
+        patient_id=patient_id,
+        drafts=drafts.resources if drafts else (),
+        selections=_selections(context.get("selections")),
+        user=_string(context.get("userId")),
+        encounter=_string(context.get("encounterId")),
+        full_urls=drafts.full_urls if drafts else {},
+        base=base,
+    )
+
+
+def _context(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "context" not in body:
+        raise MalformedRequest("context is missing.", "context")
+    context = body["context"]
+    if not isinstance(context, Mapping):
+        raise MalformedRequest("context must be an object.", "context")
+    return context
+
+
+def _drafts(context: Mapping[str, Any]) -> Page | None:
+    """The drafted orders; None if the EHR left them out (Epic does, for want of a scope)."""
+    bundle = context.get("draftOrders")
+    if bundle is None:
+        return None
+    page = read_page(bundle)
+    if page is None:
+        raise MalformedRequest("context.draftOrders must be a Bundle.", "context.draftOrders")
+    if not sendable(bundle):
+        raise MalformedRequest("context.draftOrders is nested too deeply.", "context.draftOrders")
+    return page
+
+
+def _selections(value: object) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list):
+        raise MalformedRequest("context.selections must be an array.", "context.selections")
+    return frozenset(selection for selection in value if isinstance(selection, str))
+
+
+def _text(holder: Mapping[str, Any], name: str, path: str = "") -> str:
+    """A required string; the value itself is never repeated in the refusal."""
+    field = path + name
+    if name not in holder:
+        raise MalformedRequest(f"{field} is missing.", field)
+    value = holder[name]
+    if not isinstance(value, str):
+        raise MalformedRequest(f"{field} must be a string.", field)
+    if not value.strip() or len(value) > _LONGEST_ID:
+        raise MalformedRequest(f"{field} must have between 1 and {_LONGEST_ID} characters.", field)
+    return value.strip()
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _access_token(authorization: object) -> str:
+    """The bearer token; an incomplete authorization counts as none."""
+    if not isinstance(authorization, Mapping):
+        return ""
+    token = _string(authorization.get("access_token"))
+    # What cannot stand in a header is no token.
+    return token if token.isascii() and token.isprintable() and " " not in token else ""

@@ -1,0 +1,117 @@
+"""What clinicians did with the cards, topic by topic and month by month: `heparin-cds feedback`.
+
+Counts cards, not messages: a card accepted twice is accepted once. A card that was ignored is
+never reported by an EHR, so what is neither accepted nor overridden is simply not known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+from sqlalchemy import Connection, and_, func, select
+
+from cds_service.ledger.calls import calls, cards
+from cds_service.ledger.feedback import feedback
+
+UNKNOWN_TOPIC = "(unknown card)"
+NO_REASON = "(no reason)"
+
+
+@dataclass(slots=True)
+class Tally:
+    """One topic in one month, or in all."""
+
+    shown: int = 0
+    accepted: int = 0
+    overridden: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "shown": self.shown,
+            "accepted": self.accepted,
+            "overridden": self.overridden,
+            "reasons": dict(self.reasons.most_common()),
+        }
+
+
+Report = Mapping[str, Mapping[str, Tally]]  # topic -> month ("2026-03") -> tally
+
+
+def report(connection: Connection) -> Report:
+    """Everything the database holds; a card counts for the month it was shown in."""
+    tallies: dict[str, dict[str, Tally]] = {}
+
+    def tally(topic: str | None, at: Any) -> Tally:
+        months = tallies.setdefault(topic or UNKNOWN_TOPIC, {})
+        return months.setdefault(f"{at:%Y-%m}", Tally())
+
+    shown = select(cards.c.topic, calls.c.at).join(calls, calls.c.id == cards.c.call)
+    for topic, at in connection.execute(shown):
+        tally(topic, at).shown += 1
+    for topic, shown_at, received, outcome, reason in connection.execute(_outcomes()):
+        found = tally(topic, shown_at or received)
+        if outcome == "accepted":
+            found.accepted += 1
+        else:
+            found.overridden += 1
+            found.reasons[reason or NO_REASON] += 1
+    return {topic: dict(sorted(months.items())) for topic, months in sorted(tallies.items())}
+
+
+def total(months: Iterable[Tally]) -> Tally:
+    """A topic's months together."""
+    whole = Tally()
+    for month in months:
+        whole.shown += month.shown
+        whole.accepted += month.accepted
+        whole.overridden += month.overridden
+        whole.reasons += month.reasons
+    return whole
+
+
+def as_json(found: Report) -> dict[str, Any]:
+    """The report for programs."""
+    return {
+        topic: {"total": total(months.values()).wire()}
+        | {"months": {month: tally.wire() for month, tally in months.items()}}
+        for topic, months in found.items()
+    }
+
+
+def as_table(found: Report) -> Table:
+    """The report for people."""
+    table = Table("Topic", "Month", "Shown", "Accepted", "Overridden", "Reasons")
+    for topic, months in found.items():
+        for month, tally in months.items():
+            reasons = ", ".join(f"{reason} {n}" for reason, n in tally.reasons.most_common())
+            counts = (tally.shown, tally.accepted, tally.overridden)
+            table.add_row(topic, month, *map(str, counts), reasons)
+    return table
+
+
+def _outcomes() -> Any:
+    """One row per card, outcome and reason, however often it was told."""
+    told = (
+        select(
+            feedback.c.client,
+            feedback.c.card,
+            feedback.c.outcome,
+            feedback.c.reason_code,
+            func.min(feedback.c.received).label("received"),
+        )
+        .group_by(feedback.c.client, feedback.c.card, feedback.c.outcome, feedback.c.reason_code)
+        .subquery()
+    )
+    # An older ledger may hold feedback from a client that the card did not go to.
+    shown = cards.join(calls, calls.c.id == cards.c.call)
+    source = told.outerjoin(
+        shown, and_(cards.c.uuid == told.c.card, calls.c.client == told.c.client)
+    )
+    columns = (cards.c.topic, calls.c.at, told.c.received, told.c.outcome, told.c.reason_code)
+    return select(*columns).select_from(source)

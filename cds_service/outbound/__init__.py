@@ -1,0 +1,1 @@
+"""Every connection the service opens, FHIR and key servers alike."""

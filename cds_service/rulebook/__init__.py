@@ -1,0 +1,1 @@
+"""The three tables, loaded and checked at start."""

@@ -1,0 +1,1 @@
+"""How the service is started: gunicorn, the application it loads, the check before."""

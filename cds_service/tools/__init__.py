@@ -1,0 +1,1 @@
+"""Commands around the service: explain, replay, integrator, simulate."""

@@ -1,0 +1,147 @@
+"""Cards and tables in a terminal.
+
+What a server wrote is shown as text only: no markup of ours, no control characters of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cds_service.demo.fixtures import Case
+from cds_service.tools.integrator.loading import Removed
+from cds_service.tools.integrator.prefetching import Fetched
+
+Json = dict[str, Any]
+
+COLOURS = {"info": "blue", "warning": "yellow", "critical": "red"}
+VERDICTS = {"pass": "green", "FAIL": "bold red", "skip": "dim"}
+MOST_LEFT = 20
+
+
+def plain(value: object) -> str:
+    """Text that cannot steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}"
+                   for c in str(value))  # fmt: skip
+
+
+def cards(console: Console, found: Iterable[Json]) -> None:
+    """Each card in a frame: how urgent, what, the details, what can be taken."""
+    for card in found:
+        indicator = plain(card.get("indicator", "?"))
+        source = card.get("source")
+        label = source.get("label", "") if isinstance(source, dict) else ""
+        console.print(
+            Panel(
+                Group(*_body(card)),
+                title=Text(indicator.upper()),
+                subtitle=Text(plain(label)),
+                title_align="left",
+                subtitle_align="right",
+                border_style=COLOURS.get(indicator, ""),
+            )
+        )
+
+
+def fetched(console: Console, rows: Iterable[Fetched]) -> None:
+    """What was asked of the FHIR server for prefetch, and what came."""
+    table = Table("Prefetch key", "Type", "Answer", title="Prefetch", title_justify="left")
+    for row in rows:
+        table.add_row(
+            Text(plain(row.key)), Text(plain(row.url.partition("?")[0])), Text(plain(row.told))
+        )
+    console.print(table)
+
+
+def patients(console: Console, loaded: Iterable[Case]) -> None:
+    """Who is there now, and which hook each was made for."""
+    table = Table("Patient", "Hook", "In one line", title="On the server now", title_justify="left")
+    for case in loaded:
+        table.add_row(Text(str(case.patient["id"])), Text(case.hook), Text(case.one_line))
+    console.print(table)
+
+
+def removed(console: Console, done: Removed) -> None:
+    """What was removed by type, and what could not be."""
+    kinds = [name.partition("/")[0] for name in done.names]
+    table = Table("Type", "Removed", title="Removed", title_justify="left")
+    for kind in sorted(set(kinds)):
+        table.add_row(Text(plain(kind)), str(kinds.count(kind)))
+    console.print(table if kinds else "Nothing of ours is on the server.")
+    for name, why in done.left[:MOST_LEFT]:
+        console.print(Text(f"Still there: {plain(name)}: {plain(why)}"))
+    if len(done.left) > MOST_LEFT:
+        console.print(f"... and {len(done.left) - MOST_LEFT} more.")
+
+
+def verdicts(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Area, check, verdict and note, one line each."""
+    table = Table("Area", "Check", "Result", "Note")
+    for column in table.columns[:3]:
+        column.no_wrap = True
+    before = ""
+    for area, what, verdict, note in rows:
+        shown = "" if area == before else area
+        style = VERDICTS.get(verdict, "")
+        table.add_row(shown, Text(what), Text(verdict, style=style), Text(plain(note)))
+        before = area
+    console.print(table)
+
+
+def areas(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """One line for each area, where nothing failed; what was skipped is named with its reason."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for area, *rest in rows:
+        found.setdefault(area, []).append((rest[0], rest[1], rest[2]))
+    for area, checks in found.items():
+        passed = [note for _, verdict, note in checks if verdict == "pass"]
+        words = dict.fromkeys(note for note in passed if any(c.isalpha() for c in note))
+        told = f" ({plain('; '.join(words))})" if words else ""
+        console.print(Text(f"{area}: {len(passed)} pass{told}"))
+        for what, verdict, note in checks:
+            if verdict == "skip":
+                console.print(Text(f"  skip: {what}: {plain(note)}"))
+
+
+def _body(card: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield Text(plain(card.get("summary", "")), style="bold")
+    detail = card.get("detail")
+    if isinstance(detail, str):
+        yield Markdown(plain(detail), hyperlinks=False)
+    suggestions = card.get("suggestions")
+    rows = [row for row in suggestions if isinstance(row, dict)] if isinstance(
+        suggestions, list) else []  # fmt: skip
+    if rows:
+        yield _suggestions(rows, str(card.get("selectionBehavior", "")))
+
+
+def _suggestions(rows: Iterable[Json], behaviour: str) -> Table:
+    table = Table(
+        "Suggestion", "Action", "What", title=Text(f"Take {plain(behaviour)}"), expand=True
+    )
+    for row in rows:
+        recommended = " (recommended)" if row.get("isRecommended") else ""
+        label = Text(plain(row.get("label", "")) + recommended)
+        actions = [action for action in row.get("actions") or [] if isinstance(action, dict)]
+        for number, action in enumerate(actions):
+            said = Text(f"{plain(action.get('description', ''))}\n{_target(action)}")
+            kind = Text(plain(action.get("type", "")))
+            table.add_row(label if number == 0 else "", kind, said)
+        if not actions:
+            table.add_row(label, "", "")
+    return table
+
+
+def _target(action: Mapping[str, Any]) -> str:
+    """What an action is about, as an EHR would file it."""
+    resource = action.get("resource")
+    if not isinstance(resource, dict):
+        return plain(action.get("resourceId", ""))
+    name = [str(resource.get(key)) for key in ("resourceType", "id") if resource.get(key)]
+    return plain("/".join(name) + (f", {resource['status']}" if "status" in resource else ""))

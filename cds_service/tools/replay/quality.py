@@ -1,0 +1,220 @@
+"""How good the cards were: each topic judged by what became known after it.
+
+A patient is a case: judged by the first card of the topic and by labels that became known within
+the label's hours after a card. Where the label was known before the first card, the patient judges
+nothing and is counted apart.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil, comb, floor, sqrt
+from pathlib import Path
+
+from cds_service.tools.replay.outcomes import Label, Outcome, labels
+from cds_service.tools.replay.tables import read_rows
+from cds_service.tools.replay.tally import UNCOUNTED
+
+QUALITY = "quality.csv"
+Z = 1.959963984540054  # of a two-sided 95 % interval
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval and the count it rests on; None where nothing tells it."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One topic judged by one label under one protocol."""
+
+    protocol: str
+    topic: str
+    label: str
+    ppv: Estimate  # of patients with a card, those the label came to
+    sensitivity: Estimate  # of patients the label came to, those with a card before it
+    lead_hours: Estimate  # median, from the card to the label
+    alerts_per_case: Estimate  # counted cards for each patient that the label came to
+    known_before: int  # patients whose label was there before the first card
+
+
+@dataclass(slots=True)
+class _Tally:
+    carded: int = 0
+    true: int = 0
+    labelled: int = 0
+    known_before: int = 0
+    leads: list[float] = field(default_factory=list)
+    alerts: list[tuple[int, int]] = field(default_factory=list)  # cards, 1 if true
+
+
+Cards = Mapping[tuple[str, str], Mapping[str, Sequence[datetime]]]
+"""Protocol and topic -> patient -> when a card of it was new or changed, in order."""
+
+
+def quality(
+    cards: Cards,
+    outcomes: Iterable[Outcome],
+    table: Mapping[str, Label],
+    protocols: Iterable[str],
+    on_heparin: frozenset[str],
+) -> Iterator[Quality]:
+    """Every topic and label that judges it, in the table's order; rows without patients too.
+
+    `on_heparin` are the patients that could have had a card: sensitivity counts only those.
+    """
+    times: dict[str, dict[str, list[datetime]]] = defaultdict(lambda: defaultdict(list))
+    for outcome in outcomes:
+        times[outcome.label][outcome.patient].append(outcome.time)
+    own = {name: Label(name, {name: OWN_HOURS}) for name in times if name not in table}
+    for protocol in protocols:
+        for name, label in {**table, **own}.items():
+            for topic, hours in label.judges.items():
+                shown = cards.get((protocol, topic), {})
+                tally = _Tally(labelled=len((times[name].keys() & on_heparin) - shown.keys()))
+                for patient in sorted(shown):
+                    came = times[name].get(patient, [])
+                    _judge(tally, shown[patient], came, timedelta(hours=hours))
+                yield _quality(protocol, topic, name, tally)
+
+
+OWN_HOURS = 168.0  # a label of the hospital's own that names a topic
+
+
+def _judge(
+    tally: _Tally, shown: Sequence[datetime], came: Sequence[datetime], within: timedelta
+) -> None:
+    tally.labelled += bool(came)
+    if any(at <= shown[0] for at in came):
+        tally.known_before += 1  # too late to be of use, and nothing to be judged by
+        return
+    followed = [(card, at) for card in shown for at in came if card < at <= card + within]
+    tally.carded += 1
+    tally.true += bool(followed)
+    tally.alerts.append((len(shown), int(bool(followed))))
+    if followed:
+        card, at = min(followed)
+        tally.leads.append((at - card) / HOUR)
+
+
+def _quality(protocol: str, topic: str, label: str, tally: _Tally) -> Quality:
+    return Quality(
+        protocol=protocol,
+        topic=topic,
+        label=label,
+        ppv=share(tally.true, tally.carded),
+        sensitivity=share(tally.true, tally.labelled),
+        lead_hours=median(tally.leads),
+        alerts_per_case=ratio(tally.alerts),
+        known_before=tally.known_before,
+    )
+
+
+# --- figures with their intervals --------------------------------------------------------------
+
+
+def share(found: int, of: int) -> Estimate:
+    """A proportion with Wilson's interval, which keeps within 0 and 1 for small counts too."""
+    if not of:
+        return Estimate(None, None, None, 0)
+    p = found / of
+    centre = (p + Z * Z / (2 * of)) / (1 + Z * Z / of)
+    half = Z * sqrt(p * (1 - p) / of + Z * Z / (4 * of * of)) / (1 + Z * Z / of)
+    return Estimate(p, max(centre - half, 0.0), min(centre + half, 1.0), of)
+
+
+def median(values: Sequence[float]) -> Estimate:
+    """A median with the interval between two order statistics; none below six values."""
+    ordered, n = sorted(values), len(values)
+    if not n:
+        return Estimate(None, None, None, 0)
+    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    rank = _rank(n)
+    if rank is None:
+        return Estimate(middle, None, None, n)
+    return Estimate(middle, ordered[rank], ordered[n - 1 - rank], n)
+
+
+def _rank(n: int) -> int | None:
+    """The largest rank whose order statistics hold the median with 95 %, by the binomial."""
+    if n > EXACT:
+        return max(floor(n / 2 - Z * sqrt(n) / 2), 0)
+    tail, found = 0.0, None
+    for k in range(ceil(n / 2)):
+        tail += comb(n, k) / 2**n
+        if 2 * tail > 1 - CONFIDENCE:
+            break
+        found = k
+    return found
+
+
+EXACT = 200  # above it the normal approximation is good to a rank
+CONFIDENCE = 0.95
+
+
+def ratio(pairs: Sequence[tuple[int, int]]) -> Estimate:
+    """Sum of the first by sum of the second, its interval by the patients' own spread."""
+    cards, cases = sum(a for a, _ in pairs), sum(b for _, b in pairs)
+    if not cases:
+        return Estimate(None, None, None, 0)
+    r = cards / cases
+    spread = sqrt(sum((a - r * b) ** 2 for a, b in pairs)) / cases
+    return Estimate(r, max(r - Z * spread, 0.0), r + Z * spread, cases)
+
+
+# --- from the tables of a replay ----------------------------------------------------------------
+
+
+def read_quality(out: Path, protocols: Iterable[str], more: Iterable[Outcome]) -> list[Quality]:
+    """The quality of a replay whose tables stand in a folder; `more` are labels of a file."""
+    cards: dict[tuple[str, str], dict[str, list[datetime]]] = defaultdict(dict)
+    for row in read_rows(out, "events"):
+        if row["event"] in UNCOUNTED:
+            continue
+        topic = cards[row["protocol"], row["topic"]]
+        topic.setdefault(row["patient"], []).append(datetime.fromisoformat(row["time"]))
+    on_heparin = {row["patient"] for row in read_rows(out, "patients") if row["first_heparin"]}
+    found = [
+        Outcome(row["patient"], row["label"], datetime.fromisoformat(row["time"]))
+        for row in read_rows(out, "outcomes")
+    ]
+    return list(quality(cards, (*found, *more), labels(), protocols, frozenset(on_heparin)))
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+FIGURES = ("ppv", "sensitivity", "lead_hours", "alerts_per_case")
+COLUMNS = (
+    "protocol",
+    "topic",
+    "label",
+    *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_count")),
+    "known_before",
+)
+
+
+def write_quality(out: Path, rows: Iterable[Quality]) -> None:
+    """quality.csv beside the other tables."""
+    with (out / QUALITY).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            cells: list[object] = [row.protocol, row.topic, row.label]
+            for name in FIGURES:
+                figure: Estimate = getattr(row, name)
+                cells += [*map(_cell, (figure.value, figure.low, figure.high)), figure.count]
+            writer.writerow([*cells, row.known_before])
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

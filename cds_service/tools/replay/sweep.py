@@ -1,0 +1,167 @@
+"""One threshold moved step by step over the same patients: what each value would have come to."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cds_service.advice import Rulebook
+from cds_service.assessment.model.protocol import Bounds, Protocol, ProtocolFile, Row
+from cds_service.errors import StartRefused
+from cds_service.rulebook.load import BOUNDS, DIGEST_LENGTH, protocol_faults, protocol_path
+from cds_service.rulebook.toml_table import read_table
+from cds_service.tools.replay.outcomes import Outcome, labels
+from cds_service.tools.replay.plots import curves
+from cds_service.tools.replay.quality import Quality, read_quality, write_quality
+from cds_service.tools.replay.sums import Sums, sums
+from cds_service.tools.replay.tally import SPOKEN
+
+FOLDER = "sweep"  # inside the output folder: the tables of the moved protocols
+TABLE, PAGE = "sweep.csv", "sweep.html"
+MOST_STEPS = 40
+_FORM = re.compile(r"(\w+\.\w+)=(-?[\d.]+):(-?[\d.]+):([\d.]+)")
+COLUMNS = ("key", "value", "unit", "topic", "patients", "cards", "cards_per_100_heparin_days")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A threshold and the values it takes, lowest first."""
+
+    key: str  # "heparin.high_rate"
+    values: tuple[Decimal, ...]
+
+
+def parse(written: str) -> Sweep:
+    """`heparin.high_rate=20:26:1`: from 20 to 26 in steps of 1, both ends among them."""
+    found = _FORM.fullmatch(written)
+    try:
+        low, high, step = (Decimal(part) for part in found.groups()[1:]) if found else (None,) * 3
+    except ArithmeticError:
+        low = high = step = None
+    if found is None or low is None or high is None or not step or low > high:
+        raise StartRefused(
+            [f"--sweep: {written} is not KEY=LOW:HIGH:STEP, as heparin.high_rate=20:26:1"]
+        )
+    steps = int((high - low) / step) + 1
+    if steps > MOST_STEPS:
+        raise StartRefused([f"--sweep: {steps} values; at most {MOST_STEPS}: take a larger step"])
+    return Sweep(found[1], tuple(low + step * n for n in range(steps)))
+
+
+def moved(rules: Rulebook, protocol: str, sweep: Sweep) -> tuple[Rulebook, ...]:
+    """The rules with each value; a value that the bounds do not allow is refused."""
+    file = read_table(protocol_path(protocol), ProtocolFile)
+    bounds = read_table(BOUNDS, Bounds)
+    section, _, name = sweep.key.partition(".")
+    row = file.rows.get(section, {}).get(name)
+    if row is None:
+        raise StartRefused([f"--sweep: {sweep.key} is no threshold of {rules.protocol.name}"])
+    faults = []
+    for value in sweep.values:
+        rows = {**file.rows, section: {**file.rows[section], name: _at(row, value)}}
+        faults += [f"--sweep: {f}" for f in protocol_faults(replace(file, rows=rows), bounds)]
+    if faults:
+        raise StartRefused(dict.fromkeys(faults))
+    return tuple(
+        replace(rules, protocol=_moved(rules.protocol, sweep.key, value)) for value in sweep.values
+    )
+
+
+def _at(row: Row, value: Decimal) -> Row:
+    return replace(row, value=float(value))
+
+
+def _moved(protocol: Protocol, key: str, value: Decimal) -> Protocol:
+    told = f"{protocol.digest} {key}={value}"
+    return replace(
+        protocol,
+        name=named(protocol.name, value),
+        rows={**protocol.rows, key: _at(protocol.rows[key], value)},
+        digest=hashlib.sha256(told.encode()).hexdigest()[:DIGEST_LENGTH],
+    )
+
+
+def named(protocol: str, value: Decimal) -> str:
+    """The name that a moved protocol goes by in the tables."""
+    return f"{protocol}@{value}"
+
+
+def write_sweep(
+    out: Path, rulebooks: Sequence[Rulebook], sweep: Sweep, own: float, known: Iterable[Outcome]
+) -> Path:
+    """Write sweep.csv and sweep.html, from the tables of the replay in the sweep's folder.
+
+    `own` is the value that the protocol has: the page marks it.
+    """
+    folder = out / FOLDER
+    lines = {r.protocol.name: r.protocol["heparin.high_daily_dose"] for r in rulebooks}
+    found = dict(zip(sweep.values, sums(folder, lines).values(), strict=True))
+    judged = read_quality(folder, list(lines), known)
+    write_quality(folder, judged)
+    unit = rulebooks[0].protocol.rows[sweep.key].unit
+    with (out / TABLE).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([sweep.key, value, unit, *rest] for value, *rest in _rows(found))
+    place = out / PAGE
+    place.write_text(_page(sweep, found, judged, unit, own), encoding="utf-8")
+    return place
+
+
+def _rows(found: Mapping[Decimal, Sums]) -> Iterator[tuple[object, ...]]:
+    for value, one in found.items():
+        for topic in SPOKEN:
+            cards, days = one.counted[topic], one.heparin_days
+            rate = f"{100 * cards / days:.2f}" if days else ""
+            yield value, topic, one.receivers[topic], cards, rate
+
+
+def _page(
+    sweep: Sweep, found: Mapping[Decimal, Sums], judged: list[Quality], unit: str, own: float
+) -> str:
+    values = [float(value) for value in sweep.values]
+    receivers = {t: [float(s.receivers[t]) for s in found.values()] for t in SPOKEN}
+    changing = {t: counts for t, counts in receivers.items() if len(set(counts)) > 1}
+    axis = f"{sweep.key}, {unit}"
+    return _TEMPLATES.get_template(PAGE).render(
+        sweep=sweep,
+        unit=unit,
+        own=own,
+        found=found,
+        changing=changing,
+        steady=[t for t, counts in receivers.items() if len(set(counts)) == 1 and counts[0]],
+        curve=curves(values, changing, (axis, "patients with a card"), own) if changing else "",
+        quality=_quality(judged, changing, len(values)),
+        titles={name: label.title for name, label in labels().items()},
+    )
+
+
+def _quality(
+    judged: Iterable[Quality], topics: Iterable[str], steps: int
+) -> dict[tuple[str, str], list[Quality]]:
+    """Topic and label -> one estimate for each value; pairs that nothing was judged by left out."""
+    rows: dict[tuple[str, str], list[Quality]] = {}
+    for one in judged:
+        if one.topic in topics:
+            rows.setdefault((one.topic, one.label), []).append(one)
+    return {
+        pair: estimates
+        for pair, estimates in rows.items()
+        if len(estimates) == steps and any(q.ppv.count or q.sensitivity.count for q in estimates)
+    }
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)

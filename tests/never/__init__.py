@@ -1,5 +1,0 @@
-"""What the service must never do, over generated charts: `python -m tests.never --charts 10000`.
-
-A chart is made from seeded dice (`charts.py`) that also write down the truth about it; the rules
-(`rules.py`) judge the answer by that truth and by the JSON of the cards alone.
-"""

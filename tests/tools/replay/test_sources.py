@@ -1,0 +1,417 @@
+"""The same patients from every place the past may lie in give the same tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cds_service.errors import StartRefused
+from cds_service.rulebook.load import rulebook
+from cds_service.tools.replay import run
+from cds_service.tools.replay.run import Request, replay
+from cds_service.tools.replay.sources.found import as_lines, found_at
+from tests.tools.replay.shapes import SITE, as_csv, bundles, fhir, mimic, omop
+
+NEW_YORK = "America/New_York"
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Walk the shards here, without workers."""
+
+    class NoCluster:
+        def __init__(self, *_: object, **__: object) -> None: ...
+        def __enter__(self) -> NoCluster:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
+        for shard in results.left:
+            results.add(run.replay_shard(task, shard))
+
+    monkeypatch.setattr(run, "_walk", walk_here)
+    monkeypatch.setattr(run, "LocalCluster", NoCluster)
+    monkeypatch.setattr(run, "Client", NoCluster)
+
+
+def tables(source: Path, out: Path, zone: str = "UTC") -> tuple[str, list[dict[str, str]]]:
+    out.mkdir(exist_ok=True)
+    site = out.parent / "site.toml"
+    site.write_text(SITE, encoding="utf-8")
+    request = Request(source, out, (rulebook(site=site),), shards=3, time_zone=zone)
+    replay(request, lambda *_: None)
+    assert not (out / run.WORK).exists()
+    patients = (out / "patients.csv").read_text(encoding="utf-8")
+    with (out / "events.csv").open(encoding="utf-8", newline="") as file:
+        events = [{k: v for k, v in row.items() if k != "place"} for row in csv.DictReader(file)]
+    return patients, events  # every source has its own names for places
+
+
+def as_parquet(folder: Path, rows: Any) -> Path:
+    source = as_csv(folder / "csv", rows)
+    with duckdb.connect() as db:
+        for file in source.iterdir():
+            db.execute(
+                f"COPY (FROM read_csv('{file}')) TO '{folder}/{file.stem.lower()}.parquet'"
+                " (FORMAT parquet)"
+            )
+            file.unlink()
+    return folder
+
+
+def as_database(folder: Path, rows: Any) -> Path:
+    source = as_csv(folder / "csv", rows)
+    with duckdb.connect(folder / "cdm.duckdb") as db:
+        for file in source.iterdir():
+            db.execute(f"CREATE TABLE \"{file.stem}\" AS FROM read_csv('{file}')")
+    return folder / "cdm.duckdb"
+
+
+def parquet_lines(folder: Path) -> Path:
+    lines = fhir(folder / "lines") / "all.ndjson"
+    with duckdb.connect() as db:
+        db.execute(
+            f"COPY (SELECT CAST(json AS VARCHAR) AS body FROM read_ndjson_objects('{lines}'))"  # noqa: S608 - a path
+            f" TO '{folder}/export.parquet' (FORMAT parquet)"
+        )
+    lines.unlink()
+    return folder
+
+
+def with_tabs(folder: Path) -> Path:
+    """As Athena writes the vocabulary: tabs, and quotation marks that quote nothing."""
+    rows = omop()
+    rows["concept"].append(
+        {
+            "concept_id": "9",
+            "concept_name": 'a 5" line',
+            "vocabulary_id": "SNOMED",
+            "concept_code": "1",
+        }
+    )
+    concepts = rows.pop("concept")
+    as_csv(folder, rows)
+    text = "\n".join(
+        "\t".join(one) for one in (concepts[0].keys(), *(c.values() for c in concepts))
+    )
+    (folder / "CONCEPT.csv").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+SHAPES: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "Bundles": (bundles, "UTC"),
+    "Parquet lines": (parquet_lines, "UTC"),
+    "OMOP as CSV": (lambda folder: as_csv(folder, omop()), "UTC"),
+    "OMOP as csv.gz": (lambda folder: as_csv(folder, omop(), packed=True), "UTC"),
+    "OMOP as Parquet": (lambda folder: as_parquet(folder, omop()), "UTC"),
+    "OMOP as a DuckDB file": (lambda folder: as_database(folder, omop()), "UTC"),
+    "OMOP with tabs": (with_tabs, "UTC"),
+    "MIMIC-IV": (lambda folder: as_csv(folder / "hosp", mimic("UTC")), "UTC"),
+    "MIMIC-IV, its own clock": (
+        lambda folder: as_csv(folder, mimic(NEW_YORK), packed=True),
+        NEW_YORK,
+    ),
+}
+
+
+def in_utc(told: object) -> str:
+    """A text with every time in it on one clock."""
+    return re.sub(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d",
+        lambda at: datetime.fromisoformat(at[0]).astimezone(UTC).isoformat(),
+        str(told),
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_same_patients_give_the_same_tables(tmp_path: Path, shape: str) -> None:
+    write, zone = SHAPES[shape]
+    (tmp_path / "in").mkdir()
+    patients, events = tables(fhir(tmp_path / "fhir"), tmp_path / "a")
+
+    found = tables(write(tmp_path / "in"), tmp_path / "b", zone)
+
+    assert [in_utc(told) for told in found] == [in_utc(told) for told in (patients, events)]
+    assert zone != "UTC" or found == (patients, events)
+    assert {"heparinResistance", "hitPossible"} <= {event["topic"] for event in events}
+    assert patients.count("\n") == 4
+
+
+def lines_of(source: Path, folder: Path, zone: str = "UTC") -> tuple[list[Any], tuple[str, ...]]:
+    """The resources that a place comes to, and the notes."""
+    lines = as_lines(found_at(source), zone, folder)
+    with duckdb.connect() as db:
+        found = [
+            json.loads(line)
+            for file in lines.files
+            for (line,) in db.execute("FROM read_parquet($f)", {"f": str(file)}).fetchall()
+        ]
+    return found, lines.notes
+
+
+def of_kind(resources: list[Any], kind: str) -> list[Any]:
+    return [one for one in resources if one["resourceType"] == kind]
+
+
+def test_an_omop_without_units_is_refused_in_one_line(tmp_path: Path) -> None:
+    rows = omop()
+    for row in rows["measurement"]:
+        row |= {"unit_concept_id": "0", "unit_source_value": ""}
+
+    with pytest.raises(StartRefused, match="none of 11 numbers has a unit") as refused:
+        lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+    assert len(refused.value.faults) == 1
+
+
+def test_a_single_number_without_a_unit_keeps_none(tmp_path: Path) -> None:
+    rows = omop()
+    rows["measurement"][2] |= {"unit_concept_id": "0", "unit_source_value": ""}
+
+    found, _ = lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+    quantities = {o["id"]: o["valueQuantity"] for o in of_kind(found, "Observation")}
+
+    assert quantities["m2"] == {"value": 0.15}
+    assert quantities["m3"] == {
+        "value": 0.1,
+        "comparator": "<",
+        "unit": "[IU]/mL",
+        "code": "[IU]/mL",
+        "system": "http://unitsofmeasure.org",
+    }
+
+
+def test_an_omop_without_known_drug_types_is_refused_and_others_are_told(tmp_path: Path) -> None:
+    rows = omop()
+    rows["drug_exposure"][0]["drug_type_concept_id"] = "32823"
+    _, notes = lines_of(as_csv(tmp_path / "one", rows), tmp_path / "w1")
+    for row in rows["drug_exposure"]:
+        row["drug_type_concept_id"] = "0"
+
+    assert notes == ("drug_exposure: 1 rows of type EHR discharge record were not read",)
+    with pytest.raises(StartRefused, match="none of 3 rows is known as given or ordered"):
+        lines_of(as_csv(tmp_path / "all", rows), tmp_path / "w2")
+
+
+def test_what_omop_maps_to_nothing_keeps_its_source_value(tmp_path: Path) -> None:
+    rows = omop()
+    for row in rows["measurement"]:
+        row["measurement_source_value"] = ""
+    rows["measurement"][4] |= {"measurement_concept_id": "0", "measurement_source_value": "ATIII"}
+
+    found, _ = lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+    codes = {o["id"]: o["code"] for o in of_kind(found, "Observation")}
+
+    assert codes["m4"] == {
+        "coding": [{"system": "urn:omop:source-value", "code": "ATIII", "display": None}],
+        "text": "ATIII",
+    }
+    assert codes["m5"]["coding"][0]["system"] == "http://loinc.org"
+
+
+def test_midnights_of_a_table_without_times_are_dates(tmp_path: Path) -> None:
+    rows = omop()
+    for row in rows["measurement"]:
+        row["measurement_datetime"] = row["measurement_date"] + " 00:00:00"
+
+    dated, _ = lines_of(as_csv(tmp_path / "dates", rows), tmp_path / "w1")
+    rows["measurement"][0]["measurement_datetime"] = "2026-03-01 06:15:00"
+    timed, _ = lines_of(as_csv(tmp_path / "times", rows), tmp_path / "w2")
+
+    assert {o["effectiveDateTime"][10:] for o in of_kind(dated, "Observation")} == {""}
+    assert {o["effectiveDateTime"][10:] for o in of_kind(timed, "Observation")} == {
+        "T06:15:00Z",
+        "T00:00:00Z",
+    }
+
+
+def test_a_diagnosis_is_known_when_it_began_only_from_a_problem_list(tmp_path: Path) -> None:
+    rows = omop()
+    rows["concept"].append(
+        rows["concept"][0] | {"concept_id": "7", "concept_name": "EHR problem list"}
+    )
+    rows["condition_occurrence"].append(
+        rows["condition_occurrence"][0]
+        | {"condition_occurrence_id": 5, "condition_type_concept_id": "7"}
+    )
+
+    found, _ = lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+    known = {c["id"]: c.get("recordedDate") for c in of_kind(found, "Condition")}
+
+    assert known == {"c0": None, "c5": "2026-02-28T22:15:00Z"}
+
+
+def test_local_times_are_those_of_the_zone_also_when_clocks_change(tmp_path: Path) -> None:
+    rows = mimic(NEW_YORK)
+    rows["labevents"][0]["charttime"] = "2180-07-01 08:00:00"
+    rows["labevents"][1]["charttime"] = "2180-01-01 08:00:00"
+
+    found, _ = lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w", NEW_YORK)
+    drawn = {o["id"]: o["effectiveDateTime"] for o in of_kind(found, "Observation")}
+
+    assert (drawn["l1"], drawn["l2"]) == (
+        "2180-07-01T08:00:00-04:00",
+        "2180-01-01T08:00:00-05:00",
+    )
+
+
+def test_a_comparator_of_mimic_is_read_from_value_and_comment(tmp_path: Path) -> None:
+    rows = mimic("UTC")
+    for row, (value, comment) in zip(
+        rows["labevents"],
+        [
+            (">150.0", ""),
+            ("___", "GREATER THAN 150"),
+            ("<=3", ""),
+            ("5", ""),
+            ("___", "LESS THAN 1"),
+        ],
+        strict=False,
+    ):
+        row |= {"value": value, "comments": comment}
+    for row in rows["labevents"]:
+        row.setdefault("comments", "")
+
+    found, _ = lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+    signs = [o["valueQuantity"].get("comparator") for o in of_kind(found, "Observation")]
+
+    assert signs[:5] == [">", ">", "<=", None, "<"]
+
+
+def without(table: str) -> Any:
+    return {name: rows for name, rows in omop().items() if name != table}
+
+
+def without_column(table: str, column: str) -> Any:
+    rows = omop()
+    rows[table] = [{k: v for k, v in row.items() if k != column} for row in rows[table]]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (without("measurement"), "there is no table measurement"),
+        (without("drug_exposure"), "there is no table drug_exposure"),
+        (without("concept"), "holds no .ndjson"),
+        (without_column("measurement", "unit_concept_id"), "has no column unit_concept_id"),
+        (without_column("person", "person_id"), "has no column person_id"),
+    ],
+)
+def test_a_database_that_lacks_something_is_refused(tmp_path: Path, rows: Any, said: str) -> None:
+    with pytest.raises(StartRefused, match=said):
+        lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+
+
+def cut(file: Path) -> None:
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) - len(whole) // 3])
+
+
+@pytest.mark.parametrize("shape", ["OMOP as CSV", "OMOP as csv.gz", "OMOP as Parquet"])
+def test_half_a_table_is_refused_by_its_name(tmp_path: Path, shape: str) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    SHAPES[shape][0](source)
+    (file,) = [f for f in source.iterdir() if f.name.lower().startswith("drug_exposure")]
+    cut(file)
+
+    with pytest.raises(StartRefused, match=file.name):
+        tables(source, tmp_path / "out")
+    assert not (tmp_path / "out" / "patients.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["a.ndjson.part", "b/MEASUREMENT.csv.crdownload"])
+def test_half_a_download_is_refused(tmp_path: Path, name: str) -> None:
+    fhir(tmp_path / "in")
+    (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "in" / name).write_text("")
+
+    with pytest.raises(StartRefused, match="half a download"):
+        found_at(tmp_path / "in")
+
+
+def test_an_empty_table_is_refused(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in", omop())
+    (tmp_path / "in" / "MEASUREMENT.csv").write_text("")
+
+    with pytest.raises(StartRefused, match=r"MEASUREMENT.csv: is empty"):
+        found_at(tmp_path / "in")
+
+
+def test_two_kinds_in_one_folder_are_refused(tmp_path: Path) -> None:
+    fhir(tmp_path / "in" / "lines")
+    as_csv(tmp_path / "in" / "cdm", omop())
+
+    with pytest.raises(StartRefused, match="holds OMOP CDM and FHIR lines"):
+        found_at(tmp_path / "in")
+
+
+def test_one_table_twice_is_refused(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in" / "one", omop())
+    as_csv(tmp_path / "in" / "two", omop(), packed=True)
+
+    with pytest.raises(StartRefused, match="one table twice"):
+        found_at(tmp_path / "in")
+
+
+def test_a_zone_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StartRefused, match="--time-zone: Mars/Olympus is not known"):
+        lines_of(as_csv(tmp_path / "in", omop()), tmp_path / "w", "Mars/Olympus")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no")
+    (tmp_path / "cdm.duckdb").write_text("no")
+
+    with pytest.raises(StartRefused, match="neither a folder nor a DuckDB file"):
+        found_at(tmp_path / "notes.txt")
+    with pytest.raises(StartRefused, match=r"cdm.duckdb: cannot be read"):
+        found_at(tmp_path / "cdm.duckdb")
+
+
+def test_a_broken_bundle_costs_that_file_and_is_told(tmp_path: Path) -> None:
+    source = bundles(tmp_path / "in")
+    cut(source / "102.json")
+    out = tmp_path / "out"
+
+    replayed = replay(Request(source, out, (rulebook(),)), lambda *_: None)
+
+    assert replayed.patients == 2
+    assert replayed.export.bad_lines == 1
+    assert replayed.export.notes == ("102.json: is no whole FHIR Bundle; it was left out",)
+
+
+def test_a_manifest_beside_the_lines_is_no_bundle(tmp_path: Path) -> None:
+    fhir(tmp_path / "in")
+    (tmp_path / "in" / "manifest.json").write_text('{"output": [], "note": "no \\"Bundle\\""}')
+
+    assert [file.name for file in found_at(tmp_path / "in").files] == ["all.ndjson"]
+
+
+def test_a_bad_line_in_parquet_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with duckdb.connect() as db:
+        db.execute(
+            'COPY (FROM (VALUES (\'{"resourceType": "Patient", "id": "a"}\'), (\'{half\'), (NULL)))'
+            f" TO '{tmp_path}/in/export.parquet' (FORMAT parquet)"
+        )
+
+    replayed = replay(Request(tmp_path / "in", tmp_path / "out", (rulebook(),)), lambda *_: None)
+
+    assert (replayed.patients, replayed.export.lines, replayed.export.bad_lines) == (1, 3, 2)
+
+
+def test_another_time_zone_starts_anew(tmp_path: Path) -> None:
+    source = as_csv(tmp_path / "in", mimic(NEW_YORK))
+    first = tables(source, tmp_path / "out", "UTC")
+
+    assert tables(source, tmp_path / "out", NEW_YORK) != first

@@ -13,11 +13,12 @@ from datetime import datetime
 from cds_service.assessment.assess import Findings, assess
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.recommend.scope import scope_of
-from cds_service.cards.card import Card, Style
+from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.cards.compose import compose
 from cds_service.cards.wording import Wording
 from cds_service.chart.concepts import Concepts
-from cds_service.chart.facts import Asked, Chart, Queried
+from cds_service.chart.facts import Chart, HookContext
+from cds_service.chart.query_result import QueryResult
 from cds_service.chart.reader import read_chart, read_drafted
 from cds_service.chart.resources import Still, on_and_on
 
@@ -40,7 +41,7 @@ class Advice:
     findings: Findings
 
 
-def concerns_us(asked: Asked, rulebook: Rulebook, still: Still = on_and_on) -> bool:
+def is_in_scope(asked: HookContext, rulebook: Rulebook, still: Still = on_and_on) -> bool:
     """Whether a call can concern us at all, told from its context alone (gate 1)."""
     drafts, untold = read_drafted(asked, rulebook.concepts, still)
     bag = rulebook.protocol["heparin.bag_content"]
@@ -48,11 +49,11 @@ def concerns_us(asked: Asked, rulebook: Rulebook, still: Still = on_and_on) -> b
 
 
 def advise(
-    asked: Asked,
-    answers: Mapping[str, Queried],
+    asked: HookContext,
+    answers: Mapping[str, QueryResult],
     rulebook: Rulebook,
     now: datetime,
-    style: Style | None = None,
+    style: ClientCapabilities | None = None,
     still: Still = on_and_on,
 ) -> Advice:
     """Cards for one hook call, from what it asked and what the queries answered.
@@ -66,13 +67,13 @@ def advise(
 
 def advise_on(
     chart: Chart,
-    asked: Asked,
+    asked: HookContext,
     rulebook: Rulebook,
     now: datetime,
-    style: Style | None = None,
+    style: ClientCapabilities | None = None,
     still: Still = on_and_on,
 ) -> Advice:
     """The same from a chart that has been read: a replay reads it once for several protocols."""
     findings = assess(asked, chart, rulebook.protocol, now, still)
-    cards = compose(findings, rulebook.concepts, rulebook.wording, style or Style())
+    cards = compose(findings, rulebook.concepts, rulebook.wording, style or ClientCapabilities())
     return Advice(cards, chart, findings)

@@ -19,19 +19,19 @@ from cds_service.fhir.retrieval import Sources
 from cds_service.ledger.calls import Audit
 from cds_service.ledger.database import Ledger
 from cds_service.logs import log, set_up_logs
-from cds_service.metrics import Counts
+from cds_service.metrics import Metrics
 from cds_service.outbound.base_url import is_literal
 from cds_service.outbound.http import FhirHttp
 from cds_service.outbound.workload import CallLimits
 from cds_service.rulebook.load import warn_when_review_is_due
 from cds_service.rulebook.practice import Practices, load_practices, new_practice
-from cds_service.security.clients import Caller, Client, anybody, load_clients
-from cds_service.security.jwt import make_gate
+from cds_service.security.clients import Client, ClientPolicy, load_clients, open_mode_client
+from cds_service.security.jwt import make_verifier
 from cds_service.security.used_tokens import SeenTokens
-from cds_service.service import Desk
+from cds_service.service import CdsService
 from cds_service.settings import Settings
-from cds_service.web.demo_variants import desks_beside
-from cds_service.web.routes import Authenticate, hook_routes, prepare, supervisor_routes
+from cds_service.web.demo_variants import services_beside
+from cds_service.web.routes import Authenticate, hook_routes, operations_routes, prepare
 
 _BESIDE_FHIR_SECONDS = 3.0  # of a call, for reading its body and for computing
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -56,7 +56,7 @@ def create_app(
     new_id: Callable[[], str] = random_id,
 ) -> Flask:
     """The service, ready to be served; refuses to start if a setting or a table is wrong."""
-    counts = Counts()
+    counts = Metrics()
     set_up_logs(settings.log_level, counts.log_line_lost)
     clients = load_clients(settings.clients) if settings.clients else ()
     practices = _practices(settings, clients, rulebook, clock)
@@ -71,9 +71,9 @@ def create_app(
     prepare(app, desk.counts)
     authenticate = _authenticate(app, settings, clients, desk, clock)
     app.register_blueprint(hook_routes(desk, authenticate, ledger))
-    app.register_blueprint(supervisor_routes(desk, ledger))
+    app.register_blueprint(operations_routes(desk, ledger))
     if settings.demo and settings.open:
-        for prefix, beside in desks_beside(desk).items():
+        for prefix, beside in services_beside(desk).items():
             app.register_blueprint(hook_routes(beside, authenticate, ledger, prefix))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
@@ -105,10 +105,10 @@ def _desk(
     practices: Practices,
     clients: tuple[Client, ...],
     ledger: Ledger,
-    counts: Counts,
+    counts: Metrics,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
-) -> Desk:
+) -> CdsService:
     sources = Sources(
         plan=practices.own.plan,
         http=FhirHttp(_private_hosts(settings, clients)),
@@ -117,7 +117,7 @@ def _desk(
         ),
     )
     audit = Audit(ledger, _ledger_key(settings), timedelta(days=settings.retention_days))
-    return Desk(
+    return CdsService(
         practices,
         sources,
         clock,
@@ -154,17 +154,17 @@ def _authenticate(
     app: Flask,
     settings: Settings,
     clients: tuple[Client, ...],
-    desk: Desk,
+    desk: CdsService,
     clock: Callable[[], datetime],
 ) -> Authenticate:
     """Open mode takes anybody; otherwise every call has to prove who makes it."""
     if settings.open:
-        caller = anybody(settings.fhir_allow)
+        caller = open_mode_client(settings.fhir_allow)
         return lambda: caller
-    gate = make_gate(clients, SeenTokens(desk.audit.ledger), clock, desk.counts.keys_fetched)
+    gate = make_verifier(clients, SeenTokens(desk.audit.ledger), clock, desk.counts.keys_fetched)
     app.extensions["gate"] = gate  # a worker fetches its keys before it takes calls
 
-    def admit() -> Caller:
+    def admit() -> ClientPolicy:
         header = request.headers.get("Authorization", "")
         # Tokens are made out to the public URL; behind a proxy we see another one.
         return gate.admit(header, settings.public_url + request.path)
@@ -172,7 +172,7 @@ def _authenticate(
     return admit
 
 
-def _ledger(settings: Settings, counts: Counts) -> Ledger:
+def _ledger(settings: Settings, counts: Metrics) -> Ledger:
     """The database; a start without it is allowed, `/readyz` then says so."""
     ledger = Ledger(settings.database_url, counts.ledger_failed)
     try:

@@ -13,14 +13,14 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from cds_service.chart.facts import Queried
+from cds_service.chart.query_result import QueryResult
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 Silent = Callable[[str], bool]  # whether the protocol keeps a topic silent
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
-class Counts:
+class Metrics:
     """All counters of one application; their labels come from our own tables only."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Counts:
         for card in cards:
             self._cards.labels(card["source"]["topic"]["code"], card["indicator"]).inc()
 
-    def queries(self, answers: Mapping[str, Queried]) -> None:
+    def queries(self, answers: Mapping[str, QueryResult]) -> None:
         """How each query of a call ended."""
         for key, answer in answers.items():
             self._queries.labels(key, answer.state.value).inc()

@@ -11,22 +11,22 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from cds_service.advice import Advice, advise, concerns_us
-from cds_service.cards.card import Card, Style
+from cds_service.advice import Advice, advise, is_in_scope
+from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.errors import FactsUnavailable, NotStored, TookTooLong
-from cds_service.fhir.retrieval import Sources, gather, states
-from cds_service.hooks.request import HookCall
-from cds_service.ledger.calls import Answered, Audit
-from cds_service.ledger.overrides import Subject, facts_by_topic, with_memory
+from cds_service.fhir.retrieval import Sources, retrieve, states
+from cds_service.hooks.request import HookRequest
+from cds_service.ledger.calls import Audit, CallOutcome
+from cds_service.ledger.overrides import Subject, downgrade_overridden, facts_by_topic
 from cds_service.logs import log
-from cds_service.metrics import Counts
+from cds_service.metrics import Metrics
 from cds_service.outbound.workload import CallLimits, Room, Workload
 from cds_service.rulebook.practice import Practice, Practices
-from cds_service.security.clients import Caller
+from cds_service.security.clients import ClientPolicy
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CdsService:
     """What answering needs, joined once at start."""
 
     practices: Practices
@@ -34,7 +34,7 @@ class Desk:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     audit: Audit
-    counts: Counts
+    counts: Metrics
     public_url: str = ""
     recorded: bool = True  # false only for the demo's look back (beside_the_demo.py)
     limits: CallLimits = field(default_factory=CallLimits)
@@ -42,17 +42,19 @@ class Desk:
     record_required: bool = False  # advice that could not be written down is not given
 
 
-def answer(call: HookCall, caller: Caller, desk: Desk, work: Workload) -> list[dict[str, Any]]:
+def handle(
+    call: HookRequest, caller: ClientPolicy, desk: CdsService, work: Workload
+) -> list[dict[str, Any]]:
     """The cards for one call, in wire form; what was advised is written down."""
     practice = desk.practices.of(caller)
-    if not concerns_us(call.asked, practice.rulebook, work.still):
+    if not is_in_scope(call.asked, practice.rulebook, work.still):
         desk.counts.call(call.asked.hook, "notOurs")
         return []
     began, outcome = perf_counter(), "failed"
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
-        advice = consult(call, caller, practice, desk, work)
+        advice = advise_on_request(call, caller, practice, desk, work)
         cards = [card.wire(desk.new_id) for card in _shown(advice, call, caller, desk)]
         outcome = "cards" if cards else "silent"
     except FactsUnavailable:
@@ -64,7 +66,7 @@ def answer(call: HookCall, caller: Caller, desk: Desk, work: Workload) -> list[d
     finally:
         milliseconds = round((perf_counter() - began) * 1000)
         facts = {} if advice is None else facts_by_topic(advice.findings)
-        answered = Answered(outcome, milliseconds, advice, cards, facts)
+        answered = CallOutcome(outcome, milliseconds, advice, cards, facts)
         recorded = not desk.recorded or desk.audit.record(
             call, caller, practice, answered, desk.clock()
         )
@@ -76,23 +78,29 @@ def answer(call: HookCall, caller: Caller, desk: Desk, work: Workload) -> list[d
     return cards
 
 
-def _shown(advice: Advice, call: HookCall, caller: Caller, desk: Desk) -> tuple[Card, ...]:
+def _shown(
+    advice: Advice, call: HookRequest, caller: ClientPolicy, desk: CdsService
+) -> tuple[Card, ...]:
     """The cards, quieter where a clinician has answered them already."""
     subject = Subject(caller.name, desk.audit.patient(caller, call.asked.patient_id))
-    return with_memory(advice.cards, advice.findings, desk.audit.ledger, subject, desk.clock())
+    return downgrade_overridden(
+        advice.cards, advice.findings, desk.audit.ledger, subject, desk.clock()
+    )
 
 
-def consult(
-    call: HookCall, caller: Caller, practice: Practice, desk: Desk, work: Workload
+def advise_on_request(
+    call: HookRequest, caller: ClientPolicy, practice: Practice, desk: CdsService, work: Workload
 ) -> Advice:
     """The advice for a call that may concern us."""
     now = desk.clock()
     with desk.counts.stage("gather"):
-        answers = gather(call, caller, replace(desk.sources, plan=practice.plan), now, work)
+        answers = retrieve(call, caller, replace(desk.sources, plan=practice.plan), now, work)
     work.still()
     desk.counts.queries(answers)
     log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
-    style = Style(selection_behavior=caller.selection_behavior, single_action=caller.single_action)
+    style = ClientCapabilities(
+        selection_behavior=caller.selection_behavior, single_action=caller.single_action
+    )
     asked = replace(call.asked, zone=call.asked.zone or practice.zone)
     with desk.counts.stage("advise"):
         advice = advise(asked, answers, practice.rulebook, now, style, work.still)

@@ -21,23 +21,23 @@ from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.model.recommendation import (
     DeleteDraft,
-    Item,
     OrderTest,
+    Recommendation,
     StartDrug,
     StopOrder,
 )
 from cds_service.assessment.model.verdict import Reason
-from cds_service.cards.card import Card, Style
+from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.cards.compose import compose
 from cds_service.chart.facts import (
     Administration,
     Amount,
-    Asked,
     Chart,
     Condition,
     Dosage,
     Drug,
     Form,
+    HookContext,
     Order,
     Person,
     Problem,
@@ -45,11 +45,11 @@ from cds_service.chart.facts import (
     Result,
     Route,
     Skipped,
-    State,
     TestOrder,
     Use,
 )
 from cds_service.chart.goal import Goal, GoalRange
+from cds_service.chart.query_result import QueryState
 from cds_service.rulebook.load import PROTOCOLS, load_protocol, rulebook
 from tests import explainability as told
 
@@ -103,7 +103,7 @@ Fact = (
     | TestOrder
     | Skipped
     | Person
-    | dict[str, State]
+    | dict[str, QueryState]
 )
 
 
@@ -405,12 +405,12 @@ def nobody_knows_when_born() -> Person:
     return Person("pat", None, "male")
 
 
-def states(**changed: State) -> dict[str, State]:
+def states(**changed: QueryState) -> dict[str, QueryState]:
     """Queries that ended otherwise than answered."""
     return changed
 
 
-def failed(*queries: str, state: State = State.FAILED) -> dict[str, State]:
+def failed(*queries: str, state: QueryState = QueryState.FAILED) -> dict[str, QueryState]:
     """Queries that failed (or whatever state is named)."""
     return dict.fromkeys(queries, state)
 
@@ -433,7 +433,8 @@ def patient(*facts: Fact | Iterable[Fact], admitted: float | None = None) -> Cha
     people = [f for f in flat if isinstance(f, Person)]
     return Chart(
         person=people[-1] if people else person(),
-        states={q: State.SUPPLIED for q in QUERIES} | {k: v for s in said for k, v in s.items()},
+        states={q: QueryState.SUPPLIED for q in QUERIES}
+        | {k: v for s in said for k, v in s.items()},
         results={concept: _newest_first(found) for concept, found in results.items()},
         administrations=tuple(f for f in flat if isinstance(f, Administration)),
         orders=tuple(o for o in orders if not o.drafted),
@@ -469,7 +470,7 @@ def judge_chart(
 ) -> Findings:
     """All findings on a chart of these facts, by the default protocol unless another is given."""
     chart = patient(*facts, admitted=admitted)
-    found = assess(Asked(hook, "pat"), chart, by or protocol(), NOW)
+    found = assess(HookContext(hook, "pat"), chart, by or protocol(), NOW)
     told.check(found, _tables().wording)
     return found
 
@@ -483,13 +484,13 @@ def case(
     *facts: Fact | Iterable[Fact], by: Protocol | None = None, hook: str = "order-sign"
 ) -> Case:
     """A chart with protocol and clock, for the questions below the rules."""
-    return Case(Asked(hook, "pat"), patient(*facts), by or protocol(), NOW)
+    return Case(HookContext(hook, "pat"), patient(*facts), by or protocol(), NOW)
 
 
-def cards_of(findings: Findings, style: Style | None = None) -> tuple[Card, ...]:
+def cards_of(findings: Findings, style: ClientCapabilities | None = None) -> tuple[Card, ...]:
     """The cards that these findings come to."""
     tables = _tables()
-    return compose(findings, tables.concepts, tables.wording, style or Style())
+    return compose(findings, tables.concepts, tables.wording, style or ClientCapabilities())
 
 
 @cache
@@ -551,31 +552,31 @@ def topics(findings: Findings) -> set[str]:
     return {item.topic for item in findings.items}
 
 
-def item(findings: Findings, topic: str) -> Item | None:
+def item(findings: Findings, topic: str) -> Recommendation | None:
     """One topic's advice, if it is due."""
     return next((i for i in findings.items if i.topic == topic), None)
 
 
-def due(findings: Findings, topic: str) -> Item:
+def due(findings: Findings, topic: str) -> Recommendation:
     """One topic's advice, which must be due."""
     found = item(findings, topic)
     assert found is not None, f"{topic} is not due, but {sorted(topics(findings))}"
     return found
 
 
-def starts(one: Item | None) -> dict[str, float]:
+def starts(one: Recommendation | None) -> dict[str, float]:
     """Every drug that an item offers to start, with its dose or rate."""
     actions = [a for choice in (one.choices if one else ()) for a in choice.actions]
     return {a.drug: a.value for a in actions if isinstance(a, StartDrug)}
 
 
-def recommended(one: Item | None) -> set[str]:
+def recommended(one: Recommendation | None) -> set[str]:
     """The drugs of recommended choices."""
     chosen = [choice for choice in (one.choices if one else ()) if choice.recommended]
     return {a.drug for choice in chosen for a in choice.actions if isinstance(a, StartDrug)}
 
 
-def offered_tests(one: Item | None) -> set[str]:
+def offered_tests(one: Recommendation | None) -> set[str]:
     """Every test that an item offers, within its choices or as one more."""
     if one is None:
         return set()
@@ -583,13 +584,13 @@ def offered_tests(one: Item | None) -> set[str]:
     return {*one.tests, *(a.concept for a in actions if isinstance(a, OrderTest))}
 
 
-def stopped(one: Item | None) -> set[str]:
+def stopped(one: Recommendation | None) -> set[str]:
     """Orders that every choice of an item stops."""
     actions = [a for choice in (one.choices if one else ()) for a in choice.actions]
     return {a.order.source for a in actions if isinstance(a, StopOrder)}
 
 
-def deleted(one: Item | None) -> set[str]:
+def deleted(one: Recommendation | None) -> set[str]:
     """Drafts that an item takes back."""
     actions = [a for choice in (one.choices if one else ()) for a in choice.actions]
     return {a.order.source for a in actions if isinstance(a, DeleteDraft)}

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from cds_service.advice import advise
 from cds_service.assessment.assess import assess
-from cds_service.cards.card import Style
+from cds_service.cards.card import ClientCapabilities
 from cds_service.cards.compose import compose
 from cds_service.hooks.request import SERVICES
 from tests.cases import answered, called, cases, tables
@@ -21,8 +21,8 @@ from tests.cases import answered, called, cases, tables
 Json = dict[str, Any]
 
 HOOKS = tuple(service.hook for service in SERVICES.values())
-AT_MOST_ONE = Style()
-ANY_SINGLE = Style(selection_behavior="any", single_action=True)
+AT_MOST_ONE = ClientCapabilities()
+ANY_SINGLE = ClientCapabilities(selection_behavior="any", single_action=True)
 
 UCUM = "http://unitsofmeasure.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -73,7 +73,7 @@ class Answered:
     case: str
     draft: str  # "own", or a key of DRAFTS
     protocol: str
-    style: Style
+    style: ClientCapabilities
     request: Json
     cards: list[Json]
 

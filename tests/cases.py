@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.advice import Advice, Rulebook, advise
-from cds_service.cards.card import Style
-from cds_service.chart.facts import Asked, Queried, State
-from cds_service.demo.fixtures import Case, load_cases
-from cds_service.fhir.queries import Search, read_plan
+from cds_service.cards.card import ClientCapabilities
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
+from cds_service.demo.fixtures import Fixture, load_cases
+from cds_service.fhir.queries import FhirQuery, read_plan
 from cds_service.fhir.query_templates import query_urls
 from cds_service.hooks.request import SERVICES, read_call
 from cds_service.rulebook.load import PROTOCOLS, rulebook
@@ -24,7 +25,7 @@ FIXTURES = Path(__file__).parent.parent / "fhir_fixtures"
 
 
 @cache
-def cases() -> Mapping[str, Case]:
+def cases() -> Mapping[str, Fixture]:
     """Every fixture by name."""
     return {case.name: case for case in load_cases(FIXTURES)}
 
@@ -35,38 +36,40 @@ def tables(protocol: str = "default") -> Rulebook:
     return rulebook(PROTOCOLS[protocol])
 
 
-def called(request: Mapping[str, Any]) -> Asked:
+def called(request: Mapping[str, Any]) -> HookContext:
     """A hook call's own facts, read as the service reads them."""
     service = next(s for s in SERVICES.values() if s.hook == request["hook"])
     return read_call(dict(request), service).asked
 
 
-def searches(rules: Rulebook) -> tuple[Search, ...]:
+def searches(rules: Rulebook) -> tuple[FhirQuery, ...]:
     """The queries of the tables."""
     return read_plan(query_urls(rules.concepts), rules.concepts.queries)
 
 
-def answered(resources: Iterable[Mapping[str, Any]], rules: Rulebook) -> dict[str, Queried]:
+def answered(resources: Iterable[Mapping[str, Any]], rules: Rulebook) -> dict[str, QueryResult]:
     """Each query's answer from the whole record of one patient."""
     everything = tuple(resources)
     medications = tuple(r for r in everything if r["resourceType"] == "Medication")
     answers = {}
     for search in searches(rules):
         found = tuple(r for r in everything if _matches(r, search))
-        state = State.SUPPLIED if found else State.EMPTY
+        state = QueryState.SUPPLIED if found else QueryState.EMPTY
         kept = medications if search.key in ("administrations", "orders") else ()
-        answers[search.key] = Queried(state, (*found, *kept))
+        answers[search.key] = QueryResult(state, (*found, *kept))
     return answers
 
 
-def _matches(resource: Mapping[str, Any], search: Search) -> bool:
+def _matches(resource: Mapping[str, Any], search: FhirQuery) -> bool:
     if resource["resourceType"] != search.resource:
         return False
     codes = {c.get("code") for c in resource.get("code", {}).get("coding", ())}
     return not search.codes or bool(codes & search.codes)
 
 
-def advice_for(name: str, protocol: str = "default", style: Style | None = None) -> Advice:
+def advice_for(
+    name: str, protocol: str = "default", style: ClientCapabilities | None = None
+) -> Advice:
     """What the service advises for a fixture, by the spine itself."""
     case, rules = cases()[name], tables(protocol)
     return advise(called(case.request), answered(case.resources, rules), rules, case.now, style)

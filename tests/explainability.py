@@ -13,7 +13,12 @@ from typing import Any
 
 from cds_service.assessment.assess import Findings
 from cds_service.assessment.model.case import Case
-from cds_service.assessment.model.recommendation import Indicator, Item, OrderTest, StartDrug
+from cds_service.assessment.model.recommendation import (
+    Indicator,
+    OrderTest,
+    Recommendation,
+    StartDrug,
+)
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cards.wording import Wording
@@ -34,7 +39,7 @@ def check(found: Findings, wording: Wording) -> None:
             assert isinstance(one.detail, str), one
         elif isinstance(one, Evidence):
             _fact(one, wording)
-        elif isinstance(one, Item):
+        elif isinstance(one, Recommendation):
             _item(one, found.measured.case, wording)
 
 
@@ -69,7 +74,7 @@ def _fact(fact: Evidence, wording: Wording) -> None:
     assert "/" in fact.source, fact
 
 
-def _item(item: Item, case: Case, wording: Wording) -> None:
+def _item(item: Recommendation, case: Case, wording: Wording) -> None:
     assert item.topic in TOPICS, item
     assert isinstance(item.indicator, Indicator), item
     summaries = {item.topic, f"{item.topic}.{item.summary}".rstrip(".")}

@@ -11,7 +11,7 @@ import orjson
 
 from bench import payload
 from cds_service.advice import advise
-from cds_service.cards.card import Style
+from cds_service.cards.card import ClientCapabilities
 from cds_service.fhir.prefetch import read_prefetch
 from cds_service.hooks.request import SERVICES, read_call
 from tests.cases import searches, tables
@@ -205,7 +205,7 @@ def seconds(call: Json) -> float:
     asked = read_call(call, hook)
     began = process_time()
     answers = read_prefetch(asked.prefetch, searches(rules), NOW)
-    for card in advise(asked.asked, answers, rules, NOW, Style()).cards:
+    for card in advise(asked.asked, answers, rules, NOW, ClientCapabilities()).cards:
         card.wire(lambda: "id")
     return process_time() - began
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.fhir.queries import Search, codes_asked
+from cds_service.fhir.queries import FhirQuery, codes_asked
 from cds_service.settings import Settings
 from tests.cases import searches, tables
 from tests.databases import new_database
@@ -47,7 +47,7 @@ class Hospital:
     refused: frozenset[str] = frozenset()  # parameters answered by 400
     asked: list[str] = field(default_factory=list)
 
-    def bundle(self, search: Search) -> Json:
+    def bundle(self, search: FhirQuery) -> Json:
         """What a search finds, with the Medications that come along."""
         found = [one for one in self.resources if _found_by(search, one)]
         if search.key in ("orders", "administrations"):
@@ -179,7 +179,7 @@ def _comparable(card: Json) -> Json:
     return card
 
 
-def _found_by(search: Search, resource: Json) -> bool:
+def _found_by(search: FhirQuery, resource: Json) -> bool:
     if resource["resourceType"] != search.resource:
         return False
     codes = {coding.get("code") for coding in resource.get("code", {}).get("coding", ())}

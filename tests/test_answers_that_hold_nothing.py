@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service.fhir.queries import Search
+from cds_service.fhir.queries import FhirQuery
 from tests.cases import searches, tables
 from tests.hospital import (
     HEPARIN,
@@ -52,7 +52,7 @@ class Faulty(Hospital):
         self.key = key
         self.fault = fault
 
-    def bundle(self, search: Search) -> Json:
+    def bundle(self, search: FhirQuery) -> Json:
         whole = super().bundle(search)
         return self.fault(copy.deepcopy(whole)) if search.key == self.key else whole
 

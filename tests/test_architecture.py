@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cds_service.assessment.recommend.registry import TOPICS
-from cds_service.chart.facts import Problem, State
+from cds_service.chart.facts import Problem
+from cds_service.chart.query_result import QueryState
 from tests.cases import tables
 
 PACKAGE = Path(__file__).parent.parent / "cds_service"
@@ -152,7 +153,7 @@ def _parts(node: ast.Set | ast.Tuple | ast.List | ast.Dict) -> list[ast.expr | N
 def test_every_state_and_problem_has_words() -> None:
     reasons = tables().wording.reasons
 
-    assert {s.value for s in State} | {p.value for p in Problem} <= set(reasons)
+    assert {s.value for s in QueryState} | {p.value for p in Problem} <= set(reasons)
 
 
 def test_every_test_that_can_be_ordered_has_a_code_and_a_name() -> None:

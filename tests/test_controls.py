@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from cds_service.advice import advise
-from cds_service.assessment.model.recommendation import Item, StartDrug, StopOrder
+from cds_service.assessment.model.recommendation import Recommendation, StartDrug, StopOrder
 from cds_service.assessment.recommend.registry import TOPICS
-from cds_service.chart.facts import State
+from cds_service.chart.query_result import QueryState
 from cds_service.rulebook.load import PROTOCOLS as FILES
 from cds_service.rulebook.load import WORDING, load_protocol
 from cds_service.rulebook.toml_table import TableFault
@@ -42,7 +42,7 @@ from tests.vignettes import (
 
 Json = dict[str, Any]
 Change = Callable[[Json], Json]
-FAILED = (State.FAILED, State.PARTIAL, State.NOT_SUPPLIED)
+FAILED = (QueryState.FAILED, QueryState.PARTIAL, QueryState.NOT_SUPPLIED)
 DECIDING = ("conditions", "allergies", "blood", "coagulation", "administrations", "orders")
 GATES = ("patient", "conditions", "allergies", "blood")
 
@@ -186,7 +186,7 @@ def test_in_hit_antithrombin_and_heparin_are_never_offered(cell: Cell, protocol:
 @pytest.mark.parametrize("state", FAILED, ids=lambda state: state.value)
 @pytest.mark.parametrize("query", DECIDING)
 def test_what_could_not_be_read_is_told_and_never_silent(
-    query: str, state: State, protocol: str
+    query: str, state: QueryState, protocol: str
 ) -> None:
     advice = ask(SWITCH, protocol, states={query: state})
     assert "notAssessed" in topics(advice)
@@ -197,7 +197,7 @@ def test_what_could_not_be_read_is_told_and_never_silent(
 @pytest.mark.parametrize("query", GATES)
 @pytest.mark.parametrize("cell", [DOSE, SWITCH], ids=["dose", "switch"])
 def test_with_a_gate_unknown_nothing_is_offered(
-    cell: Cell, query: str, state: State, protocol: str
+    cell: Cell, query: str, state: QueryState, protocol: str
 ) -> None:
     assert starts(ask(cell, protocol, states={query: state})) == {}
 
@@ -210,7 +210,7 @@ def test_every_start_of_an_anticoagulant_stops_the_heparin_with_it(protocol: str
             assert unstopped(item) == [], cell
 
 
-def unstopped(item: Item) -> list[str]:
+def unstopped(item: Recommendation) -> list[str]:
     """Suggestions that start another anticoagulant and leave heparin running."""
     return [
         choice.label

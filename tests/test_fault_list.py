@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 
 from cds_service.security import jwt as auth
 from cds_service.security.clients import Client
-from cds_service.security.jwks import KeySource, key_source
+from cds_service.security.jwks import JwksCache, key_source
 from tests.calls import Json, request
 from tests.fault_tables import (
     CASE,
@@ -188,8 +188,8 @@ TOKENS: Mapping[str, Callable[[], str]] = {
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service that lets in one EHR, and whose keys grow old by the service's own clock."""
 
-    def keys(client: Client, *_: object) -> KeySource:
-        return KeySource(key_source(client).fetch, lambda: service.now.timestamp())
+    def keys(client: Client, *_: object) -> JwksCache:
+        return JwksCache(key_source(client).fetch, lambda: service.now.timestamp())
 
     monkeypatch.setattr(auth, "key_source", keys)
     (tmp_path / "clients.toml").write_text(CLIENTS)

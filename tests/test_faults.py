@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.advice import Advice, advise
-from cds_service.chart.facts import Queried, State
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.calls import HOOKS, Json, request
 from tests.cases import advice_for, answered, called, cases, tables
 from tests.fault_tables import (
@@ -40,7 +40,7 @@ from tests.fault_tables import (
 from tests.faulty_server import hanging
 from tests.wire_rules import faults
 
-FAILED = Queried(State.FAILED, problem="HTTP 500")
+FAILED = QueryResult(QueryState.FAILED, problem="HTTP 500")
 EMPTY_ANSWER = "finds nothing, for every query"
 FAILURES = sorted(set(FAULTS) - {EMPTY_ANSWER})
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from cds_service.advice import advise
-from cds_service.chart.facts import Queried, State
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.cases import advice_for, answered, called, cases, tables
 from tests.hospital import (
     ANTITHROMBIN,
@@ -87,8 +87,8 @@ def test_a_medicine_more_never_silences(name: str) -> None:
         pytest.skip("a silent patient")
     found, asked = answered(case.resources, rules), called(case.request)
     for key, row in rows(case.patient["id"], case.now):
-        more: Queried = replace(
-            found[key], state=State.SUPPLIED, resources=(*found[key].resources, row)
+        more: QueryResult = replace(
+            found[key], state=QueryState.SUPPLIED, resources=(*found[key].resources, row)
         )
         assert advise(asked, {**found, key: more}, rules, case.now).cards, row
 

@@ -12,7 +12,7 @@ import structlog
 
 from cds_service import service as answering
 from cds_service.app import create_app
-from cds_service.chart.facts import Asked
+from cds_service.chart.facts import HookContext
 from cds_service.errors import StartRefused
 from cds_service.ledger.calls import calls
 from cds_service.ledger.feedback import feedback
@@ -192,7 +192,7 @@ class TestProfiles:
         two = self.both(tmp_path, 'time_zone = "America/New_York"')
         read: list[str] = []
 
-        def advise(asked: Asked, *given: Any) -> Any:
+        def advise(asked: HookContext, *given: Any) -> Any:
             read.append(str(asked.zone))
             return spine(asked, *given)
 

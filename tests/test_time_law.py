@@ -22,7 +22,7 @@ import pytest
 
 from cds_service.advice import advise
 from cds_service.assessment.model.recommendation import StartDrug
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 from tests.cases import answered, called, cases, tables
 
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ WHOLE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)")
 class Spot:
     """One time of one patient's record."""
 
-    case: Case
+    case: Fixture
     place: int
     path: Path
     at: datetime
@@ -109,7 +109,7 @@ class Outcome:
     topics: tuple[str, ...]
 
 
-def outcome(case: Case, resources: list[Json], zone: tzinfo | None) -> Outcome:
+def outcome(case: Fixture, resources: list[Json], zone: tzinfo | None) -> Outcome:
     asked = replace(called(case.request), zone=zone)
     rules = tables()
     findings = advise(asked, answered(resources, rules), rules, case.now).findings

@@ -14,7 +14,7 @@ from typing import Any
 
 from cds_service.advice import Advice, advise
 from cds_service.assessment.model.recommendation import StartDrug
-from cds_service.chart.facts import Queried, State
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.cases import called, tables
 from tests.oracle import chart as fhir_chart
 from tests.oracle.cell import Cell
@@ -49,15 +49,17 @@ def patient(**changes: Any) -> Cell:
     return replace(FAILING, **changes)
 
 
-def answers_for(cell: Cell, more: Mapping[str, Iterable[Any]] | None = None) -> dict[str, Queried]:
+def answers_for(
+    cell: Cell, more: Mapping[str, Iterable[Any]] | None = None
+) -> dict[str, QueryResult]:
     """What each query found; `more` replaces whole answers by query."""
     found = {**chart(cell), **{k: list(v) for k, v in (more or {}).items()}}
     answers = {
-        key: Queried(State.SUPPLIED if rows else State.EMPTY, tuple(rows))
+        key: QueryResult(QueryState.SUPPLIED if rows else QueryState.EMPTY, tuple(rows))
         for key, rows in found.items()
     }
     for key in tables().concepts.queries:
-        answers.setdefault(key, Queried(State.EMPTY))
+        answers.setdefault(key, QueryResult(QueryState.EMPTY))
     return answers
 
 
@@ -90,10 +92,10 @@ def ask(
     cell: Cell,
     protocol: str = "default",
     more: Mapping[str, Iterable[Any]] | None = None,
-    states: Mapping[str, State] | None = None,
+    states: Mapping[str, QueryState] | None = None,
 ) -> Advice:
     """The advice for a patient; a query named with a state did not get through."""
-    lost = {key: Queried(state) for key, state in (states or {}).items()}
+    lost = {key: QueryResult(state) for key, state in (states or {}).items()}
     answers = answers_for(cell, more) | lost
     return advise(called(fhir_chart.hook_request(cell)), answers, tables(protocol), NOW)
 

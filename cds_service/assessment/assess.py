@@ -10,14 +10,14 @@ from cds_service.assessment.measure.exposure import any_heparin_active
 from cds_service.assessment.measure.measurements import Measured, measure
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.protocol import Protocol
-from cds_service.assessment.model.recommendation import Indicator, Item, StartDrug
+from cds_service.assessment.model.recommendation import Indicator, Recommendation, StartDrug
 from cds_service.assessment.model.verdict import Verdicts
 from cds_service.assessment.recommend.offers import already_ordered, is_expected, wanted
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.scope import Scope, scope_of
 from cds_service.assessment.recommend.topics.topic import View
-from cds_service.assessment.rules.rules import judge
-from cds_service.chart.facts import Asked, Chart
+from cds_service.assessment.rules.rules import evaluate
+from cds_service.chart.facts import Chart, HookContext
 from cds_service.chart.resources import Still, on_and_on
 
 
@@ -27,18 +27,18 @@ class Findings:
 
     measured: Measured
     verdicts: Verdicts
-    items: tuple[Item, ...]  # in the order of TOPICS, those in scope
+    items: tuple[Recommendation, ...]  # in the order of TOPICS, those in scope
     scope: Scope
     nothing_of_medicines: bool  # neither orders nor administrations could be had
 
 
 def assess(
-    asked: Asked, chart: Chart, protocol: Protocol, now: datetime, still: Still = on_and_on
+    asked: HookContext, chart: Chart, protocol: Protocol, now: datetime, still: Still = on_and_on
 ) -> Findings:
     """All findings for one call; `still` is called now and then, and may raise to give up."""
     case = Case(asked, chart, protocol, now, still)
     measured = measure(case)
-    verdicts = judge(measured)
+    verdicts = evaluate(measured)
     bag = protocol["heparin.bag_content"]
     scope = scope_of(asked, chart.drafts, chart.untold, bag_content=bag)
     allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
@@ -52,12 +52,12 @@ def assess(
     )
 
 
-def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, Item]:
+def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, Recommendation]:
     """Every card's item that is due and may be shown in this call, in the registry's order.
 
     Only such a card can keep another one silent.
     """
-    due: dict[str, Item] = {}
+    due: dict[str, Recommendation] = {}
     rate_in_doubt = False
     for name, topic in TOPICS.items():
         told = topic.told_by & due.keys()
@@ -82,7 +82,7 @@ def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, 
 ACUTE_PHASE = ("fibrinogen", "factor_viii")
 
 
-def _without_the_rate(item: Item) -> Item:
+def _without_the_rate(item: Recommendation) -> Recommendation:
     """While the rate is in doubt nothing asks for antithrombin or starts a drug."""
     choices = tuple(
         choice
@@ -93,7 +93,7 @@ def _without_the_rate(item: Item) -> Item:
     return replace(item, choices=choices, tests=tests)
 
 
-def _without_pending(case: Case, item: Item) -> Item:
+def _without_pending(case: Case, item: Recommendation) -> Recommendation:
     """Nothing is suggested that is already ordered, drafted or in progress; the text names it.
 
     Where nothing else is left to do the card rests, one step quieter, until the result is due.

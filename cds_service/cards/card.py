@@ -14,7 +14,7 @@ NewId = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class ClientCapabilities:
     """What a client's EHR can take."""
 
     selection_behavior: str = "at-most-one"

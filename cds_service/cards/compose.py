@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cds_service.assessment.assess import Findings
-from cds_service.assessment.model.recommendation import Indicator, Item, StartDrug
+from cds_service.assessment.model.recommendation import Indicator, Recommendation, StartDrug
 from cds_service.assessment.model.verdict import Evidence, Reason
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cards import template_values as figures
-from cds_service.cards.card import Card, Style
+from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.cards.required_rate_words import required_rate_told, target_told
 from cds_service.cards.suggested_resources import For
-from cds_service.cards.suggestions import Writer, suggestions
+from cds_service.cards.suggestions import SuggestionBuilder, suggestions
 from cds_service.cards.wording import LONGEST_SUMMARY, Wording, escaped
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Chart
@@ -21,7 +21,7 @@ NAMED_SKIPS = 3  # by name; the rest by number
 
 
 def compose(
-    findings: Findings, concepts: Concepts, wording: Wording, style: Style
+    findings: Findings, concepts: Concepts, wording: Wording, style: ClientCapabilities
 ) -> tuple[Card, ...]:
     """The cards of one call, most urgent first; what did not fit is a line in the last one."""
     case = findings.measured.case
@@ -30,7 +30,7 @@ def compose(
     telling = ordered([i for i in shown if i not in aside])
     kept, dropped = cut(telling, int(case.protocol["cards.shown"]))
     whom = For(case.asked.patient_id, case.asked.encounter, case.now)
-    writer = Writer(concepts, wording, style, whom)
+    writer = SuggestionBuilder(concepts, wording, style, whom)
     offered: set[str] = set()
     cards = []
     for item in _one_recommendation(kept):
@@ -42,7 +42,7 @@ def compose(
     return _with_rest(findings, wording, _with_aside(wording, cards, aside), dropped)
 
 
-def _with_aside(wording: Wording, cards: list[Card], aside: list[Item]) -> list[Card]:
+def _with_aside(wording: Wording, cards: list[Card], aside: list[Recommendation]) -> list[Card]:
     """What is worth a line but no card of its own, on the most urgent card."""
     if not aside or not cards:
         return cards
@@ -51,7 +51,7 @@ def _with_aside(wording: Wording, cards: list[Card], aside: list[Item]) -> list[
     return [replace(cards[0], detail=f"{cards[0].detail}\n\n{line}"), *cards[1:]]
 
 
-def _one_recommendation(items: list[Item]) -> list[Item]:
+def _one_recommendation(items: list[Recommendation]) -> list[Recommendation]:
     """At most one recommended choice in an answer: the most urgent card's first."""
     found, left = [], True
     for item in items:
@@ -63,13 +63,15 @@ def _one_recommendation(items: list[Item]) -> list[Item]:
     return found
 
 
-def ordered(items: list[Item]) -> list[Item]:
+def ordered(items: list[Recommendation]) -> list[Recommendation]:
     """Critical, then warning, then info; within that the order of the table."""
     places = {name: (not row.leads, place) for place, (name, row) in enumerate(TOPICS.items())}
     return sorted(items, key=lambda i: (i.indicator.rank, *places[i.topic]))
 
 
-def cut(items: list[Item], most: int) -> tuple[list[Item], list[Item]]:
+def cut(
+    items: list[Recommendation], most: int
+) -> tuple[list[Recommendation], list[Recommendation]]:
     """The first few and the rest; what could not be assessed is never among the rest."""
     if len(items) <= most:
         return items, []
@@ -79,7 +81,9 @@ def cut(items: list[Item], most: int) -> tuple[list[Item], list[Item]]:
     return ordered([*others[:room], *told]), others[room:]
 
 
-def _card(writer: Writer, findings: Findings, item: Item, tests: tuple[str, ...]) -> Card:
+def _card(
+    writer: SuggestionBuilder, findings: Findings, item: Recommendation, tests: tuple[str, ...]
+) -> Card:
     wording = writer.wording
     return Card(
         topic=item.topic,
@@ -93,7 +97,7 @@ def _card(writer: Writer, findings: Findings, item: Item, tests: tuple[str, ...]
     )
 
 
-def summary(findings: Findings, item: Item, wording: Wording) -> str:
+def summary(findings: Findings, item: Recommendation, wording: Wording) -> str:
     """One sentence under 140 characters: the finding and the number."""
     key = f"{item.topic}.{item.summary}" if item.summary else item.topic
     values = figures.figures(findings, item, wording, markdown=False)
@@ -101,7 +105,7 @@ def summary(findings: Findings, item: Item, wording: Wording) -> str:
     return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"
 
 
-def detail(findings: Findings, item: Item, wording: Wording) -> str:
+def detail(findings: Findings, item: Recommendation, wording: Wording) -> str:
     """The facts as a small table, what follows, what is not known, the rule."""
     values = figures.figures(findings, item, wording, markdown=True)
     advice = " ".join(wording.notes[note].format_map(values) for note in item.notes)
@@ -122,7 +126,7 @@ def detail(findings: Findings, item: Item, wording: Wording) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _starts(item: Item, wording: Wording, values: figures.Figures) -> str:
+def _starts(item: Recommendation, wording: Wording, values: figures.Figures) -> str:
     """Each drug with its start, its first aPTT and its target, as a small table."""
     if not item.starts:
         return ""
@@ -135,14 +139,14 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _boluses(findings: Findings, item: Item, wording: Wording) -> str:
+def _boluses(findings: Findings, item: Recommendation, wording: Wording) -> str:
     """Boluses are shown apart; they never decide a threshold."""
     units = findings.measured.infusion.bolus_units
     dosed = any(fact.fact == "dailyDose" for fact in item.facts)
     return wording.layout["bolus"].format(units=units) if dosed and units else ""
 
 
-def _still_open(item: Item) -> tuple[Reason, ...]:
+def _still_open(item: Recommendation) -> tuple[Reason, ...]:
     told = (*item.withheld, *item.first)
     return tuple(r for r in dict.fromkeys(item.open) if r not in told)
 
@@ -151,7 +155,7 @@ def _line(wording: Wording, key: str, text: str) -> str:
     return wording.layout[key].format(reasons=text) if text else ""
 
 
-def _not_kept(findings: Findings, item: Item, wording: Wording) -> str:
+def _not_kept(findings: Findings, item: Recommendation, wording: Wording) -> str:
     """On cards that carry a drug: what this hospital's record does not hold."""
     missing = findings.measured.case.not_kept
     carries = any(isinstance(a, StartDrug) for c in item.choices for a in c.actions)
@@ -161,14 +165,14 @@ def _not_kept(findings: Findings, item: Item, wording: Wording) -> str:
     return _sentence(wording.layout["not_kept"].format(sources=named))
 
 
-def _pending(item: Item, wording: Wording) -> str:
+def _pending(item: Recommendation, wording: Wording) -> str:
     """What would have been suggested, had it not been ordered already."""
     if not item.pending:
         return ""
     return wording.layout["pending"].format(tests=figures.tests(wording, item.pending))
 
 
-def table(findings: Findings, item: Item, wording: Wording) -> str:
+def table(findings: Findings, item: Recommendation, wording: Wording) -> str:
     """Fact, value with unit and how it was read, time."""
     facts = tuple(dict.fromkeys(item.facts))
     if not facts:
@@ -217,7 +221,7 @@ def _skipped(chart: Chart, wording: Wording) -> str:
     )
 
 
-def _rule(findings: Findings, item: Item, wording: Wording) -> str:
+def _rule(findings: Findings, item: Recommendation, wording: Wording) -> str:
     protocol = findings.measured.case.protocol
     if not item.limits:
         return ""
@@ -227,7 +231,7 @@ def _rule(findings: Findings, item: Item, wording: Wording) -> str:
     )
 
 
-def source(findings: Findings, item: Item, wording: Wording) -> dict[str, object]:
+def source(findings: Findings, item: Recommendation, wording: Wording) -> dict[str, object]:
     """Who says so: protocol, approver, review date, and the topic an override is kept by."""
     protocol = findings.measured.case.protocol
     label = wording.source["label"].format(protocol=protocol.name)
@@ -241,7 +245,7 @@ def source(findings: Findings, item: Item, wording: Wording) -> dict[str, object
     return {"label": label, "topic": topic}
 
 
-def _override_reasons(item: Item, wording: Wording) -> tuple[dict[str, str], ...]:
+def _override_reasons(item: Recommendation, wording: Wording) -> tuple[dict[str, str], ...]:
     if item.indicator is Indicator.INFO:
         return ()
     system = wording.source["override_system"]
@@ -252,7 +256,7 @@ def _override_reasons(item: Item, wording: Wording) -> tuple[dict[str, str], ...
 
 
 def _with_rest(
-    findings: Findings, wording: Wording, cards: list[Card], dropped: list[Item]
+    findings: Findings, wording: Wording, cards: list[Card], dropped: list[Recommendation]
 ) -> tuple[Card, ...]:
     if not dropped or not cards:
         return tuple(cards)

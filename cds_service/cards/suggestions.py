@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from cds_service.assessment.assess import Findings
 from cds_service.assessment.model.recommendation import (
     Action,
-    Choice,
     DeleteDraft,
-    Item,
+    Option,
     OrderTest,
+    Recommendation,
     StartDrug,
     StopOrder,
 )
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.switch import Start
 from cds_service.cards import template_values as figures
-from cds_service.cards.card import CardAction, Style, Suggestion
+from cds_service.cards.card import CardAction, ClientCapabilities, Suggestion
 from cds_service.cards.suggested_resources import (
     For,
     infusion_order,
@@ -32,17 +32,17 @@ from cds_service.chart.facts import Order
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class SuggestionBuilder:
     """What turning a choice into a suggestion needs."""
 
     concepts: Concepts
     wording: Wording
-    style: Style
+    style: ClientCapabilities
     whom: For
 
 
 def suggestions(
-    writer: Writer, findings: Findings, item: Item, tests: tuple[str, ...]
+    writer: SuggestionBuilder, findings: Findings, item: Recommendation, tests: tuple[str, ...]
 ) -> tuple[Suggestion, ...]:
     """The suggestions of one card, the tests that were not offered before as the last."""
     choices = [c for c in (*item.choices, *_test_choice(tests)) if _can_be_written(c)]
@@ -63,17 +63,19 @@ def suggestions(
 _NAMED = re.compile(r"[A-Za-z]+/[^/\s]+")
 
 
-def _can_be_written(choice: Choice) -> bool:
+def _can_be_written(choice: Option) -> bool:
     """Whether every order to stop or delete can be named: all actions are taken or none."""
     aims = [a.order.source for a in choice.actions if isinstance(a, StopOrder | DeleteDraft)]
     return all(_NAMED.fullmatch(aim) for aim in aims)
 
 
-def _test_choice(tests: tuple[str, ...]) -> list[Choice]:
-    return [Choice("tests", tuple(OrderTest(t) for t in tests))] if tests else []
+def _test_choice(tests: tuple[str, ...]) -> list[Option]:
+    return [Option("tests", tuple(OrderTest(t) for t in tests))] if tests else []
 
 
-def _one_by_one(writer: Writer, item: Item, choices: list[Choice]) -> tuple[Suggestion, ...]:
+def _one_by_one(
+    writer: SuggestionBuilder, item: Recommendation, choices: list[Option]
+) -> tuple[Suggestion, ...]:
     """One action a suggestion: never a start; stops and deletes only in HIT; else tests."""
     kinds: tuple[type, ...] = (OrderTest,)
     if TOPICS[item.topic].acts_alone:
@@ -91,7 +93,7 @@ def _unique(actions: list[Action]) -> list[Action]:
     return kept
 
 
-def _label(writer: Writer, choice: Choice) -> str:
+def _label(writer: SuggestionBuilder, choice: Option) -> str:
     values: dict[str, object] = dict(choice.values)
     for key, value in choice.values.items():
         if isinstance(value, str):
@@ -107,7 +109,7 @@ def _label(writer: Writer, choice: Choice) -> str:
     return layout["recommended"].format(label=label) if choice.recommended else label
 
 
-def action(writer: Writer, one: Action) -> CardAction:
+def action(writer: SuggestionBuilder, one: Action) -> CardAction:
     """One action with its resource and its words."""
     match one:
         case OrderTest(concept):
@@ -120,7 +122,7 @@ def action(writer: Writer, one: Action) -> CardAction:
             return CardAction("delete", _about(writer, "delete", order), target=order.source)
 
 
-def _test(writer: Writer, concept: str) -> CardAction:
+def _test(writer: SuggestionBuilder, concept: str) -> CardAction:
     name = writer.wording.tests[concept]
     loinc = writer.concepts.observations[concept].order_code
     return CardAction(
@@ -130,7 +132,7 @@ def _test(writer: Writer, concept: str) -> CardAction:
     )
 
 
-def _start(writer: Writer, start: StartDrug) -> CardAction:
+def _start(writer: SuggestionBuilder, start: StartDrug) -> CardAction:
     rxnorm = next(c.code for c in writer.concepts.drugs[start.drug].codes if c.system == "rxnorm")
     name = writer.wording.drug(start.drug)
     if start.unit == "[IU]":
@@ -144,7 +146,7 @@ def _start(writer: Writer, start: StartDrug) -> CardAction:
     return CardAction("create", text, resource)
 
 
-def _about(writer: Writer, key: str, order: Order) -> str:
+def _about(writer: SuggestionBuilder, key: str, order: Order) -> str:
     """The order by its product as the record has it, and by what it says."""
     name = writer.wording.drug(order.drug.key)
     values = {

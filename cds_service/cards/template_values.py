@@ -10,7 +10,7 @@ from itertools import zip_longest
 from cds_service.assessment.assess import Findings
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.protocol import Protocol
-from cds_service.assessment.model.recommendation import Item
+from cds_service.assessment.model.recommendation import Recommendation
 from cds_service.assessment.model.verdict import Evidence, Reason
 from cds_service.assessment.recommend.switch import Start, argatroban, bivalirudin
 from cds_service.cards.wording import Wording, escaped, plain
@@ -150,7 +150,9 @@ class Limits:
         return self._protocol[key]
 
 
-def figures(findings: Findings, item: Item, wording: Wording, *, markdown: bool) -> Figures:
+def figures(
+    findings: Findings, item: Recommendation, wording: Wording, *, markdown: bool
+) -> Figures:
     """Everything a template of this item may name."""
     m, quote = findings.measured, escaped if markdown else plain
     protocol = m.case.protocol
@@ -192,7 +194,7 @@ def _bare(items: tuple[Reason, ...]) -> tuple[Reason, ...]:
     return tuple(replace(r, detail="") for r in items)
 
 
-def sources(protocol: Protocol, item: Item) -> str:
+def sources(protocol: Protocol, item: Recommendation) -> str:
     """The citations of an item's limits, each once, without what they say there."""
     rows = (source for key in item.limits for source in protocol.rows[key].source.split("; "))
     return "; ".join(dict.fromkeys(source.split(": ")[0] for source in rows))

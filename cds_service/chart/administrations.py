@@ -10,23 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from cds_service.chart.dosages import Dosing
-from cds_service.chart.facts import (
-    Administration,
-    Dosage,
-    Form,
-    Order,
-    Resource,
-    Route,
-    Skipped,
-    Use,
-)
+from cds_service.chart.dosages import DosageReader
+from cds_service.chart.facts import Administration, Dosage, Form, Order, Route, Skipped, Use
 from cds_service.chart.fhir_datetime import NOWHERE, Period, Placing, read_instant, read_period
 from cds_service.chart.fhir_json import codings, each, member, reference, source, text
 from cds_service.chart.goals import GoalReader
-from cds_service.chart.medication_lookup import Medicine, Pharmacy, concepts_at
+from cds_service.chart.medication_lookup import MedicationResolver, ResolvedMedication, concepts_at
+from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import NO_MEDICATION, STATUS, Record
-from cds_service.chart.route_and_use import Giving
+from cds_service.chart.route_and_use import AdministrationVocabulary
 from cds_service.chart.unknown_medicine_orders import Untold
 from cds_service.chart.unknown_medicines import UnknownMedicines
 from cds_service.chart.vocabulary import Vocabulary
@@ -41,9 +33,9 @@ class Reading:
     """The tables an order or an administration is read with."""
 
     vocabulary: Vocabulary
-    pharmacy: Pharmacy
-    dosing: Dosing
-    giving: Giving
+    pharmacy: MedicationResolver
+    dosing: DosageReader
+    giving: AdministrationVocabulary
     goals: GoalReader
     unknown: UnknownMedicines
     placing: Placing = NOWHERE  # of times without zone
@@ -58,7 +50,7 @@ class Reading:
         """Whether it is named among what was left out: a local code that weighs little is not."""
         return one.weighs or not codings(concepts_at(resource, "medication"))
 
-    def measured_in(self, medicine: Medicine) -> str:
+    def measured_in(self, medicine: ResolvedMedication) -> str:
         """The kind of unit a drug's doses must be in."""
         return self.vocabulary.concepts.drugs[medicine.drug.key].measured_in
 
@@ -105,7 +97,9 @@ def _newest_first(one: Administration) -> tuple[object, ...]:
     )
 
 
-def _administration(resource: Resource, medicine: Medicine, reading: Reading) -> Administration:
+def _administration(
+    resource: Resource, medicine: ResolvedMedication, reading: Reading
+) -> Administration:
     dosages = each(member(resource, "dosage"))[:1]
     methods = [member(dosage, "method") for dosage in dosages]
     status = text(member(resource, "status"))

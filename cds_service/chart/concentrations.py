@@ -27,7 +27,7 @@ class Concentration:
     from_text: bool = False
 
 
-class Strengths:
+class ConcentrationReader:
     """Finds concentrations with one table of units and products."""
 
     def __init__(self, concepts: Concepts, units: Units) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from cds_service.chart.facts import Condition, Resource, Skipped
+from cds_service.chart.facts import Condition, Skipped
 from cds_service.chart.fhir_datetime import Placing, read_instant
 from cds_service.chart.fhir_json import LONGEST_TEXT, codings, each, label, member, source, text
+from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import MALFORMED, NEAR_SYSTEM, STATUS, Record
 from cds_service.chart.vocabulary import Matcher, Vocabulary, Words, spaced, written
 

@@ -33,7 +33,7 @@ _NAMES = {  # kind, per kg, per hour, in micrograms -> unit of Amount and factor
 Said = Amount | Problem
 
 
-class Dosing:
+class DosageReader:
     """Reads dosages with one table of units and of abbreviations for how often."""
 
     def __init__(self, units: Units, timings: Mapping[str, float]) -> None:

@@ -13,9 +13,7 @@ from datetime import date, datetime, tzinfo
 from enum import Enum
 
 from cds_service.chart.goal import UNSAID, Goal
-from cds_service.chart.query_result import Queried as Queried
-from cds_service.chart.query_result import Resource as Resource
-from cds_service.chart.query_result import State as State
+from cds_service.chart.query_result import QueryState, Resource
 from cds_service.chart.unknown_medicine_orders import Untold
 
 
@@ -235,7 +233,7 @@ class Chart:
     """Everything read, by kind; results newest first, undated ones last."""
 
     person: Person
-    states: Mapping[str, State]
+    states: Mapping[str, QueryState]
     results: Mapping[str, Sequence[Result]] = field(default_factory=dict)
     administrations: tuple[Administration, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -254,7 +252,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HookContext:
     """What the hook call itself says: who, what is drafted, what was picked."""
 
     hook: str  # "patient-view", "order-select", "order-sign"

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cds_service.chart.concentrations import Concentration, Strengths
-from cds_service.chart.facts import Drug, Resource
+from cds_service.chart.concentrations import Concentration, ConcentrationReader
+from cds_service.chart.facts import Drug
 from cds_service.chart.fhir_json import (
     Coding,
     codings,
@@ -22,6 +22,7 @@ from cds_service.chart.fhir_json import (
     text,
     texts,
 )
+from cds_service.chart.query_result import Resource
 from cds_service.chart.references import Medications
 from cds_service.chart.vocabulary import Vocabulary, written
 
@@ -40,7 +41,7 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
-class Medicine:
+class ResolvedMedication:
     """A drug of ours as one resource names it."""
 
     drug: Drug
@@ -49,17 +50,17 @@ class Medicine:
     codings: tuple[Coding, ...]
 
 
-class Pharmacy:
+class MedicationResolver:
     """Tells medicines apart, with one vocabulary and the Medications that came along."""
 
     def __init__(
-        self, vocabulary: Vocabulary, strengths: Strengths, medications: Medications
+        self, vocabulary: Vocabulary, strengths: ConcentrationReader, medications: Medications
     ) -> None:
         self._vocabulary = vocabulary
         self._strengths = strengths
         self._medications = medications
 
-    def medicines(self, resource: Resource) -> tuple[Medicine, ...] | None:
+    def medicines(self, resource: Resource) -> tuple[ResolvedMedication, ...] | None:
         """Our drugs in it: mostly one or none, several in a combination.
 
         None where the drug cannot be told: nothing is named, as by a reference that nothing
@@ -91,7 +92,7 @@ class Pharmacy:
         )
         return tuple(dict.fromkeys(named))
 
-    def _medicine(self, key: str, product: Naming, ingredients: list[Naming]) -> Medicine:
+    def _medicine(self, key: str, product: Naming, ingredients: list[Naming]) -> ResolvedMedication:
         """Of a mix only our own ingredient speaks along."""
         row = self._vocabulary.concepts.drugs[key]
         own = [one for one in ingredients if key in self._keys(one, [])]
@@ -102,7 +103,7 @@ class Pharmacy:
             product.texts,
         )
         units = concentration.per_ml if concentration and concentration.kind == "iu" else None
-        return Medicine(
+        return ResolvedMedication(
             Drug(key, row.family, self._name(key, said) or row.label, units),
             concentration,
             (*product.texts, *(t for one in own for t in one.texts)),

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 
 from cds_service.chart.concepts import ObservationConcept
-from cds_service.chart.facts import Problem, Resource, Result, Skipped
+from cds_service.chart.facts import Problem, Result, Skipped
 from cds_service.chart.fhir_datetime import (
     NOWHERE,
     Placing,
@@ -35,6 +35,7 @@ from cds_service.chart.fhir_json import (
     texts,
     written,
 )
+from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, Record
 from cds_service.chart.results import Row, newest_first
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
@@ -56,7 +57,7 @@ class Reading:
     written: str = ""
 
 
-class Answers:
+class QualitativeResult:
     """Positive or negative, as laboratories put it."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -110,7 +111,7 @@ class ObservationReader:
     def __init__(self, vocabulary: Vocabulary, units: Units) -> None:
         self._vocabulary = vocabulary
         self._units = units
-        self._answers = Answers(vocabulary)
+        self._answers = QualitativeResult(vocabulary)
         self._hemolysed = Words(vocabulary.concepts.hemolysed_words)
         self._not_hemolysed = Words(vocabulary.concepts.not_hemolysed_words)
         self._heparinase = Words(vocabulary.concepts.heparinase_words)

@@ -12,21 +12,12 @@ from dataclasses import replace
 from functools import partial
 
 from cds_service.chart.administrations import Reading
-from cds_service.chart.facts import (
-    ENDING,
-    Asked,
-    Dosage,
-    Form,
-    Order,
-    Resource,
-    Route,
-    Skipped,
-    Use,
-)
+from cds_service.chart.facts import ENDING, Dosage, Form, HookContext, Order, Route, Skipped, Use
 from cds_service.chart.fhir_datetime import Period, read_instant
 from cds_service.chart.fhir_json import codings, each, member, reference, source, text
 from cds_service.chart.goal import Goal
-from cds_service.chart.medication_lookup import Medicine, concepts_at, points_at
+from cds_service.chart.medication_lookup import ResolvedMedication, concepts_at, points_at
+from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import NO_MEDICATION, STATUS, Record
 from cds_service.chart.selections import Selected
 from cds_service.chart.unknown_medicine_orders import Untold
@@ -72,7 +63,7 @@ def _unknown(resource: Resource, reading: Reading) -> list[Order | Untold | Skip
 
 
 def read_drafts(
-    record: Record, asked: Asked, reading: Reading
+    record: Record, asked: HookContext, reading: Reading
 ) -> tuple[tuple[Order, ...], list[Untold]]:
     """The drafted orders of known drugs, and those whose medicine cannot be told."""
     selected = Selected(asked)
@@ -92,7 +83,7 @@ def read_drafts(
     return tuple(orders), untold
 
 
-def _is_begun(resource: Resource, asked: Asked) -> bool:
+def _is_begun(resource: Resource, asked: HookContext) -> bool:
     """Whether a draft names a medicine at all: what is just being chosen is not yet an order."""
     named = concepts_at(resource, "medication") or points_at(resource, "medication")
     return bool(named) or asked.hook != "order-select"
@@ -121,7 +112,7 @@ def _is_no_order(resource: Resource) -> bool:
 
 
 def _order(
-    resource: Resource, medicine: Medicine, reading: Reading, selected: bool | None = None
+    resource: Resource, medicine: ResolvedMedication, reading: Reading, selected: bool | None = None
 ) -> Order:
     """An order; `selected` is given for drafts alone."""
     dosages = each(member(resource, "dosageInstruction"))
@@ -156,7 +147,7 @@ def _order(
 def _use(
     resource: Resource,
     dosages: tuple[object, ...],
-    medicine: Medicine,
+    medicine: ResolvedMedication,
     form: Form,
     reading: Reading,
 ) -> Use:
@@ -168,7 +159,7 @@ def _use(
 
 
 def _goal(
-    resource: Resource, dosages: tuple[object, ...], medicine: Medicine, reading: Reading
+    resource: Resource, dosages: tuple[object, ...], medicine: ResolvedMedication, reading: Reading
 ) -> Goal:
     """The goal of a heparin infusion, wherever the order has words: product, note, dosage."""
     if medicine.drug.family != "heparin":
@@ -179,7 +170,7 @@ def _goal(
 
 
 def _words(
-    resource: Resource, dosages: Iterable[object], medicine: Medicine
+    resource: Resource, dosages: Iterable[object], medicine: ResolvedMedication
 ) -> tuple[list[object], list[str]]:
     """The concepts and texts that may call an order an infusion."""
     dosages = tuple(dosages)

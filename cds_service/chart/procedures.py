@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from cds_service.chart.conditions import concepts_in
-from cds_service.chart.facts import Procedure, Resource, Skipped, TestOrder
+from cds_service.chart.facts import Procedure, Skipped, TestOrder
 from cds_service.chart.fhir_datetime import Period, Placing, read_instant, read_period
 from cds_service.chart.fhir_json import codings, label, member, named, source, text
+from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import STATUS, Record
 from cds_service.chart.vocabulary import Vocabulary
 

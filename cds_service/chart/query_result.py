@@ -10,7 +10,7 @@ from typing import Any
 Resource = Mapping[str, Any]  # one FHIR resource as parsed JSON, untrusted
 
 
-class State(Enum):
+class QueryState(Enum):
     """The five things that can be true of a query (clinical logic 4, "Data states")."""
 
     SUPPLIED = "supplied"
@@ -22,14 +22,14 @@ class State(Enum):
     @property
     def answered(self) -> bool:
         """Whether "not on record" may be said of it."""
-        return self in (State.SUPPLIED, State.EMPTY)
+        return self in (QueryState.SUPPLIED, QueryState.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
-class Queried:
+class QueryResult:
     """The answer to one query: its state and whatever resources came with it."""
 
-    state: State
+    state: QueryState
     resources: tuple[Resource, ...] = ()
     problem: str = ""  # for people: "HTTP 500", "timed out"; never patient data
     full_urls: Mapping[str, Resource] = field(default_factory=dict)  # where entries said they lie

@@ -17,29 +17,30 @@ from cds_service.chart.administrations import (
     by_their_orders,
     read_administrations,
 )
-from cds_service.chart.concentrations import Strengths
+from cds_service.chart.concentrations import ConcentrationReader
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.conditions import read_allergies, read_conditions
-from cds_service.chart.dosages import Dosing
-from cds_service.chart.facts import Asked, Chart, Order, Person, Queried, State
+from cds_service.chart.dosages import DosageReader
+from cds_service.chart.facts import Chart, HookContext, Order, Person
 from cds_service.chart.fhir_datetime import Placing, read_birth_date, read_instant
 from cds_service.chart.fhir_json import member, reference, server, text
 from cds_service.chart.goals import GoalReader
-from cds_service.chart.medication_lookup import Pharmacy
+from cds_service.chart.medication_lookup import MedicationResolver
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.references import Located
 from cds_service.chart.resources import (
     Readings,
     Record,
     Still,
     bare_id,
-    gather,
+    index_resources,
     is_of_others,
     on_and_on,
 )
-from cds_service.chart.route_and_use import Giving
+from cds_service.chart.route_and_use import AdministrationVocabulary
 from cds_service.chart.units import Units
 from cds_service.chart.unknown_medicine_orders import Untold
 from cds_service.chart.unknown_medicines import UnknownMedicines
@@ -54,15 +55,15 @@ class _Lexicon:
 
     vocabulary: Vocabulary
     observations: ObservationReader
-    strengths: Strengths
-    dosing: Dosing
-    giving: Giving
+    strengths: ConcentrationReader
+    dosing: DosageReader
+    giving: AdministrationVocabulary
     goals: GoalReader
     unknown: UnknownMedicines
 
     def reading(self, record: Record) -> Reading:
         """What orders and administrations of one chart are read with."""
-        pharmacy = Pharmacy(self.vocabulary, self.strengths, record.medications)
+        pharmacy = MedicationResolver(self.vocabulary, self.strengths, record.medications)
         return Reading(
             self.vocabulary,
             pharmacy,
@@ -77,12 +78,12 @@ class _Lexicon:
 @lru_cache(maxsize=64)  # by identity: a running service has a table or one for each client
 def _lexicon(concepts: Concepts) -> _Lexicon:
     vocabulary, units = Vocabulary(concepts), Units(concepts.units)
-    giving = Giving(vocabulary)
+    giving = AdministrationVocabulary(vocabulary)
     return _Lexicon(
         vocabulary,
         ObservationReader(vocabulary, units),
-        Strengths(concepts, units),
-        Dosing(units, concepts.timings),
+        ConcentrationReader(concepts, units),
+        DosageReader(units, concepts.timings),
         giving,
         GoalReader(concepts.goals),
         UnknownMedicines(units, giving),
@@ -90,8 +91,8 @@ def _lexicon(concepts: Concepts) -> _Lexicon:
 
 
 def read_chart(
-    asked: Asked,
-    answers: Mapping[str, Queried],
+    asked: HookContext,
+    answers: Mapping[str, QueryResult],
     concepts: Concepts,
     kept: Readings | None = None,
     still: Still = on_and_on,
@@ -135,44 +136,44 @@ def read_chart(
 
 
 def _sorted_out(
-    asked: Asked, answers: Mapping[str, Queried], kept: Readings | None
+    asked: HookContext, answers: Mapping[str, QueryResult], kept: Readings | None
 ) -> tuple[Record, Record]:
     """The record and the drafts; each lends the other its Medications."""
     resources = [one for answer in answers.values() for one in answer.resources]
     located = _located(asked, answers)
-    gathered = gather(resources, asked.patient_id, asked.drafts, located)
+    gathered = index_resources(resources, asked.patient_id, asked.drafts, located)
     ours = [one for group in gathered.by_type.values() for one in group]
     placing = Placing(asked.zone, ours)
     lent = resources if asked.drafts else ()
-    drafted = gather(asked.drafts, asked.patient_id, lent, located)
+    drafted = index_resources(asked.drafts, asked.patient_id, lent, located)
     return replace(gathered, kept=kept, placing=placing), replace(drafted, placing=placing)
 
 
-def _located(asked: Asked, answers: Mapping[str, Queried]) -> Located:
+def _located(asked: HookContext, answers: Mapping[str, QueryResult]) -> Located:
     """What entries and the call itself say of where resources lie."""
     urls = {url: one for answer in answers.values() for url, one in answer.full_urls.items()}
     return Located(urls | dict(asked.full_urls), frozenset({server(asked.base)} - {""}))
 
 
 def read_drafted(
-    asked: Asked, concepts: Concepts, still: Still = on_and_on
+    asked: HookContext, concepts: Concepts, still: Still = on_and_on
 ) -> tuple[tuple[Order, ...], list[Untold]]:
     """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
-    drafted = gather(asked.drafts, asked.patient_id, located=_located(asked, {}))
+    drafted = index_resources(asked.drafts, asked.patient_id, located=_located(asked, {}))
     drafted = replace(drafted, placing=Placing(asked.zone), still=still)
     return read_drafts(drafted, asked, _lexicon(concepts).reading(drafted))
 
 
-def _state(answers: Mapping[str, Queried], key: str, asked: Asked) -> State:
+def _state(answers: Mapping[str, QueryResult], key: str, asked: HookContext) -> QueryState:
     """An answer about other patients only tells nothing of this one: it is no "nothing found"."""
     answer = answers.get(key)
     if answer is None:
-        return State.NOT_SUPPLIED
+        return QueryState.NOT_SUPPLIED
     mixed_up = answer.state.answered and is_of_others(answer.resources, bare_id(asked.patient_id))
-    return State.FAILED if mixed_up else answer.state
+    return QueryState.FAILED if mixed_up else answer.state
 
 
-def _person(record: Record, asked: Asked) -> Person:
+def _person(record: Record, asked: HookContext) -> Person:
     patient = next(iter(record.of("Patient")), None)
     sex = text(member(patient, "gender"))
     written = member(patient, "birthDate")
@@ -185,7 +186,7 @@ def _person(record: Record, asked: Asked) -> Person:
     )
 
 
-def _admitted(record: Record, asked: Asked) -> datetime | None:
+def _admitted(record: Record, asked: HookContext) -> datetime | None:
     """When the stay began: the encounter of the call, else the newest in progress."""
     stays = {text(member(one, "id")): one for one in record.of("Encounter")}
     asked_for = stays.get(bare_id(asked.encounter)) if asked.encounter else None

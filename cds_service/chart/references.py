@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cds_service.chart.facts import Resource
 from cds_service.chart.fhir_datetime import read_instant
 from cds_service.chart.fhir_json import Reference, each, member, place, reference, text
+from cds_service.chart.query_result import Resource
 
 _MEDICATION = "Medication"
 _REFERRING = frozenset({"MedicationRequest", "MedicationAdministration"})

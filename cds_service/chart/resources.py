@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-from cds_service.chart.facts import Resource, Skipped
+from cds_service.chart.facts import Skipped
 from cds_service.chart.fhir_datetime import NOWHERE, Placing
 from cds_service.chart.fhir_json import Reference, each, member, reference, source, text
+from cds_service.chart.query_result import Resource
 from cds_service.chart.references import Located, Medications, fingerprint, keep_latest
 
 OTHER_PATIENT = "otherPatient"
@@ -96,7 +97,7 @@ def bare_id(patient_id: str) -> str:
     return patient_id.rpartition("/")[2]
 
 
-def gather(
+def index_resources(
     nodes: Iterable[object],
     patient_id: str,
     known: Iterable[object] = (),

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import overload
 
-from cds_service.chart.facts import Resource, Result
+from cds_service.chart.facts import Result
 from cds_service.chart.fhir_datetime import (
     NOWHERE,
     Placing,
@@ -21,6 +21,7 @@ from cds_service.chart.fhir_datetime import (
     read_instant,
 )
 from cds_service.chart.fhir_json import source, text
+from cds_service.chart.query_result import Resource
 
 
 @dataclass(slots=True, eq=False)

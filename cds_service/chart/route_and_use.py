@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from cds_service.chart.concepts import Code
 from cds_service.chart.facts import Route, Use
 from cds_service.chart.fhir_json import codings, each, member, named, text
-from cds_service.chart.medication_lookup import Medicine
+from cds_service.chart.medication_lookup import ResolvedMedication
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced, written
 
 
-class Giving:
+class AdministrationVocabulary:
     """Reads route, use and form with one vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -44,7 +44,7 @@ class Giving:
         keys = keys or self._worded([text(member(dosage, "text")) for dosage in dosages])
         return Route(next(iter(keys))) if len(keys) == 1 else Route.UNKNOWN
 
-    def use(self, medicine: Medicine, resource: object, dosages: Sequence[object]) -> Use:
+    def use(self, medicine: ResolvedMedication, resource: object, dosages: Sequence[object]) -> Use:
         """No therapy by a site's code, a telling word, or the strength of a patency bag."""
         concepts = [
             *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
@@ -82,7 +82,9 @@ class Giving:
         """Whether it says that a bag was hung."""
         return self._bag.by(concepts, texts)
 
-    def site(self, medicine: Medicine, resource: object, dosages: Sequence[object]) -> str:
+    def site(
+        self, medicine: ResolvedMedication, resource: object, dosages: Sequence[object]
+    ) -> str:
         """Where it runs to, by the first listed word; empty for the systemic infusion."""
         concepts = [
             *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
@@ -115,6 +117,6 @@ class _Said:
         whole = "|".join(spaced(saying) for saying in said)
         return self._words.within(whole)
 
-    def by_codings(self, medicine: Medicine) -> bool:
+    def by_codings(self, medicine: ResolvedMedication) -> bool:
         """Whether a product's own code says it."""
         return bool(self._codes.keys(self._vocabulary.pairs(medicine.codings)))

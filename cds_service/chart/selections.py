@@ -6,14 +6,15 @@ https://cds-hooks.hl7.org/hooks/order-select/STU1/order-select/
 
 from __future__ import annotations
 
-from cds_service.chart.facts import Asked, Resource
+from cds_service.chart.facts import HookContext
 from cds_service.chart.fhir_json import Reference, member, place, source, text
+from cds_service.chart.query_result import Resource
 
 
 class Selected:
     """The drafts that count; all of them where no selection names one of the entries."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: HookContext) -> None:
         self._urls: dict[int, set[str]] = {}
         for url, resource in asked.full_urls.items():
             self._urls.setdefault(id(resource), set()).add(url)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from cds_service.chart.facts import Route
 from cds_service.chart.fhir_datetime import Period
 from cds_service.chart.fhir_json import each, member, text, written
-from cds_service.chart.route_and_use import Giving
+from cds_service.chart.route_and_use import AdministrationVocabulary
 from cds_service.chart.units import Quantity, Units, read_quantity
 from cds_service.chart.unknown_medicine_orders import Untold
 
@@ -21,7 +21,7 @@ _RATES = ("rateQuantity", "rateRatio", "rateRange")
 class UnknownMedicines:
     """Reads what their dosages say, with one table of units."""
 
-    def __init__(self, units: Units, giving: Giving) -> None:
+    def __init__(self, units: Units, giving: AdministrationVocabulary) -> None:
         self._units = units
         self._giving = giving
 

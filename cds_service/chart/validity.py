@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from cds_service.chart.administrations import Reading
-from cds_service.chart.facts import Resource
 from cds_service.chart.fhir_datetime import Period, read_period
 from cds_service.chart.fhir_json import each, member
+from cds_service.chart.query_result import Resource
 from cds_service.chart.units import read_quantity
 
 _LONGEST_HOURS = 24.0 * 36_525  # a century: beyond it something else is meant

@@ -36,7 +36,7 @@ class FixtureError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Fixture:
     """One invented patient: the story, the resources, and the hook call to make."""
 
     name: str
@@ -54,7 +54,7 @@ class Case:
         return next(entry for entry in self.resources if entry["resourceType"] == "Patient")
 
 
-def load_cases(folder: Path) -> tuple[Case, ...]:
+def load_cases(folder: Path) -> tuple[Fixture, ...]:
     """Every case of the folder, by name; raises `FixtureError` with all faults at once."""
     cases, faults = [], []
     for case_file in sorted(folder.glob("*/case.md")):
@@ -68,7 +68,7 @@ def load_cases(folder: Path) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def choose(cases: Iterable[Case], wanted: str) -> Case | None:
+def choose(cases: Iterable[Fixture], wanted: str) -> Fixture | None:
     """The case with this folder's name, number (01 or 1) or patient id; None if there is none."""
     found = [
         case
@@ -84,7 +84,7 @@ def _number(name: str) -> str:
     return name.split("-")[0].lstrip("0")
 
 
-def shifted(case: Case, now: datetime) -> Case:
+def shifted(case: Fixture, now: datetime) -> Fixture:
     """The same patient with `now` as the present: times move exactly, dates by whole days."""
     by = now - case.now
     days = timedelta(days=(now.astimezone(case.now.tzinfo).date() - case.now.date()).days)
@@ -96,13 +96,13 @@ def shifted(case: Case, now: datetime) -> Case:
     )
 
 
-def _case(folder: Path) -> Case:
+def _case(folder: Path) -> Fixture:
     front, story = _front_matter((folder / "case.md").read_text(encoding="utf-8"))
     bundle = json.loads((folder / "server.json").read_text(encoding="utf-8"))
     now = front["now"] if isinstance(front["now"], datetime) else _time(front["now"])
     if now.tzinfo is None:
         raise ValueError("case.md: now needs an offset")
-    case = Case(
+    case = Fixture(
         name=folder.name,
         now=now,
         hook=front["hook"],
@@ -124,7 +124,7 @@ def _front_matter(text: str) -> tuple[dict[str, Any], str]:
     return tomllib.loads(parts[1]), parts[2]
 
 
-def _shared_ids(cases: list[Case]) -> Iterator[str]:
+def _shared_ids(cases: list[Fixture]) -> Iterator[str]:
     """All cases are served by one server: one id, one resource (the same twice is no harm)."""
     seen: dict[tuple[str, str], Resource] = {}
     for case in cases:

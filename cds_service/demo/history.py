@@ -10,7 +10,7 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from cds_service.demo.fixtures import Case, Resource
+from cds_service.demo.fixtures import Fixture, Resource
 from cds_service.demo.search import moment_of
 
 # When the chart came to know of a resource; the first element that is there counts.
@@ -29,7 +29,7 @@ BETWEEN = 6  # moments without a new result, for what comes by time alone
 PERIODS = ("effectivePeriod", "performedPeriod")
 
 
-def earlier(case: Case, hours: int) -> Case:
+def earlier(case: Fixture, hours: int) -> Fixture:
     """The case with its present so many hours back, and without what came after."""
     if hours == 0:
         return case
@@ -37,7 +37,7 @@ def earlier(case: Case, hours: int) -> Case:
     return replace(case, now=then, resources=tuple(_known(case.resources, then)))
 
 
-def moments(case: Case, codes: Set[str], hours: int) -> list[int]:
+def moments(case: Fixture, codes: Set[str], hours: int) -> list[int]:
     """At which hours back to look again, oldest first: after each result, and in between."""
     labs = [one for one in case.resources if one["resourceType"] == "Observation"]
     of_interest = [one for one in labs if codes & _codes(one)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from cds_service.demo.fixtures import Case, Resource
+from cds_service.demo.fixtures import Fixture, Resource
 from cds_service.demo.search import moment_of
 
 DAY = timedelta(hours=24)
@@ -40,7 +40,7 @@ class Event:
     label: str
 
 
-def rate_ordered(order: Resource, case: Case, weight_kg: float | None) -> float | None:
+def rate_ordered(order: Resource, case: Fixture, weight_kg: float | None) -> float | None:
     """U/h of an order for a heparin infusion; none where no rate can be read."""
     for dosage in order.get("dosageInstruction", []):
         for rate in dosage.get("doseAndRate", []):
@@ -48,7 +48,7 @@ def rate_ordered(order: Resource, case: Case, weight_kg: float | None) -> float 
     return None
 
 
-def is_heparin_infusion(order: Resource, case: Case) -> bool:
+def is_heparin_infusion(order: Resource, case: Fixture) -> bool:
     """Whether a medication order is for heparin into a vein, continuously."""
     if "heparin" not in medication_name(order, case).lower():
         return False
@@ -61,7 +61,7 @@ def is_heparin_infusion(order: Resource, case: Case) -> bool:
     return False
 
 
-def segments(case: Case, weight_kg: float | None) -> tuple[Segment, ...]:
+def segments(case: Fixture, weight_kg: float | None) -> tuple[Segment, ...]:
     """The heparin infusion, oldest first; of overlapping stretches the newer ends the older."""
     found = [_segment(entry, case, weight_kg) for entry in _given(case, "heparin")]
     ordered = sorted((one for one in found if one), key=lambda one: one.start)
@@ -82,7 +82,7 @@ def dose_of_day(infusion: tuple[Segment, ...], until: datetime) -> float:
     return sum(stretch / timedelta(hours=1) * rate for stretch, rate in hours)
 
 
-def events(case: Case) -> tuple[Event, ...]:
+def events(case: Fixture) -> tuple[Event, ...]:
     """Boluses of heparin, doses of antithrombin, procedures; oldest first."""
     boluses = [_bolus(entry) for entry in _given(case, "heparin")]
     antithrombin = [_dose(entry, "antithrombin") for entry in _given(case, "antithrombin")]
@@ -91,7 +91,7 @@ def events(case: Case) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda one: one.at))
 
 
-def medication_name(resource: Resource, case: Case) -> str:
+def medication_name(resource: Resource, case: Fixture) -> str:
     """What the drug is called, wherever it stands: inline, contained, referenced."""
     concept = resource.get("medicationCodeableConcept") or _medication(resource, case).get("code")
     return _concept_text(concept or resource.get("medicationReference") or {})
@@ -103,7 +103,7 @@ def _concept_text(concept: Mapping[str, Any]) -> str:
     return str(next(text for text in texts if text))
 
 
-def _medication(resource: Resource, case: Case) -> Resource:
+def _medication(resource: Resource, case: Fixture) -> Resource:
     wanted = resource.get("medicationReference", {}).get("reference", "")
     id_ = wanted.rpartition("/")[2].removeprefix("#")
     held = [*resource.get("contained", []), *case.resources]
@@ -111,7 +111,7 @@ def _medication(resource: Resource, case: Case) -> Resource:
     return next(found, {})
 
 
-def _given(case: Case, drug: str) -> list[Resource]:
+def _given(case: Fixture, drug: str) -> list[Resource]:
     return [
         entry
         for entry in case.resources
@@ -133,7 +133,7 @@ def _start(resource: Resource) -> datetime | None:
     return moment_of(resource.get("effectiveDateTime") or begun or "")
 
 
-def _segment(resource: Resource, case: Case, weight_kg: float | None) -> Segment | None:
+def _segment(resource: Resource, case: Fixture, weight_kg: float | None) -> Segment | None:
     dosage = resource.get("dosage", {})
     start, rate = _start(resource), _units_per_hour(dosage, resource, case, weight_kg)
     if start is None or rate is None:
@@ -143,7 +143,7 @@ def _segment(resource: Resource, case: Case, weight_kg: float | None) -> Segment
 
 
 def _units_per_hour(
-    dosage: Mapping[str, Any], resource: Resource, case: Case, weight_kg: float | None
+    dosage: Mapping[str, Any], resource: Resource, case: Fixture, weight_kg: float | None
 ) -> float | None:
     value, unit = _rate(dosage)
     if value is None:
@@ -178,7 +178,7 @@ def _spelt(unit: str) -> str:
     return written
 
 
-def _units_per_ml(resource: Resource, case: Case) -> float | None:
+def _units_per_ml(resource: Resource, case: Fixture) -> float | None:
     medication = _medication(resource, case)
     for ingredient in medication.get("ingredient", []):
         strength = ingredient.get("strength", {})

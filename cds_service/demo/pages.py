@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 
 from cds_service.demo.fhir import EARLIER, PRESENT, create_fhir
-from cds_service.demo.fixtures import Case, Resource, load_cases, shifted
+from cds_service.demo.fixtures import Fixture, Resource, load_cases, shifted
 from cds_service.demo.history import earlier, moments
 from cds_service.demo.markdown import to_html
 from cds_service.demo.readings import banner, charted_orders, full_name, table_rows
@@ -78,13 +78,13 @@ def create_demo(
 class Ward:
     """The patients, always at present, with what was worked out for the last few moments."""
 
-    def __init__(self, cases: Sequence[Case], now: Callable[[], datetime]) -> None:
+    def __init__(self, cases: Sequence[Fixture], now: Callable[[], datetime]) -> None:
         self._cases = {case.name: case for case in cases}
         self._now = now
         self._at = lru_cache(maxsize=CACHED)(self._moved)
         self._one_at_a_time = Lock()  # parallel queries about a new moment wait for the first
 
-    def patients(self, hours_ago: int = 0) -> Mapping[str, Case]:
+    def patients(self, hours_ago: int = 0) -> Mapping[str, Fixture]:
         """Every case by name, as it was so many hours ago, with that moment as the present."""
         with self._one_at_a_time:
             return self._at(self._now(), hours_ago)
@@ -93,7 +93,7 @@ class Ward:
         """The resources of all patients."""
         return [one for case in self.patients(hours_ago).values() for one in case.resources]
 
-    def _moved(self, moment: datetime, hours_ago: int) -> Mapping[str, Case]:
+    def _moved(self, moment: datetime, hours_ago: int) -> Mapping[str, Fixture]:
         cases = self._cases.items()
         return {name: shifted(earlier(case, hours_ago), moment) for name, case in cases}
 
@@ -147,7 +147,7 @@ class Pages:
             return {}
         return {"": self.protocol, REVIEW: name.replace("-", " ")}
 
-    def _chosen(self, name: str) -> Case:
+    def _chosen(self, name: str) -> Fixture:
         return self.ward.patients().get(name) or abort(404)
 
 

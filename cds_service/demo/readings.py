@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cds_service.demo.fixtures import Case, Resource
+from cds_service.demo.fixtures import Fixture, Resource
 from cds_service.demo.infusion import (
     dose_of_day,
     events,
@@ -70,7 +70,7 @@ class Row:
     state: str
 
 
-def banner(case: Case, tracks: Tracks) -> Banner:
+def banner(case: Fixture, tracks: Tracks) -> Banner:
     """The head of the chart."""
     patient = case.patient
     weights = readings(case.resources, tracks.weight)
@@ -90,7 +90,7 @@ def banner(case: Case, tracks: Tracks) -> Banner:
     )
 
 
-def plausible_weight(case: Case, tracks: Tracks) -> float | None:
+def plausible_weight(case: Fixture, tracks: Tracks) -> float | None:
     """The newest weight in kg, if it may be one of a person."""
     weights = [one.value for one in readings(case.resources, tracks.weight)]
     newest = weights[-1] if weights else None
@@ -104,7 +104,7 @@ def full_name(patient: Resource) -> str:
     return name.get("text") or " ".join(part for part in parts if part) or "Name unknown"
 
 
-def charted_orders(case: Case) -> tuple[ChartedOrder, ...]:
+def charted_orders(case: Fixture) -> tuple[ChartedOrder, ...]:
     """Orders for drugs and tests that are active, drugs first."""
     kinds = ("MedicationRequest", "ServiceRequest")
     active = [one for one in case.resources if one.get("status") == "active"]
@@ -112,7 +112,7 @@ def charted_orders(case: Case) -> tuple[ChartedOrder, ...]:
     return tuple(_charted(one, case) for one in ordered)
 
 
-def table_rows(case: Case, tracks: Tracks) -> tuple[Row, ...]:
+def table_rows(case: Fixture, tracks: Tracks) -> tuple[Row, ...]:
     """Everything the timeline draws, newest first."""
     labs = [
         Row(one.at, track.label, one.shown, STATE_WORDS.get(one.state, ""))
@@ -143,7 +143,7 @@ def _age(birth_date: str, now: datetime) -> str:
     return f"{now.year - born.year - before_birthday} years"
 
 
-def _latest(case: Case, tracks: Tracks) -> Iterator[Latest]:
+def _latest(case: Fixture, tracks: Tracks) -> Iterator[Latest]:
     for track in tracks.drawn:
         found = readings(case.resources, track)
         if not found:
@@ -162,7 +162,7 @@ def _plain(reading: Reading) -> str:
     return f"{reading.track.write(reading.value or 0)} {reading.track.unit}"
 
 
-def _heparin_now(case: Case, weight_kg: float | None) -> tuple[str, str]:
+def _heparin_now(case: Fixture, weight_kg: float | None) -> tuple[str, str]:
     infusion = segments(case, weight_kg)
     if not infusion or infusion[-1].end < case.now:
         return _heparin_ordered(case, weight_kg), ""
@@ -171,7 +171,7 @@ def _heparin_now(case: Case, weight_kg: float | None) -> tuple[str, str]:
     return f"{rate:,.0f} U/h", f"{by_weight}{dose_of_day(infusion, case.now):,.0f} U in 24 h"
 
 
-def _heparin_ordered(case: Case, weight_kg: float | None) -> str:
+def _heparin_ordered(case: Fixture, weight_kg: float | None) -> str:
     """Where nothing is charted as given, the active order is all there is."""
     active = (one for one in case.resources if one.get("status") == "active")
     orders = (one for one in active if one["resourceType"] == "MedicationRequest")
@@ -196,7 +196,7 @@ def _is(resource: Resource, element: str, codes: tuple[str, ...]) -> bool:
     return any(one.get("code") in codes for one in codings)
 
 
-def _charted(order: Resource, case: Case) -> ChartedOrder:
+def _charted(order: Resource, case: Fixture) -> ChartedOrder:
     reference = f"{order['resourceType']}/{order['id']}"
     if order["resourceType"] == "ServiceRequest":
         text = order.get("code", {}).get("text", "test")

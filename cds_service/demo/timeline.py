@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 from cds_service.demo.infusion import Segment, dose_of_day, events, segments
 from cds_service.demo.readings import plausible_weight
 from cds_service.demo.tracks import Reading, Track, Tracks, readings
@@ -81,7 +81,7 @@ class _Frame:
         return self.start <= at <= self.now
 
 
-def draw(case: Case, tracks: Tracks, width: int) -> Drawing:
+def draw(case: Fixture, tracks: Tracks, width: int) -> Drawing:
     """The timeline of one patient."""
     infusion = segments(case, plausible_weight(case, tracks))
     hours = _hours_shown(case, infusion)
@@ -104,12 +104,12 @@ def draw(case: Case, tracks: Tracks, width: int) -> Drawing:
     )
 
 
-def hours_shown(case: Case, tracks: Tracks) -> int:
+def hours_shown(case: Fixture, tracks: Tracks) -> int:
     """How far back the drawing reaches: to a little before heparin began, within reason."""
     return _hours_shown(case, segments(case, plausible_weight(case, tracks)))
 
 
-def _hours_shown(case: Case, infusion: Sequence[Segment]) -> int:
+def _hours_shown(case: Fixture, infusion: Sequence[Segment]) -> int:
     begun = infusion[0].start if infusion else case.now - 48 * HOUR
     hours = ceil((case.now - begun) / HOUR) + 4
     return min(max(hours, SHORTEST), LONGEST)
@@ -174,7 +174,7 @@ def _day_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
     )  # fmt: skip
 
 
-def _track_lane(frame: _Frame, case: Case, track: Track, top: float) -> Lane:
+def _track_lane(frame: _Frame, case: Fixture, track: Track, top: float) -> Lane:
     found = [one for one in readings(case.resources, track) if frame.shows(one.at)]
     drawn = [(one, one.value) for one in found if one.value is not None]
     low, high = track.target or (0.0, 0.0)
@@ -210,7 +210,7 @@ def _legible(marks: Sequence[Mark]) -> tuple[Mark, ...]:
 
 
 def _events(
-    frame: _Frame, case: Case, top: float
+    frame: _Frame, case: Fixture, top: float
 ) -> tuple[tuple[float, float, str, str, str], ...]:
     shown = [one for one in events(case) if frame.shows(one.at)]
     middle = frame.width / 2

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any, TypeGuard
 
-from cds_service.chart.facts import Resource
 from cds_service.chart.fhir_json import place, text
+from cds_service.chart.query_result import Resource
 
 # Where each type says when it was; the order in which servers sort it.
 _TIMES: Mapping[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
-from cds_service.chart.facts import Queried, State
+from cds_service.chart.query_result import QueryResult, QueryState
 
 NOT_ANSWERING = "FHIR server has not been answering"
 SILENCE = ("timed out", "not reachable")
@@ -19,7 +19,7 @@ _PAUSE_SECONDS = 10.0
 
 
 @dataclass(slots=True)
-class Breaker:
+class CircuitBreaker:
     """Remembers, per server, how many calls in a row brought nothing; shared by all threads."""
 
     monotonic: Callable[[], float] = time.monotonic
@@ -38,7 +38,7 @@ class Breaker:
             self._asked[server] = now
             return True
 
-    def learn(self, server: Hashable, answers: Iterable[Queried]) -> None:
+    def learn(self, server: Hashable, answers: Iterable[QueryResult]) -> None:
         """Take note of what a call brought."""
         with self._lock:
             if all(_is_silence(answer) for answer in answers):
@@ -48,5 +48,5 @@ class Breaker:
                 self._silent.pop(server, None)
 
 
-def _is_silence(answer: Queried) -> bool:
-    return answer.state is State.FAILED and answer.problem in SILENCE
+def _is_silence(answer: QueryResult) -> bool:
+    return answer.state is QueryState.FAILED and answer.problem in SILENCE

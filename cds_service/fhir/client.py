@@ -1,6 +1,6 @@
 """Queries to the FHIR server of a call: in parallel, page by page, under one deadline.
 
-Ends in one `Queried` per query whatever happens; a server that fails costs its own answers only.
+Ends in one `QueryResult` per query whatever happens; a server that fails costs only its answers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
 
-from cds_service.chart.facts import Queried, Resource, State
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.errors import FhirFault
 from cds_service.fhir.bundles import (
     Page,
@@ -22,7 +22,7 @@ from cds_service.fhir.bundles import (
     reaches_past,
     read_page,
 )
-from cds_service.fhir.queries import Search
+from cds_service.fhir.queries import FhirQuery
 from cds_service.outbound.base_url import next_within
 from cds_service.outbound.http import Deadline, FhirHttp
 
@@ -62,14 +62,14 @@ class FhirReader:
     deadline: Deadline
 
     def search_all(
-        self, searches: Iterable[Search], patient_id: str, now: datetime
-    ) -> dict[str, Queried]:
+        self, searches: Iterable[FhirQuery], patient_id: str, now: datetime
+    ) -> dict[str, QueryResult]:
         """One answer per query."""
         tasks = {
             search.key: lambda search=search: self._search(search, patient_id, now)
             for search in searches
         }
-        late = Queried(State.FAILED, problem="timed out")
+        late = QueryResult(QueryState.FAILED, problem="timed out")
         return _in_parallel(tasks, self.deadline, late)
 
     def read_all(self, references: Iterable[str]) -> Mapping[str, Resource | FhirFault]:
@@ -79,7 +79,7 @@ class FhirReader:
         }
         return _in_parallel(tasks, self.deadline, FhirFault("timed out"))
 
-    def _search(self, search: Search, patient_id: str, now: datetime) -> Queried:
+    def _search(self, search: FhirQuery, patient_id: str, now: datetime) -> QueryResult:
         """One query; some servers refuse to sort, include or count: then once more without."""
         query, plain = search.url(patient_id), search.plain_url(patient_id)
         found, fault = self._pages(search, query, search.since(now))
@@ -89,7 +89,7 @@ class FhirReader:
         return found.whole() if fault is None else found.part(str(fault))
 
     def _pages(
-        self, search: Search, query: str, since: datetime | None
+        self, search: FhirQuery, query: str, since: datetime | None
     ) -> tuple[_Collected, FhirFault | None]:
         """Page after page, as far as needed; and what ended it early."""
         collected = _Collected(search, since)
@@ -139,7 +139,7 @@ class FhirReader:
 class _Collected:
     """What the pages of one query have given so far."""
 
-    search: Search
+    search: FhirQuery
     since: datetime | None
     resources: list[Resource] = field(default_factory=list)
     matches: list[Resource] = field(default_factory=list)
@@ -166,13 +166,13 @@ class _Collected:
         """Newest first, as the server was asked to."""
         self.resources.sort(key=newest_first)
 
-    def whole(self) -> Queried:
-        state = State.SUPPLIED if self.matches else State.EMPTY
-        return Queried(state, tuple(self.resources), full_urls=self.full_urls)
+    def whole(self) -> QueryResult:
+        state = QueryState.SUPPLIED if self.matches else QueryState.EMPTY
+        return QueryResult(state, tuple(self.resources), full_urls=self.full_urls)
 
-    def part(self, problem: str) -> Queried:
-        state = State.PARTIAL if self.resources else State.FAILED
-        return Queried(state, tuple(self.resources), problem, self.full_urls)
+    def part(self, problem: str) -> QueryResult:
+        state = QueryState.PARTIAL if self.resources else QueryState.FAILED
+        return QueryResult(state, tuple(self.resources), problem, self.full_urls)
 
 
 def _in_parallel(

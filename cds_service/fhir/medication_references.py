@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cds_service.chart.facts import Asked, Queried, Resource, State
+from cds_service.chart.facts import HookContext
 from cds_service.chart.fhir_json import each, member, reference, server
 from cds_service.chart.medication_lookup import points_at
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.references import Located, Medications
 from cds_service.errors import FhirFault
 from cds_service.outbound.base_url import is_odd
@@ -34,14 +35,17 @@ class _Lacking:
 
 
 def with_medications(
-    answers: Mapping[str, Queried], read_all: ReadAll, most: int, asked: Asked | None = None
-) -> dict[str, Queried]:
+    answers: Mapping[str, QueryResult],
+    read_all: ReadAll,
+    most: int,
+    asked: HookContext | None = None,
+) -> dict[str, QueryResult]:
     """The answers with the Medications they and the drafts refer to, and their ingredients.
 
     No more than `most` are read in all, those of the drafts first.
     """
-    asked = asked or Asked("", "")
-    drafts = Queried(State.SUPPLIED, asked.drafts, full_urls=asked.full_urls)
+    asked = asked or HookContext("", "")
+    drafts = QueryResult(QueryState.SUPPLIED, asked.drafts, full_urls=asked.full_urls)
     whole, read = {DRAFTED: drafts, **answers}, dict[Pointer, Resource | FhirFault]()
     for _ in range(HOPS):
         lacking = _all_lacking(whole, server(asked.base))
@@ -52,10 +56,10 @@ def with_medications(
         read |= read_all(frozenset(chosen)) if chosen else {}
         whole = {key: _completed(answer, lacking[key], read) for key, answer in whole.items()}
     lent = whole.pop(DRAFTED).resources[len(asked.drafts) :]
-    return whole | ({DRAFTED: Queried(State.SUPPLIED, lent)} if lent else {})
+    return whole | ({DRAFTED: QueryResult(QueryState.SUPPLIED, lent)} if lent else {})
 
 
-def _all_lacking(answers: Mapping[str, Queried], base: str) -> dict[str, list[_Lacking]]:
+def _all_lacking(answers: Mapping[str, QueryResult], base: str) -> dict[str, list[_Lacking]]:
     """By answer, what it refers to and nobody sent."""
     everything = [one for answer in answers.values() for one in answer.resources]
     urls = {url: one for answer in answers.values() for url, one in answer.full_urls.items()}
@@ -64,7 +68,7 @@ def _all_lacking(answers: Mapping[str, Queried], base: str) -> dict[str, list[_L
     return {key: _lacking(answer, sent) for key, answer in answers.items()}
 
 
-def _lacking(answer: Queried, sent: Medications) -> list[_Lacking]:
+def _lacking(answer: QueryResult, sent: Medications) -> list[_Lacking]:
     found: dict[Pointer, bool] = {}
     for resource in answer.resources:
         for node, known in _references(resource):
@@ -87,10 +91,10 @@ def _references(resource: Resource) -> Iterator[tuple[object, bool]]:
 
 
 def _completed(
-    answer: Queried,
+    answer: QueryResult,
     lacking: list[_Lacking],
     read: Mapping[Pointer, Resource | FhirFault],
-) -> Queried:
+) -> QueryResult:
     """With what was read; where reading failed, the answer is only a part.
 
     A Medication that the server does not have leaves its order untold, which the chart says.
@@ -106,4 +110,4 @@ def _completed(
     failed = [f for f in faults if not (isinstance(f, FhirFault) and f.status in _ABSENT)]
     if not failed or not answer.state.answered:
         return whole
-    return replace(whole, state=State.PARTIAL, problem=f"Medication: {failed[0]}")
+    return replace(whole, state=QueryState.PARTIAL, problem=f"Medication: {failed[0]}")

@@ -11,20 +11,22 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from cds_service.chart.facts import Queried, Resource, State
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.fhir.bundles import Page, is_outcome, of_type, reaches_past, read_page
-from cds_service.fhir.queries import Search, codes_asked, filters
-from cds_service.outbound.json_text import sendable
+from cds_service.fhir.queries import FhirQuery, codes_asked, filters
+from cds_service.outbound.json_text import is_within_depth_limit
 
 Prefetch = Mapping[str, Any]
 
 _NO_FILTERS = frozenset({"patient", "subject", "_sort", "_count", "_include", "_format", "_total"})
 _SENT_ON = frozenset({"MedicationRequest"})  # to stop an order a card repeats it whole
 NO_ANSWER = "not an answer to a search"
-_NOT_SUPPLIED = Queried(State.NOT_SUPPLIED)
+_NOT_SUPPLIED = QueryResult(QueryState.NOT_SUPPLIED)
 
 
-def read_prefetch(prefetch: Prefetch, plan: Iterable[Search], now: datetime) -> dict[str, Queried]:
+def read_prefetch(
+    prefetch: Prefetch, plan: Iterable[FhirQuery], now: datetime
+) -> dict[str, QueryResult]:
     """One answer for each query of the plan, whatever the client sent."""
     plan = tuple(plan)
     ours = {search.key for search in plan}
@@ -36,7 +38,9 @@ def read_prefetch(prefetch: Prefetch, plan: Iterable[Search], now: datetime) -> 
     return {search.key: _answer(prefetch, foreign, search, now) for search in plan}
 
 
-def _answer(prefetch: Prefetch, foreign: list[Page], search: Search, now: datetime) -> Queried:
+def _answer(
+    prefetch: Prefetch, foreign: list[Page], search: FhirQuery, now: datetime
+) -> QueryResult:
     if search.key in prefetch:
         by_key = _read_value(prefetch[search.key], search, now)
         if by_key is not None:
@@ -44,38 +48,38 @@ def _answer(prefetch: Prefetch, foreign: list[Page], search: Search, now: dateti
     return _by_self_link(foreign, search, now) or _by_content(foreign, search, now) or _NOT_SUPPLIED
 
 
-def _read_value(value: object, search: Search, now: datetime) -> Queried | None:
+def _read_value(value: object, search: FhirQuery, now: datetime) -> QueryResult | None:
     """The answer under our own key; None if it is no FHIR answer to this query at all."""
     if value is None:
-        return Queried(State.EMPTY)
+        return QueryResult(QueryState.EMPTY)
     if is_outcome(value):
-        return Queried(State.FAILED, problem="the EHR reported an error for it")
+        return QueryResult(QueryState.FAILED, problem="the EHR reported an error for it")
     page = read_page(value)
     return _read_page(page, search, now) if page else None
 
 
-def _read_page(page: Page, search: Search, now: datetime) -> Queried | None:
+def _read_page(page: Page, search: FhirQuery, now: datetime) -> QueryResult | None:
     matches = of_type(page.resources, search.resource)
     if not page.answers_search:
         return _part(page, matches, NO_ANSWER)
     if not page.readable or (page.resources and not matches):
         return None
-    if search.resource in _SENT_ON and not sendable(matches):
-        return Queried(State.FAILED, problem="it is nested too deeply")
+    if search.resource in _SENT_ON and not is_within_depth_limit(matches):
+        return QueryResult(QueryState.FAILED, problem="it is nested too deeply")
     if page.troubled:
         return _part(page, matches, "the EHR reported an error for it")
     if _has_more(page, matches, search) and not _is_covered(matches, search, now):
         return _part(page, matches, "only the first page was sent")
-    state = State.SUPPLIED if matches else State.EMPTY
-    return Queried(state, page.resources, full_urls=page.full_urls)
+    state = QueryState.SUPPLIED if matches else QueryState.EMPTY
+    return QueryResult(state, page.resources, full_urls=page.full_urls)
 
 
-def _part(page: Page, matches: tuple[Resource, ...], problem: str) -> Queried:
-    state = State.PARTIAL if matches else State.FAILED
-    return Queried(state, page.resources if matches else (), problem, page.full_urls)
+def _part(page: Page, matches: tuple[Resource, ...], problem: str) -> QueryResult:
+    state = QueryState.PARTIAL if matches else QueryState.FAILED
+    return QueryResult(state, page.resources if matches else (), problem, page.full_urls)
 
 
-def _has_more(page: Page, matches: tuple[Resource, ...], search: Search) -> bool:
+def _has_more(page: Page, matches: tuple[Resource, ...], search: FhirQuery) -> bool:
     """Whether the search found more than was sent.
 
     CDS Hooks 1.0 forbids page links: a full page that says nothing else may be cut off.
@@ -85,18 +89,18 @@ def _has_more(page: Page, matches: tuple[Resource, ...], search: Search) -> bool
     return page.goes_on or (search.count is not None and len(matches) == search.count)
 
 
-def _is_covered(matches: tuple[Resource, ...], search: Search, now: datetime) -> bool:
+def _is_covered(matches: tuple[Resource, ...], search: FhirQuery, now: datetime) -> bool:
     since = search.since(now)
     return since is not None and reaches_past(matches, since)
 
 
-def _by_self_link(foreign: list[Page], search: Search, now: datetime) -> Queried | None:
+def _by_self_link(foreign: list[Page], search: FhirQuery, now: datetime) -> QueryResult | None:
     """Searches of the same type: together for all our codes they are our query, else a part.
 
     A search without codes (by category, say) is taken for ours if it found any of our codes;
     where ours has none either, one that filters by nothing is ours even if it found nothing.
     """
-    found: list[Queried] = []
+    found: list[QueryResult] = []
     asked: set[str] = set()
     for page in foreign:
         if not page.self_url or _type_searched(page.self_url) != search.resource:
@@ -109,7 +113,7 @@ def _by_self_link(foreign: list[Page], search: Search, now: datetime) -> Queried
     return _joined(found, "" if asked >= search.codes else "the EHR's query differs")
 
 
-def _by_content(foreign: list[Page], search: Search, now: datetime) -> Queried | None:
+def _by_content(foreign: list[Page], search: FhirQuery, now: datetime) -> QueryResult | None:
     """Bundles without a `self` link that hold what this query asks for.
 
     What an unknown query for Observations did not ask for, its answer cannot tell.
@@ -119,7 +123,7 @@ def _by_content(foreign: list[Page], search: Search, now: datetime) -> Queried |
     return _joined(found, "the EHR's query is not known" if search.codes else "")
 
 
-def _joined(found: list[Queried], reservation: str) -> Queried | None:
+def _joined(found: list[QueryResult], reservation: str) -> QueryResult | None:
     """Several answers as one; a reservation makes it a part."""
     if not found:
         return None
@@ -127,15 +131,19 @@ def _joined(found: list[Queried], reservation: str) -> Queried | None:
     resources = tuple(resource for answer in found for resource in answer.resources)
     urls = {url: one for answer in found for url, one in answer.full_urls.items()}
     if problem:
-        return Queried(State.PARTIAL if resources else State.FAILED, resources, problem, urls)
-    return Queried(State.SUPPLIED if resources else State.EMPTY, resources, full_urls=urls)
+        return QueryResult(
+            QueryState.PARTIAL if resources else QueryState.FAILED, resources, problem, urls
+        )
+    return QueryResult(
+        QueryState.SUPPLIED if resources else QueryState.EMPTY, resources, full_urls=urls
+    )
 
 
-def _answers(page: Page, search: Search) -> bool:
+def _answers(page: Page, search: FhirQuery) -> bool:
     return _holds(page, search) or (not search.codes and filters(page.self_url) <= _NO_FILTERS)
 
 
-def _holds(page: Page, search: Search) -> bool:
+def _holds(page: Page, search: FhirQuery) -> bool:
     matches = of_type(page.resources, search.resource)
     if not search.codes:
         return bool(matches)

@@ -17,7 +17,7 @@ _REFUSABLE = frozenset({"_sort", "_include", "_count"})
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class FhirQuery:
     """One query: where it stands in prefetch, what it asks, how far back it matters."""
 
     key: str
@@ -46,7 +46,7 @@ class Search:
         return None if self.window_hours is None else now - timedelta(hours=self.window_hours)
 
 
-def read_plan(templates: Mapping[str, str], queries: Mapping[str, Query]) -> tuple[Search, ...]:
+def read_plan(templates: Mapping[str, str], queries: Mapping[str, Query]) -> tuple[FhirQuery, ...]:
     """All searches, from the prefetch templates and the table they were made from."""
     return tuple(
         _search(key, template, queries[key].window_hours) for key, template in templates.items()
@@ -67,10 +67,10 @@ def filters(url: str) -> frozenset[str]:
     )
 
 
-def _search(key: str, template: str, window_hours: float | None) -> Search:
+def _search(key: str, template: str, window_hours: float | None) -> FhirQuery:
     path, _, query = template.partition("?")
     count = parse_qs(query).get("_count", [""])[0]
-    return Search(
+    return FhirQuery(
         key=key,
         template=template,
         resource=path.split("/")[0],

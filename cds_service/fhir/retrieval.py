@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cds_service.chart.facts import Queried, State
-from cds_service.fhir.circuit_breaker import NOT_ANSWERING, Breaker
+from cds_service.chart.query_result import QueryResult, QueryState
+from cds_service.fhir.circuit_breaker import NOT_ANSWERING, CircuitBreaker
 from cds_service.fhir.client import Endpoint, FhirReader, Limits
 from cds_service.fhir.medication_references import with_medications
 from cds_service.fhir.prefetch import read_prefetch
-from cds_service.fhir.queries import Search
-from cds_service.hooks.request import HookCall
+from cds_service.fhir.queries import FhirQuery
+from cds_service.hooks.request import HookRequest
 from cds_service.outbound.base_url import parse_address
 from cds_service.outbound.http import Deadline, FhirHttp
 from cds_service.outbound.workload import Workload
-from cds_service.security.clients import Caller
+from cds_service.security.clients import ClientPolicy
 
 NOT_ALLOWED = "FHIR server not allowed"
 
@@ -25,25 +25,29 @@ NOT_ALLOWED = "FHIR server not allowed"
 class Sources:
     """What gathering needs, set up once at start."""
 
-    plan: tuple[Search, ...]
+    plan: tuple[FhirQuery, ...]
     http: FhirHttp
     limits: Limits
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
 
-def gather(
-    call: HookCall, caller: Caller, sources: Sources, now: datetime, work: Workload | None = None
-) -> dict[str, Queried]:
+def retrieve(
+    call: HookRequest,
+    caller: ClientPolicy,
+    sources: Sources,
+    now: datetime,
+    work: Workload | None = None,
+) -> dict[str, QueryResult]:
     """One answer per query, with whatever could be had within the limits of the call."""
     sent = read_prefetch(call.prefetch, sources.plan, now)
     if not call.fhir_server:
         return sent
     lacking = [search for search in sources.plan if not sent[search.key].state.answered]
     server = parse_address(call.fhir_server)
-    if server is None or not caller.may_name(call.fhir_server):
+    if server is None or not caller.allows_fhir_server(call.fhir_server):
         return {key: _unfetched(answer) for key, answer in sent.items()}
     if lacking and not sources.breaker.lets(server):
-        silence = Queried(State.FAILED, problem=NOT_ANSWERING)
+        silence = QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
         return sent | {s.key: _better(sent[s.key], silence) for s in lacking}
     reader = _reader(call, sources, work)
     fetched = reader.search_all(lacking, call.asked.patient_id, now)
@@ -53,7 +57,7 @@ def gather(
     return with_medications(answers, reader.read_all, sources.limits.medications, call.asked)
 
 
-def states(answers: Mapping[str, Queried]) -> dict[str, str]:
+def states(answers: Mapping[str, QueryResult]) -> dict[str, str]:
     """How each query ended, for the log."""
     return {
         key: f"{answer.state.value}: {answer.problem}" if answer.problem else answer.state.value
@@ -61,7 +65,7 @@ def states(answers: Mapping[str, Queried]) -> dict[str, str]:
     }
 
 
-def _reader(call: HookCall, sources: Sources, work: Workload | None) -> FhirReader:
+def _reader(call: HookRequest, sources: Sources, work: Workload | None) -> FhirReader:
     seconds = sources.limits.seconds
     return FhirReader(
         sources.http,
@@ -71,11 +75,11 @@ def _reader(call: HookCall, sources: Sources, work: Workload | None) -> FhirRead
     )
 
 
-def _unfetched(answer: Queried) -> Queried:
+def _unfetched(answer: QueryResult) -> QueryResult:
     return answer if answer.state.answered else replace(answer, problem=NOT_ALLOWED)
 
 
-def _better(sent: Queried, fetched: Queried | None) -> Queried:
+def _better(sent: QueryResult, fetched: QueryResult | None) -> QueryResult:
     """What was fetched, unless the part that was sent tells more."""
     if fetched is None:
         return sent

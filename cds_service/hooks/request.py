@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.chart.facts import Asked
+from cds_service.chart.facts import HookContext
 from cds_service.errors import MalformedRequest, UnknownService
 from cds_service.fhir.bundles import Page, read_page
 from cds_service.outbound.base_url import is_odd
-from cds_service.outbound.json_text import sendable
+from cds_service.outbound.json_text import is_within_depth_limit
 
 _LONGEST_ID = 200  # Epic's ids run to almost 200 characters; FHIR's own limit is 64
 
@@ -64,10 +64,10 @@ SERVICES: Mapping[str, Service] = {
 
 
 @dataclass(frozen=True, slots=True)
-class HookCall:
+class HookRequest:
     """One call: what it asks, what came along, and where more can be had."""
 
-    asked: Asked
+    asked: HookContext
     instance: str
     prefetch: Mapping[str, Any]
     fhir_server: str = ""
@@ -99,7 +99,7 @@ def discovery(templates: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def read_call(body: object, service: Service) -> HookCall:
+def read_call(body: object, service: Service) -> HookRequest:
     """The call a request body makes; refuses what cannot be one and names the field."""
     if not isinstance(body, Mapping):
         raise MalformedRequest("The body must be a JSON object.")
@@ -107,7 +107,7 @@ def read_call(body: object, service: Service) -> HookCall:
         raise MalformedRequest(f"This service answers the hook {service.hook}.", "hook")
     context = _context(body)
     prefetch = body.get("prefetch")
-    return HookCall(
+    return HookRequest(
         asked=_asked(service.hook, context, _string(body.get("fhirServer"))),
         instance=_text(body, "hookInstance"),
         prefetch=prefetch if isinstance(prefetch, Mapping) else {},
@@ -116,12 +116,12 @@ def read_call(body: object, service: Service) -> HookCall:
     )
 
 
-def _asked(hook: str, context: Mapping[str, Any], base: str) -> Asked:
+def _asked(hook: str, context: Mapping[str, Any], base: str) -> HookContext:
     patient_id = _text(context, "patientId", "context.").removeprefix("Patient/")
     if not patient_id or is_odd(patient_id):  # such would change the path of a query
         raise MalformedRequest("context.patientId is not an id.", "context.patientId")
     drafts = None if hook == "patient-view" else _drafts(context)
-    return Asked(
+    return HookContext(
         hook=hook,
         patient_id=patient_id,
         drafts=drafts.resources if drafts else (),
@@ -150,7 +150,7 @@ def _drafts(context: Mapping[str, Any]) -> Page | None:
     page = read_page(bundle)
     if page is None:
         raise MalformedRequest("context.draftOrders must be a Bundle.", "context.draftOrders")
-    if not sendable(bundle):
+    if not is_within_depth_limit(bundle):
         raise MalformedRequest("context.draftOrders is nested too deeply.", "context.draftOrders")
     return page
 

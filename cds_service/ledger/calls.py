@@ -29,12 +29,12 @@ from sqlalchemy import (
 
 from cds_service.advice import Advice
 from cds_service.errors import NotStored
-from cds_service.hooks.request import HookCall
+from cds_service.hooks.request import HookRequest
 from cds_service.ledger.database import Ledger, Purge, cause
 from cds_service.ledger.schema import metadata, of_client
 from cds_service.logs import log
 from cds_service.rulebook.practice import Practice
-from cds_service.security.clients import Caller
+from cds_service.security.clients import ClientPolicy
 
 calls = Table(
     "call",
@@ -86,10 +86,10 @@ class Audit:
 
     def record(
         self,
-        call: HookCall,
-        caller: Caller,
+        call: HookRequest,
+        caller: ClientPolicy,
         practice: Practice,
-        answered: Answered,
+        answered: CallOutcome,
         now: datetime,
     ) -> bool:
         """Write down one call, or say loudly that it could not be; whether it was."""
@@ -106,17 +106,17 @@ class Audit:
         self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
         return True
 
-    def patient(self, caller: Caller, patient_id: str) -> str:
+    def patient(self, caller: ClientPolicy, patient_id: str) -> str:
         """The keyed hash that the calls of one client about a patient are found by."""
         keyed = hmac.new(self.key, patient_id.encode(), hashlib.sha256).hexdigest()
         return of_client(caller.name, keyed)
 
     def _row(
         self,
-        call: HookCall,
-        caller: Caller,
+        call: HookRequest,
+        caller: ClientPolicy,
         practice: Practice,
-        answered: Answered,
+        answered: CallOutcome,
         now: datetime,
     ) -> dict[str, Any]:
         return {
@@ -139,7 +139,7 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CallOutcome:
     """How one call ended."""
 
     outcome: str
@@ -153,7 +153,7 @@ def _answers(advice: Advice) -> dict[str, str]:
     return {name: verdict.answer.value for name, verdict in advice.findings.verdicts.items()}
 
 
-def _card_rows(call_id: str, answered: Answered) -> list[dict[str, Any]]:
+def _card_rows(call_id: str, answered: CallOutcome) -> list[dict[str, Any]]:
     return [
         {
             "uuid": card["uuid"],

@@ -48,7 +48,7 @@ _MOST_SUGGESTIONS = 50  # of an item; a card has a handful
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class FeedbackItem:
     """One outcome of one card."""
 
     card: str
@@ -60,7 +60,7 @@ class Item:
     digest: bytes  # of everything the client wrote, so that a repeated item is known
 
 
-def read_feedback(body: object) -> tuple[Item, ...]:
+def read_feedback(body: object) -> tuple[FeedbackItem, ...]:
     """The items of a feedback request; one that is none refuses the whole batch and is named."""
     if not isinstance(body, Mapping):
         raise MalformedRequest("The body must be a JSON object.")
@@ -73,7 +73,7 @@ def read_feedback(body: object) -> tuple[Item, ...]:
 
 
 def store_feedback(
-    ledger: Ledger, items: Sequence[Item], client: str, service: str, now: datetime
+    ledger: Ledger, items: Sequence[FeedbackItem], client: str, service: str, now: datetime
 ) -> Mapping[str, str]:
     """All items in one transaction; what was stored before is left as it is.
 
@@ -94,7 +94,9 @@ def store_feedback(
     return topics
 
 
-def _topics(connection: Connection, items: Sequence[Item], client: str) -> Mapping[str, str]:
+def _topics(
+    connection: Connection, items: Sequence[FeedbackItem], client: str
+) -> Mapping[str, str]:
     """The topic of each card, all of which must have gone to this client."""
     ids = {item.card for item in items}
     shown = select(cards.c.uuid, cards.c.topic).join(calls, calls.c.id == cards.c.call)
@@ -107,7 +109,7 @@ def _topics(connection: Connection, items: Sequence[Item], client: str) -> Mappi
     return topics
 
 
-def _item(value: object, field: str) -> Item:
+def _item(value: object, field: str) -> FeedbackItem:
     if not isinstance(value, Mapping):
         raise MalformedRequest(f"{field} must be an object.", field)
     card, outcome, at = (
@@ -120,7 +122,7 @@ def _item(value: object, field: str) -> Item:
             f"{field}.outcome must be accepted or overridden.", f"{field}.outcome"
         )
     override = _override(value)
-    return Item(
+    return FeedbackItem(
         card=stored(card, _LONGEST_CARD_ID),
         outcome=outcome,
         at=stored(at, 64),
@@ -167,7 +169,7 @@ def _suggestions(value: object, field: str) -> tuple[str, ...]:
     )
 
 
-def _row(item: Item, client: str, service: str, now: datetime) -> dict[str, Any]:
+def _row(item: FeedbackItem, client: str, service: str, now: datetime) -> dict[str, Any]:
     identity = b"\0".join([client.encode(), service.encode(), item.digest])
     return {
         "id": hashlib.sha256(identity).hexdigest(),

@@ -62,7 +62,7 @@ class Subject:
     patient: str
 
 
-def with_memory(
+def downgrade_overridden(
     advised: tuple[Card, ...], findings: Findings, ledger: Ledger, subject: Subject, now: datetime
 ) -> tuple[Card, ...]:
     """The cards, those softened that were answered; most urgent first as before."""

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from cds_service.errors import BodyTooLarge, Busy, FhirFault, RequestRefused, UnreadableJson
 from cds_service.outbound.base_url import is_private
-from cds_service.outbound.json_text import read_json, sendable
+from cds_service.outbound.json_text import is_within_depth_limit, read_json
 from cds_service.outbound.workload import Workload
 
 _CHUNK = 65_536
@@ -121,7 +121,7 @@ class FhirHttp:
             raise FhirFault("not JSON") from error
         except (BodyTooLarge, Busy) as error:
             raise FhirFault(_beyond(error)) from error
-        if not sendable(value):
+        if not is_within_depth_limit(value):
             raise FhirFault("nested too deeply")
         return value, len(text)
 

@@ -23,7 +23,7 @@ def read_json(text: bytes) -> object:
     return value
 
 
-def sendable(value: object) -> bool:
+def is_within_depth_limit(value: object) -> bool:
     """Whether a value that was read can be written within an answer."""
     for _ in range(_LEVELS_OF_AN_ANSWER):
         value = [value]

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
-from cds_service.fhir.queries import Search, read_plan
+from cds_service.fhir.queries import FhirQuery, read_plan
 from cds_service.fhir.query_templates import query_urls
 from cds_service.rulebook.load import DIGEST_LENGTH, load_rulebook
-from cds_service.security.clients import Caller, Client
+from cds_service.security.clients import Client, ClientPolicy
 from cds_service.settings import Settings
 
 
@@ -29,7 +29,7 @@ class Practice:
 
     rulebook: Rulebook
     templates: Mapping[str, str]
-    plan: tuple[Search, ...]
+    plan: tuple[FhirQuery, ...]
     concepts_hash: str = ""  # of the site's own codes; empty without
     time_zone: str = ""  # as the settings or the profile name it; empty: not known
 
@@ -50,7 +50,7 @@ class Practices:
     own: Practice
     by_client: Mapping[str, Practice] = field(default_factory=dict)
 
-    def of(self, caller: Caller) -> Practice:
+    def of(self, caller: ClientPolicy) -> Practice:
         """What this caller is answered by."""
         return self.by_client.get(caller.name, self.own)
 

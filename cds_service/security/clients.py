@@ -62,7 +62,7 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ClientPolicy:
     """What answering depends on: who asks, which FHIR servers it may name, what suits it."""
 
     name: str
@@ -72,7 +72,7 @@ class Caller:
     selection_behavior: SelectionBehavior = "at-most-one"
     single_action: bool = False  # one action per suggestion
 
-    def may_name(self, fhir_server: str) -> bool:
+    def allows_fhir_server(self, fhir_server: str) -> bool:
         """Whether the caller may have us ask this FHIR server."""
         address = parse_address(fhir_server)
         if address is None:
@@ -84,9 +84,9 @@ class Caller:
         )
 
 
-def anybody(fhir_hosts: Iterable[str]) -> Caller:
+def open_mode_client(fhir_hosts: Iterable[str]) -> ClientPolicy:
     """The only caller in open mode."""
-    return Caller("open", hosts=frozenset(fhir_hosts), loopback=True)
+    return ClientPolicy("open", hosts=frozenset(fhir_hosts), loopback=True)
 
 
 class Client(BaseModel):
@@ -112,9 +112,9 @@ class Client(BaseModel):
     time_zone: TimeZone | None = None
 
     @property
-    def caller(self) -> Caller:
+    def caller(self) -> ClientPolicy:
         """The client once its token is accepted."""
-        return Caller(
+        return ClientPolicy(
             self.name,
             bases=tuple(base for url in self.fhir_servers if (base := parse_address(url))),
             selection_behavior=self.selection_behavior,

@@ -45,7 +45,7 @@ Fetch = Callable[[], object]  # the key set as JSON; raises FhirFault or Unreada
 
 
 @dataclass(slots=True)
-class KeySource:
+class JwksCache:
     """Finds the key a token names; safe to use from several threads."""
 
     fetch: Fetch
@@ -163,11 +163,11 @@ def key_source(
     client: Client,
     all_waiting: threading.BoundedSemaphore | None = None,
     fetched: Callable[[str, bool], None] = lambda _name, _good: None,
-) -> KeySource:
+) -> JwksCache:
     """Where a client's keys come from; clients of one process share how many calls may wait."""
     fetch = _from_file(client.jwks_file) if client.jwks_file else _from_url(client.jku or "")
     shared = all_waiting or threading.BoundedSemaphore(WAITING_OF_ALL)
-    return KeySource(fetch, all_waiting=shared, name=client.name, fetched=fetched)
+    return JwksCache(fetch, all_waiting=shared, name=client.name, fetched=fetched)
 
 
 def _from_file(path: Path) -> Fetch:

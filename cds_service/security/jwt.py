@@ -16,8 +16,8 @@ from typing import Any
 import jwt
 
 from cds_service.errors import NotAuthenticated
-from cds_service.security.clients import Caller, Client
-from cds_service.security.jwks import FETCH_SECONDS, WAITING_OF_ALL, KeySource, key_source
+from cds_service.security.clients import Client, ClientPolicy
+from cds_service.security.jwks import FETCH_SECONDS, WAITING_OF_ALL, JwksCache, key_source
 from cds_service.security.used_tokens import SeenTokens
 
 LEEWAY_SECONDS = 60
@@ -36,14 +36,14 @@ _OPTIONS: Any = {
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class TokenVerifier:
     """Lets registered clients in."""
 
-    clients: tuple[tuple[Client, KeySource], ...]
+    clients: tuple[tuple[Client, JwksCache], ...]
     seen: SeenTokens
     clock: Callable[[], datetime]
 
-    def admit(self, header: str, endpoint: str) -> Caller:
+    def admit(self, header: str, endpoint: str) -> ClientPolicy:
         """The caller a request's Authorization header proves; `endpoint` is the URL called."""
         token = _bearer(header)
         head, claims = _unverified(token)
@@ -69,7 +69,7 @@ class Gate:
             if under_way is not None:
                 under_way.wait(max(end - time.monotonic(), 0))
 
-    def _client(self, head: Claims, claims: Claims) -> tuple[Client, KeySource]:
+    def _client(self, head: Claims, claims: Claims) -> tuple[Client, JwksCache]:
         """The one registration that issuer and key URL fit; a token may leave out its key URL."""
         fitting = [
             (client, keys)
@@ -102,16 +102,16 @@ class Gate:
             raise NotAuthenticated(f"{client.name}: used before")
 
 
-def make_gate(
+def make_verifier(
     clients: Iterable[Client],
     seen: SeenTokens,
     clock: Callable[[], datetime],
     fetched: Callable[[str, bool], None] = lambda _name, _good: None,
-) -> Gate:
+) -> TokenVerifier:
     """The gate for these clients; keys are fetched when first needed, or by `warm_up`."""
     waiting = threading.BoundedSemaphore(WAITING_OF_ALL)
     sources = ((client, key_source(client, waiting, fetched)) for client in clients)
-    return Gate(tuple(sources), seen, clock)
+    return TokenVerifier(tuple(sources), seen, clock)
 
 
 def _bearer(header: str) -> str:

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from cds_service.rulebook.load import PROTOCOLS, load_protocol
 from cds_service.rulebook.practice import Practices
-from cds_service.service import Desk
+from cds_service.service import CdsService
 
 REVIEW = "review-as-written"
 LOOKING_BACK = "/looking-back"
 
 
-def desks_beside(desk: Desk) -> Mapping[str, Desk]:
+def services_beside(desk: CdsService) -> Mapping[str, CdsService]:
     """By prefix of the address: who answers there."""
     protocol = load_protocol(PROTOCOLS[REVIEW])
     own = desk.practices.own

@@ -36,11 +36,11 @@ from cds_service.hooks.request import SERVICES, discovery, find_service, read_ca
 from cds_service.ledger.database import Ledger
 from cds_service.ledger.feedback import read_feedback, store_feedback
 from cds_service.logs import log, where
-from cds_service.metrics import Counts
+from cds_service.metrics import Metrics
 from cds_service.outbound.json_text import read_json, write_json
 from cds_service.outbound.workload import Workload
-from cds_service.security.clients import Caller
-from cds_service.service import Desk, answer
+from cds_service.security.clients import ClientPolicy
+from cds_service.service import CdsService, handle
 from cds_service.web.description import description
 
 # HTTP status and the FHIR issue code that goes with it.
@@ -64,11 +64,11 @@ _TRACE_PARENT = re.compile(
 )
 _HTTP_ISSUES = {404: "not-found", 405: "not-supported", 413: "too-long"}
 
-Authenticate = Callable[[], Caller]  # reads the current request; raises NotAuthenticated
+Authenticate = Callable[[], ClientPolicy]  # reads the current request; raises NotAuthenticated
 
 
 def hook_routes(
-    desk: Desk, authenticate: Authenticate, ledger: Ledger, prefix: str = ""
+    desk: CdsService, authenticate: Authenticate, ledger: Ledger, prefix: str = ""
 ) -> Blueprint:
     """The CDS Hooks endpoints, at the root or under a prefix of their own."""
     name = prefix.strip("/").replace("/", "-") or "cds"
@@ -89,7 +89,7 @@ def hook_routes(
         ):
             hook_call = read_call(_body(work), service)
             _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
-            return _json({"cards": answer(hook_call, caller, desk, work)})
+            return _json({"cards": handle(hook_call, caller, desk, work)})
 
     @blueprint.post("/cds-services/<service_id>/feedback")
     def feed_back(service_id: str) -> Response:
@@ -104,7 +104,7 @@ def hook_routes(
     return blueprint
 
 
-def supervisor_routes(desk: Desk, ledger: Ledger) -> Blueprint:
+def operations_routes(desk: CdsService, ledger: Ledger) -> Blueprint:
     """What those ask who run and connect the service."""
     blueprint = Blueprint("supervisor", __name__)
 
@@ -128,7 +128,7 @@ def supervisor_routes(desk: Desk, ledger: Ledger) -> Blueprint:
     return blueprint
 
 
-def prepare(app: Flask, counts: Counts) -> None:
+def prepare(app: Flask, counts: Metrics) -> None:
     """Request ids, headers and error answers for every route of the application."""
 
     def finish(response: Response) -> Response:

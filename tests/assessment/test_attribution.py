@@ -1,6 +1,7 @@
 """Whether an anti-Xa is heparin's own (clinical logic 2, "Attribution")."""
 
-from cds_service.chart.facts import Form, State
+from cds_service.chart.facts import Form
+from cds_service.chart.query_result import QueryState
 from tests.builders import (
     MINUTE,
     choosing,
@@ -129,8 +130,8 @@ def test_a_home_medicine_counts_until_it_has_washed_out(home, admitted, expected
     "state",
     ("administrations failed", failed("administrations")),
     ("orders failed", failed("orders")),
-    ("orders partial", failed("orders", state=State.PARTIAL)),
-    ("orders not supplied", failed("orders", state=State.NOT_SUPPLIED)),
+    ("orders partial", failed("orders", state=QueryState.PARTIAL)),
+    ("orders not supplied", failed("orders", state=QueryState.NOT_SUPPLIED)),
 )
 def test_without_the_medicines_nobody_can_say_whose_it_is(state):
     assert foreign(state, *GOOD) == {"anti_xa: medicinesUnknown"}

@@ -7,7 +7,8 @@ import pytest
 
 from cds_service.assessment.measure.infusion import Segment
 from cds_service.assessment.measure.infusion_reading import longest_total
-from cds_service.chart.facts import Amount, Form, Problem, Route, State, Use
+from cds_service.chart.facts import Amount, Form, Problem, Route, Use
+from cds_service.chart.query_result import QueryState
 from tests.builders import (
     MINUTE,
     NOW,
@@ -178,7 +179,7 @@ def test_without_charting_there_is_no_documented_total(facts):
     ),
     (
         "administrations that are partial",
-        (failed("administrations", state=State.PARTIAL), heparin(1600, 20)),
+        (failed("administrations", state=QueryState.PARTIAL), heparin(1600, 20)),
         "heparinDose: partial",
     ),
     (

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from cds_service.chart.facts import Form, Person, Route, State, Use
+from cds_service.chart.facts import Form, Person, Route, Use
+from cds_service.chart.query_result import QueryState
 from tests.builders import (
     MINUTE,
     ago,
@@ -52,7 +53,7 @@ def test_gate_2(who, gate):
     "state, reason",
     ("not on record", {}, "birthDate: missing"),
     ("the query failed", failed("patient"), "birthDate: failed"),
-    ("partial", failed("patient", state=State.PARTIAL), "birthDate: partial"),
+    ("partial", failed("patient", state=QueryState.PARTIAL), "birthDate: partial"),
     ("no date", Person("p1", None, "male", birth_unread=True), "birthDate: unreadable"),
 )
 def test_gate_2_unknown_says_why(state, reason):
@@ -133,9 +134,13 @@ def test_gate_2_unknown_says_why(state, reason):
     ("an intracranial bleed", (condition("bleeding_intracranial", 5),), "yes"),
     ("the problem list failed", (failed("conditions"),), "unknown"),
     ("the blood counts failed", (failed("blood"),), "unknown"),
-    ("partial", (failed("blood", state=State.PARTIAL),), "unknown"),
+    ("partial", (failed("blood", state=QueryState.PARTIAL),), "unknown"),
     ("failed, but a sign is there", (failed("blood"), condition("bleeding", 5)), "yes"),
-    ("an empty answer is an answer", (failed("blood", "conditions", state=State.EMPTY),), "no"),
+    (
+        "an empty answer is an answer",
+        (failed("blood", "conditions", state=QueryState.EMPTY),),
+        "no",
+    ),
 )
 def test_gate_4(facts, gate):
     assert measured(*facts).gates.bleeding.answer.value == gate
@@ -219,7 +224,7 @@ def fell_to(count, before=200, hours=72):
     ("the procedures failed", (failed("procedures"),), "unknown"),
     ("the administrations failed", (failed("administrations"),), "unknown"),
     ("the problem list failed", (failed("conditions"),), "unknown"),
-    ("the blood counts are partial", (failed("blood", state=State.PARTIAL),), "unknown"),
+    ("the blood counts are partial", (failed("blood", state=QueryState.PARTIAL),), "unknown"),
     ("failed, but a sign is there", (failed("blood"), given("alteplase", 5, 50)), "yes"),
 )
 def test_gate_4_high_risk(facts, risk):
@@ -233,9 +238,9 @@ FULL = failing(lab("antithrombin", 45))  # would open a switch and a dose
     "fact",
     ("no birth date", nobody_knows_when_born()),
     ("the problem list failed", failed("conditions")),
-    ("the problem list is partial", failed("conditions", state=State.PARTIAL)),
+    ("the problem list is partial", failed("conditions", state=QueryState.PARTIAL)),
     ("the allergies failed", failed("allergies")),
-    ("the allergies were not supplied", failed("allergies", state=State.NOT_SUPPLIED)),
+    ("the allergies were not supplied", failed("allergies", state=QueryState.NOT_SUPPLIED)),
     ("the blood counts failed", failed("blood")),
     ("under age", CHILD),
     ("bleeding", condition("bleeding", 5)),

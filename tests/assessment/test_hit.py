@@ -4,8 +4,9 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from cds_service.assessment.measure.four_ts import four_ts
-from cds_service.chart.facts import Problem, Route, State, Use
+from cds_service.chart.facts import Problem, Route, Use
 from cds_service.chart.fhir_datetime import Stretch
+from cds_service.chart.query_result import QueryState
 from tests.builders import (
     MINUTE,
     ago,
@@ -388,7 +389,7 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
         "yes",
     ),
     ("the problem list failed", (failed("conditions"),), "unknown"),
-    ("the problem list is partial", (failed("conditions", state=State.PARTIAL),), "unknown"),
+    ("the problem list is partial", (failed("conditions", state=QueryState.PARTIAL),), "unknown"),
     ("the allergies failed", (failed("allergies"),), "unknown"),
     ("the blood counts failed", (failed("blood"),), "unknown"),
     ("administrations failed, no count fell", (failed("administrations"), BEFORE), "no"),

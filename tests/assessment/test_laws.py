@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from cds_service.advice import Advice, advise
-from cds_service.chart.facts import Asked, Queried, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.builders import NOW, starts, topics
 from tests.cases import answered, tables, wire
 
@@ -220,14 +221,14 @@ def _heparin(one: Bedside, *, other: bool) -> Iterator[Json]:
     yield order("heparin", rate(one.rate), "heparin")  # a stop returns it as it stands
 
 
-def asked(one: Bedside) -> Asked:
+def asked(one: Bedside) -> HookContext:
     drafts = []
     if one.hook != "patient-view" and one.drafted is not None and one.rate is not None:
         drafts.append(order("heparin", rate(one.rate * one.drafted), "draft", "draft"))
-    return Asked(one.hook, "p", tuple(drafts))
+    return HookContext(one.hook, "p", tuple(drafts))
 
 
-def answers(record: list[Json]) -> dict[str, Queried]:
+def answers(record: list[Json]) -> dict[str, QueryResult]:
     return answered(record, tables())
 
 
@@ -268,11 +269,15 @@ QUERIES = ("coagulation", "blood", "administrations", "orders", "conditions", "a
 
 
 @LAWS
-@given(BEDSIDES, st.sampled_from(QUERIES), st.sampled_from([State.FAILED, State.NOT_SUPPLIED]))
+@given(
+    BEDSIDES,
+    st.sampled_from(QUERIES),
+    st.sampled_from([QueryState.FAILED, QueryState.NOT_SUPPLIED]),
+)
 def test_a_query_that_failed_may_give_unknown_and_never_turns_an_answer(one, query, state):
     """Of the weight alone the specification says otherwise: without it units decide."""
     whole = answers(list(resources(one)))
-    broken = {**whole, query: Queried(state)}
+    broken = {**whole, query: QueryResult(state)}
     before = advise(asked(one), whole, tables(), NOW).findings
     after = advise(asked(one), broken, tables(), NOW).findings
     assert _turned(before.verdicts, after.verdicts) == {}
@@ -297,7 +302,7 @@ def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, st
 @LAWS
 @given(BEDSIDES, st.sampled_from(["conditions", "allergies", "blood"]))
 def test_a_query_of_a_gate_that_failed_withholds_every_start(one, query):
-    broken = {**answers(list(resources(one))), query: Queried(State.FAILED)}
+    broken = {**answers(list(resources(one))), query: QueryResult(QueryState.FAILED)}
     assume("hit" not in one.conditions)
     found = advise(asked(one), broken, tables(), NOW).findings
     assert {drug for item in found.items for drug in starts(item)} == set()
@@ -307,7 +312,7 @@ def test_a_query_of_a_gate_that_failed_withholds_every_start(one, query):
 @given(BEDSIDES, st.sampled_from(["conditions", "allergies", "blood", "administrations"]))
 def test_with_heparin_drafted_a_failure_is_never_an_empty_answer(one, query):
     assume(one.drafted is not None and one.hook != "patient-view")
-    broken = {**answers(list(resources(one))), query: Queried(State.FAILED)}
+    broken = {**answers(list(resources(one))), query: QueryResult(QueryState.FAILED)}
     assert advise(asked(one), broken, tables(), NOW).cards
 
 

@@ -1,6 +1,6 @@
 """aPTT and anti-Xa: current, steady, paired, and where they stand to the target (logic 2, 3)."""
 
-from cds_service.assessment.model.verdict import Answer, compared
+from cds_service.assessment.model.verdict import Truth, compared
 from cds_service.chart.facts import Problem
 from tests.builders import (
     MINUTE,
@@ -127,28 +127,28 @@ def test_levels_that_are_not_steady_make_no_pair():
 
 @spec(
     "value, comparator, limit, under, expected",
-    ("below", 0.2999, "", 0.3, True, Answer.YES),
-    ("at the limit is not below", 0.3, "", 0.3, True, Answer.NO),
-    ("above", 0.31, "", 0.3, True, Answer.NO),
-    ("<0.1 is below 0.3", 0.1, "<", 0.3, True, Answer.YES),
-    ("<0.3 is below 0.3", 0.3, "<", 0.3, True, Answer.YES),
-    ("<0.5 says nothing about 0.3", 0.5, "<", 0.3, True, Answer.UNKNOWN),
-    (">0.3 is not below 0.3", 0.3, ">", 0.3, True, Answer.NO),
-    (">0.2 says nothing about 0.3", 0.2, ">", 0.3, True, Answer.UNKNOWN),
-    ("above the upper limit", 0.7001, "", 0.7, False, Answer.YES),
-    ("at the upper limit is not above", 0.7, "", 0.7, False, Answer.NO),
-    (">0.7 is above 0.7", 0.7, ">", 0.7, False, Answer.YES),
-    (">0.5 says nothing about 0.7", 0.5, ">", 0.7, False, Answer.UNKNOWN),
-    ("<0.7 is not above 0.7", 0.7, "<", 0.7, False, Answer.NO),
-    ("<0.9 says nothing about 0.7", 0.9, "<", 0.7, False, Answer.UNKNOWN),
-    ("<=0.29 is below 0.3", 0.29, "<=", 0.3, True, Answer.YES),
-    ("<=0.3 may be 0.3", 0.3, "<=", 0.3, True, Answer.UNKNOWN),
-    (">=0.3 is not below 0.3", 0.3, ">=", 0.3, True, Answer.NO),
-    (">=0.29 may be below 0.3", 0.29, ">=", 0.3, True, Answer.UNKNOWN),
-    (">=0.71 is above 0.7", 0.71, ">=", 0.7, False, Answer.YES),
-    (">=0.7 may be 0.7", 0.7, ">=", 0.7, False, Answer.UNKNOWN),
-    ("<=0.7 is not above 0.7", 0.7, "<=", 0.7, False, Answer.NO),
-    ("<=0.71 may be above 0.7", 0.71, "<=", 0.7, False, Answer.UNKNOWN),
+    ("below", 0.2999, "", 0.3, True, Truth.YES),
+    ("at the limit is not below", 0.3, "", 0.3, True, Truth.NO),
+    ("above", 0.31, "", 0.3, True, Truth.NO),
+    ("<0.1 is below 0.3", 0.1, "<", 0.3, True, Truth.YES),
+    ("<0.3 is below 0.3", 0.3, "<", 0.3, True, Truth.YES),
+    ("<0.5 says nothing about 0.3", 0.5, "<", 0.3, True, Truth.UNKNOWN),
+    (">0.3 is not below 0.3", 0.3, ">", 0.3, True, Truth.NO),
+    (">0.2 says nothing about 0.3", 0.2, ">", 0.3, True, Truth.UNKNOWN),
+    ("above the upper limit", 0.7001, "", 0.7, False, Truth.YES),
+    ("at the upper limit is not above", 0.7, "", 0.7, False, Truth.NO),
+    (">0.7 is above 0.7", 0.7, ">", 0.7, False, Truth.YES),
+    (">0.5 says nothing about 0.7", 0.5, ">", 0.7, False, Truth.UNKNOWN),
+    ("<0.7 is not above 0.7", 0.7, "<", 0.7, False, Truth.NO),
+    ("<0.9 says nothing about 0.7", 0.9, "<", 0.7, False, Truth.UNKNOWN),
+    ("<=0.29 is below 0.3", 0.29, "<=", 0.3, True, Truth.YES),
+    ("<=0.3 may be 0.3", 0.3, "<=", 0.3, True, Truth.UNKNOWN),
+    (">=0.3 is not below 0.3", 0.3, ">=", 0.3, True, Truth.NO),
+    (">=0.29 may be below 0.3", 0.29, ">=", 0.3, True, Truth.UNKNOWN),
+    (">=0.71 is above 0.7", 0.71, ">=", 0.7, False, Truth.YES),
+    (">=0.7 may be 0.7", 0.7, ">=", 0.7, False, Truth.UNKNOWN),
+    ("<=0.7 is not above 0.7", 0.7, "<=", 0.7, False, Truth.NO),
+    ("<=0.71 may be above 0.7", 0.71, "<=", 0.7, False, Truth.UNKNOWN),
 )
 def test_values_and_comparators(value, comparator, limit, under, expected):
     assert compared(value, comparator, limit, under=under) is expected

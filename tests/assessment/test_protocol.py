@@ -14,8 +14,9 @@ from cds_service.assessment.model.protocol import Bounds, ProtocolFile
 from cds_service.assessment.recommend.citations import PARTS
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.rules.rules import RULES
-from cds_service.chart.facts import Problem, State
+from cds_service.chart.facts import Problem
 from cds_service.chart.fhir_datetime import DATE_ONLY, NO_ZONE
+from cds_service.chart.query_result import QueryState
 from cds_service.rulebook.load import BOUNDS, PROTOCOLS, RISING, load_protocol
 from cds_service.rulebook.toml_table import TableFault, read_table
 from tests.builders import protocol, spec
@@ -374,7 +375,7 @@ def test_every_word_is_used(section):
 
 def _enumerated() -> frozenset[str]:
     """Reasons that are values of the chart's own enumerations."""
-    return frozenset(s.value for s in State) | frozenset(p.value for p in Problem) | LEFT_OPEN
+    return frozenset(s.value for s in QueryState) | frozenset(p.value for p in Problem) | LEFT_OPEN
 
 
 def _variant(section: str, key: str) -> bool:

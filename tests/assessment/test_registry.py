@@ -7,17 +7,17 @@ import pytest
 
 from cds_service.assessment.assess import Findings, assess
 from cds_service.assessment.model.recommendation import (
-    Choice,
     DeleteDraft,
     Indicator,
-    Item,
+    Option,
     OrderTest,
+    Recommendation,
 )
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.topics.topic import Opener, Topic, View
-from cds_service.cards.card import Card, Style
+from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.cards.compose import compose, cut
-from cds_service.chart.facts import Asked
+from cds_service.chart.facts import HookContext
 from tests.builders import (
     NOW,
     condition,
@@ -35,7 +35,7 @@ from tests.builders import (
 from tests.cases import tables
 
 NEW = "moonPhase"
-ITEM = Item(Indicator.INFO)
+ITEM = Recommendation(Indicator.INFO)
 PLAIN = Topic(NEW, lambda m, verdicts, due: ITEM, frozenset(Opener), frozenset(View))
 HIT = (condition("hit"), *running())
 TABLES = tables()  # read before a row is added: a protocol must have a line for every row
@@ -52,18 +52,18 @@ def add(monkeypatch):
 
 
 def found(*facts: Any, hook: str = "patient-view") -> Findings:
-    return assess(Asked(hook, "pat"), patient(*facts), protocol(), NOW)
+    return assess(HookContext(hook, "pat"), patient(*facts), protocol(), NOW)
 
 
 def said(*facts: Any, hook: str = "patient-view") -> bool:
     return NEW in {item.topic for item in found(*facts, hook=hook).items}
 
 
-def shown(findings: Findings, style: Style | None = None) -> dict[str, Card]:
+def shown(findings: Findings, style: ClientCapabilities | None = None) -> dict[str, Card]:
     wording = TABLES.wording
     worded = {**wording.summaries, NEW: "The moon is {weight:.0f} full"}
     rewritten = replace(wording, summaries=worded)
-    cards = compose(findings, TABLES.concepts, rewritten, style or Style())
+    cards = compose(findings, TABLES.concepts, rewritten, style or ClientCapabilities())
     return {card.topic: card for card in cards}
 
 
@@ -121,7 +121,7 @@ def test_a_row_is_silent_where_a_card_that_tells_it_is_due(add):
 
 
 def test_a_leading_row_comes_first_within_its_urgency(add):
-    critical = Item(Indicator.CRITICAL)
+    critical = Recommendation(Indicator.CRITICAL)
     add(ask=lambda m, verdicts, due: critical, in_hit=True)
     assert next(iter(shown(found(*HIT)))) == "hitSuspected"
     add(ask=lambda m, verdicts, due: critical, in_hit=True, leads=True)
@@ -147,7 +147,7 @@ def test_a_row_of_tests_alone_is_silent_where_all_of_them_are_offered(add, only_
 @pytest.mark.parametrize("acts_alone", [True, False])
 def test_stops_stand_alone_only_where_the_row_says_so(add, acts_alone):
     """For clients that take one action a suggestion."""
-    choice = Choice("draft.delete", (OrderTest("aptt"), DeleteDraft(raised(1600))))
+    choice = Option("draft.delete", (OrderTest("aptt"), DeleteDraft(raised(1600))))
     add(ask=lambda m, verdicts, due: replace(ITEM, choices=(choice,)), acts_alone=acts_alone)
-    suggestions = shown(found(), Style(single_action=True))[NEW].suggestions
+    suggestions = shown(found(), ClientCapabilities(single_action=True))[NEW].suggestions
     assert [s.actions[0].type for s in suggestions] == ["delete" if acts_alone else "create"]

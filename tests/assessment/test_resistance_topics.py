@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from cds_service.chart.facts import Problem, State
+from cds_service.chart.facts import Problem
+from cds_service.chart.query_result import QueryState
 from tests.builders import (
     MINUTE,
     cards_of,
@@ -379,8 +380,8 @@ def test_discordance_never_offers_to_raise_heparin():
     ("aPTT and anti-Xa", (failed("coagulation"),), "levels: failed"),
     ("the administrations", (failed("administrations"),), "heparinDose: failed"),
     ("the orders", (failed("orders"),), "heparinDose: failed"),
-    ("partial", (failed("conditions", state=State.PARTIAL),), "conditions: partial"),
-    ("not supplied", (failed("blood", state=State.NOT_SUPPLIED),), "platelets: not supplied"),
+    ("partial", (failed("conditions", state=QueryState.PARTIAL),), "conditions: partial"),
+    ("not supplied", (failed("blood", state=QueryState.NOT_SUPPLIED),), "platelets: not supplied"),
 )
 def test_what_decides_and_could_not_be_read_is_named(facts, reason):
     card = due(judge_chart(*running(), weight(80), ON, raised(1700), *facts), "notAssessed")
@@ -421,7 +422,7 @@ def test_levels_that_cannot_be_read(facts, speaks):
 
 
 def test_an_empty_answer_is_an_answer():
-    empty = failed("conditions", "allergies", "procedures", state=State.EMPTY)
+    empty = failed("conditions", "allergies", "procedures", state=QueryState.EMPTY)
     found = judge_chart(*running(1000), weight(80), ON, raised(1050), empty)
     assert "notAssessed" not in topics(found)
 

@@ -4,7 +4,7 @@ import pytest
 
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.scope import scope_of
-from cds_service.chart.facts import Asked, Form, Route, Use
+from cds_service.chart.facts import Form, HookContext, Route, Use
 from tests.builders import (
     MINUTE,
     condition,
@@ -41,7 +41,7 @@ RESISTANCE = {
 
 
 def opened(*drafts, hook="order-sign"):
-    return set(scope_of(Asked(hook, "pat"), drafts).topics)
+    return set(scope_of(HookContext(hook, "pat"), drafts).topics)
 
 
 @spec(

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from cds_service.assessment.model.protocol import Declared
-from cds_service.chart.facts import State
+from cds_service.chart.query_result import QueryState
 from cds_service.rulebook.load import PROTOCOLS, load_protocol
 from cds_service.rulebook.toml_table import TableFault
 from tests.builders import (
@@ -31,14 +31,14 @@ def detail(found, topic):
     return next(card.detail for card in cards_of(found) if card.topic == topic)
 
 
-@pytest.mark.parametrize("state", [State.NOT_SUPPLIED, State.FAILED])
+@pytest.mark.parametrize("state", [QueryState.NOT_SUPPLIED, QueryState.FAILED])
 def test_without_the_declaration_it_withholds_and_is_not_assessed(state):
     found = judge_chart(*PLAIN, failed("allergies", state=state))
     assert "notAssessed" in topics(found)
     assert not any(starts(one) for one in found.items)
 
 
-@pytest.mark.parametrize("state", [State.NOT_SUPPLIED, State.FAILED])
+@pytest.mark.parametrize("state", [QueryState.NOT_SUPPLIED, QueryState.FAILED])
 def test_with_it_the_drug_stands_and_its_card_says_so(state):
     found = judge_chart(*PLAIN, failed("allergies", state=state), by=WITHOUT)
     assert "notAssessed" not in topics(found)

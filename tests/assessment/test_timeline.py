@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from cds_service.assessment.measure.infusion import Infusion
-from cds_service.chart.facts import Administration, Amount, Form, Order, Problem, State
+from cds_service.chart.facts import Administration, Amount, Form, Order, Problem
 from cds_service.chart.fhir_datetime import Stretch
+from cds_service.chart.query_result import QueryState
 from tests.builders import (
     MINUTE,
     NOW,
@@ -883,5 +884,5 @@ def test_a_day_as_a_start_leaves_open_what_ran_on_it() -> None:
 
 
 def test_administrations_that_came_in_part_leave_the_dose_unknown() -> None:
-    m = measured(failed("administrations", state=State.PARTIAL), row(1600, 30))
+    m = measured(failed("administrations", state=QueryState.PARTIAL), row(1600, 30))
     assert m.dose.known.unknown

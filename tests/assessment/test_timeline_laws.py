@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cds_service.advice import Advice, advise
-from cds_service.chart.facts import Asked, Queried, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.builders import NOW
 from tests.cases import answered, tables
 
@@ -179,9 +180,9 @@ def order(whole: Constant) -> Json:
 
 
 def advice_on(resources: list[Json]) -> Advice:
-    answers: dict[str, Queried] = answered(resources, tables())
-    assert answers["administrations"].state is State.SUPPLIED
-    return advise(Asked("patient-view", "pat"), answers, tables(), NOW)
+    answers: dict[str, QueryResult] = answered(resources, tables())
+    assert answers["administrations"].state is QueryState.SUPPLIED
+    return advise(HookContext("patient-view", "pat"), answers, tables(), NOW)
 
 
 def told(found: Advice) -> Json:

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from cds_service.assessment.model.times import apart, at_or_after, at_or_before, before, within
-from cds_service.assessment.model.verdict import Answer, Reason, Verdict
+from cds_service.assessment.model.verdict import Reason, Truth, Verdict
 from cds_service.chart.fhir_datetime import DATE_ONLY, Stretch
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ def at(first: float, last: float | None = None) -> datetime:
 
 
 EXACT, SHORT, LONG = at(0), at(-1, 1), at(-6, 6)
-YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
+YES, NO, UNKNOWN = Truth.YES, Truth.NO, Truth.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
         (at(7, 9), LONG, NO),
     ],
 )
-def test_before(one: datetime, other: datetime, answer: Answer) -> None:
+def test_before(one: datetime, other: datetime, answer: Truth) -> None:
     assert before(one, other, "aptt").answer is answer
 
 

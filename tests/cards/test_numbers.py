@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.cards.card import Style
+from cds_service.cards.card import ClientCapabilities
 from tests.builders import (
     cards_of,
     condition,
@@ -166,7 +166,9 @@ def test_a_test_is_offered_once_on_the_most_urgent_card():
     assert "27811-9" in offered
 
 
-@pytest.mark.parametrize("style", [Style(single_action=True), Style(selection_behavior="any")])
+@pytest.mark.parametrize(
+    "style", [ClientCapabilities(single_action=True), ClientCapabilities(selection_behavior="any")]
+)
 def test_a_client_of_single_actions_gets_no_start_and_in_hit_only_stops(style):
     for facts, kinds in ((SWITCH, {"create"}), ((*SWITCH, condition("hit")), {"update", "delete"})):
         shown = cards_of(judge_chart(*facts), style)
@@ -178,7 +180,7 @@ def test_a_client_of_single_actions_gets_no_start_and_in_hit_only_stops(style):
 
 
 def test_a_client_of_single_actions_still_gets_tests():
-    shown = cards_of(judge_chart(*failing()), Style(single_action=True))
+    shown = cards_of(judge_chart(*failing()), ClientCapabilities(single_action=True))
     created = [a.resource["resourceType"] for c in shown for s in c.suggestions for a in s.actions]
     assert set(created) == {"ServiceRequest"}
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.assessment.model.recommendation import Choice, StartDrug
-from cds_service.cards.card import Style
+from cds_service.assessment.model.recommendation import Option, StartDrug
+from cds_service.cards.card import ClientCapabilities
 from cds_service.cards.compose import compose
 from tests.builders import condition, failing, judge_chart
 from tests.cases import advice_for, cases, tables
@@ -15,7 +15,7 @@ HIT = failing(condition("hit"))
 
 def drugs(recommended):
     return tuple(
-        Choice("switch.start", (StartDrug(name, 1.0, "mg/kg/h"),), flag, VALUES | {"drug": name})
+        Option("switch.start", (StartDrug(name, 1.0, "mg/kg/h"),), flag, VALUES | {"drug": name})
         for name, flag in recommended
     )
 
@@ -24,7 +24,7 @@ VALUES = {"rate": 1.0, "unit": "mg/kg/h"}
 
 
 def labels(found):
-    cards = compose(found, tables().concepts, tables().wording, Style())
+    cards = compose(found, tables().concepts, tables().wording, ClientCapabilities())
     return [(s.label, s.recommended) for card in cards for s in card.suggestions]
 
 

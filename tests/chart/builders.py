@@ -8,16 +8,8 @@ from functools import cache
 from typing import Any
 
 from cds_service.chart.concepts import Concepts
-from cds_service.chart.facts import (
-    Administration,
-    Asked,
-    Chart,
-    Order,
-    Queried,
-    Result,
-    Skipped,
-    State,
-)
+from cds_service.chart.facts import Administration, Chart, HookContext, Order, Result, Skipped
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook.toml_table import load_concepts
 
@@ -111,14 +103,14 @@ def read(
     encounter: str = "",
 ) -> Chart:
     """The chart of patient p1 that these resources make."""
-    asked = Asked(
+    asked = HookContext(
         hook="order-select",
         patient_id="p1",
         drafts=tuple(drafts),  # type: ignore[arg-type]  # tests send what is no resource
         selections=frozenset(selections),
         encounter=encounter,
     )
-    answer = Queried(State.SUPPLIED, tuple(resources))  # type: ignore[arg-type]  # as above
+    answer = QueryResult(QueryState.SUPPLIED, tuple(resources))  # type: ignore[arg-type]  # as above
     return read_chart(asked, {"coagulation": answer}, concepts or shipped())
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Asked, Queried, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from tests.cases import tables
 
@@ -26,8 +27,8 @@ def allergy(**parts: Any) -> dict[str, Any]:
 
 
 def concepts(resource: dict[str, Any]) -> list[str]:
-    answers = {"allergies": Queried(State.SUPPLIED, (resource,))}
-    chart = read_chart(Asked("patient-view", "p"), answers, tables().concepts)
+    answers = {"allergies": QueryResult(QueryState.SUPPLIED, (resource,))}
+    chart = read_chart(HookContext("patient-view", "p"), answers, tables().concepts)
     return [a.concept for a in chart.allergies]
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cds_service.chart.facts import Asked, Chart, Queried, State
+from cds_service.chart.facts import Chart, HookContext
 from cds_service.chart.fhir_datetime import (
     DATE_ONLY,
     NO_ZONE,
@@ -20,6 +20,7 @@ from cds_service.chart.fhir_datetime import (
     read_period,
     recorded,
 )
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from tests.chart.builders import observation, shipped
 
@@ -230,18 +231,18 @@ def test_another_patients_offset_says_nothing_of_this_one() -> None:
 
 
 def chart_of(*resources: dict[str, object], zone: ZoneInfo | None = None) -> Chart:
-    asked = Asked("patient-view", "p1", zone=zone)
-    return read_chart(asked, {"x": Queried(State.SUPPLIED, resources)}, shipped())
+    asked = HookContext("patient-view", "p1", zone=zone)
+    return read_chart(asked, {"x": QueryResult(QueryState.SUPPLIED, resources)}, shipped())
 
 
 def test_a_reading_that_hangs_on_other_times_is_not_kept() -> None:
     """Of one patient read time and again, what is known of the offset may change."""
-    asked, kept = Asked("patient-view", "p1"), {}  # type: ignore[var-annotated]
+    asked, kept = HookContext("patient-view", "p1"), {}  # type: ignore[var-annotated]
     untold = observation("14979-9", 50, "s", effectiveDateTime="2026-11-22T10:00:00")
     told = observation("3274-8", 0.4, "[IU]/mL", id="told")
     drawn = []
     for resources in ((untold,), (untold, told)):
-        answers = {"x": Queried(State.SUPPLIED, resources)}
+        answers = {"x": QueryResult(QueryState.SUPPLIED, resources)}
         (one,) = read_chart(asked, answers, shipped(), kept).of("aptt")
         drawn.append(type(one.at))
     assert drawn == [Stretch, datetime]

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cds_service.chart.facts import Asked, Chart, Queried, State
+from cds_service.chart.facts import Chart, HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from tests.chart.builders import (
     ICD,
@@ -131,10 +132,10 @@ def chart(resources: list[Any], drafts: list[Any] | None = None) -> Chart:
     """The chart from answers split in two, as queries would bring them."""
     half = len(resources) // 2
     answers = {
-        "orders": Queried(State.SUPPLIED, tuple(resources[:half])),
-        "coagulation": Queried(State.PARTIAL, tuple(resources[half:])),
+        "orders": QueryResult(QueryState.SUPPLIED, tuple(resources[:half])),
+        "coagulation": QueryResult(QueryState.PARTIAL, tuple(resources[half:])),
     }
-    asked = Asked("order-sign", "p1", tuple(drafts or ()))
+    asked = HookContext("order-sign", "p1", tuple(drafts or ()))
     return read_chart(asked, answers, shipped())
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Amount, Asked, Form, Route, Skipped, Use
+from cds_service.chart.facts import Amount, Form, HookContext, Route, Skipped, Use
 from cds_service.chart.reader import read_drafted
 from tests.chart.builders import (
     AT_TEN,
@@ -216,7 +216,7 @@ def test_what_is_no_order_of_a_known_test_is_left(more: dict[str, Any]) -> None:
 
 def test_the_drafts_can_be_read_alone() -> None:
     unknown = order(RATE, id="m2", medicationCodeableConcept=concept(("urn:local", "4711")))
-    asked = Asked("order-sign", "p1", (order(RATE), unknown))
+    asked = HookContext("order-sign", "p1", (order(RATE), unknown))
     orders, untold = read_drafted(asked, shipped())
     chart = read(drafts=asked.drafts)
     assert (orders, tuple(untold)) == (chart.drafts, chart.untold)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Asked, Queried, Skipped, State
+from cds_service.chart.facts import HookContext, Skipped
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from tests.chart.builders import AT_TEN, PATIENT, TEN, Json, observation, read, shipped, skipped
 
@@ -56,8 +57,10 @@ def test_the_person_is_the_one_asked_for() -> None:
 
 
 def test_a_patient_id_may_come_with_its_type() -> None:
-    asked = Asked("patient-view", "Patient/p1")
-    answer = Queried(State.SUPPLIED, (patient(gender="male"), observation("777-3", 150, "K/uL")))
+    asked = HookContext("patient-view", "Patient/p1")
+    answer = QueryResult(
+        QueryState.SUPPLIED, (patient(gender="male"), observation("777-3", 150, "K/uL"))
+    )
     chart = read_chart(asked, {"blood": answer}, shipped())
     assert (chart.person.id, chart.person.sex) == ("p1", "male")
     assert chart.of("platelets")[0].value == 150
@@ -92,8 +95,8 @@ def test_anybody_else_is_refused(reference: str) -> None:
 def test_each_query_has_a_state() -> None:
     states = read().states
     assert set(states) == set(shipped().queries)
-    assert states["coagulation"] is State.SUPPLIED
-    assert states["orders"] is State.NOT_SUPPLIED
+    assert states["coagulation"] is QueryState.SUPPLIED
+    assert states["orders"] is QueryState.NOT_SUPPLIED
 
 
 def lab(subject: Json) -> Json:
@@ -107,22 +110,22 @@ DRUG: Json = {"resourceType": "Medication", "id": "m"}
 @pytest.mark.parametrize(
     ("sent", "resources", "read_as"),
     [
-        (State.SUPPLIED, (lab(OTHER),), State.FAILED),
-        (State.SUPPLIED, (DRUG, lab(OTHER), lab(OTHER)), State.FAILED),
-        (State.SUPPLIED, (lab(OTHER), lab(PATIENT)), State.SUPPLIED),
-        (State.SUPPLIED, (lab({}),), State.SUPPLIED),
-        (State.SUPPLIED, (DRUG,), State.SUPPLIED),
-        (State.EMPTY, (), State.EMPTY),
-        (State.PARTIAL, (lab(OTHER),), State.PARTIAL),
-        (State.NOT_SUPPLIED, (), State.NOT_SUPPLIED),
+        (QueryState.SUPPLIED, (lab(OTHER),), QueryState.FAILED),
+        (QueryState.SUPPLIED, (DRUG, lab(OTHER), lab(OTHER)), QueryState.FAILED),
+        (QueryState.SUPPLIED, (lab(OTHER), lab(PATIENT)), QueryState.SUPPLIED),
+        (QueryState.SUPPLIED, (lab({}),), QueryState.SUPPLIED),
+        (QueryState.SUPPLIED, (DRUG,), QueryState.SUPPLIED),
+        (QueryState.EMPTY, (), QueryState.EMPTY),
+        (QueryState.PARTIAL, (lab(OTHER),), QueryState.PARTIAL),
+        (QueryState.NOT_SUPPLIED, (), QueryState.NOT_SUPPLIED),
     ],
 )
 def test_an_answer_about_others_only_is_none(
-    sent: State, resources: tuple[Json, ...], read_as: State
+    sent: QueryState, resources: tuple[Json, ...], read_as: QueryState
 ) -> None:
     """It does not say that nothing is on record of this patient."""
-    answer = Queried(sent, resources)
-    chart = read_chart(Asked("patient-view", "p1"), {"blood": answer}, shipped())
+    answer = QueryResult(sent, resources)
+    chart = read_chart(HookContext("patient-view", "p1"), {"blood": answer}, shipped())
     assert chart.states["blood"] is read_as
 
 

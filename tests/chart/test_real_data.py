@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Asked, Chart, Form, Problem, Queried, State, Use
+from cds_service.chart.facts import Chart, Form, HookContext, Problem, Use
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook.toml_table import load_concepts
 from tests.chart.builders import Json, shipped
@@ -31,8 +32,8 @@ def by_patient(resources: list[Json]) -> dict[str, list[Json]]:
 
 
 def chart_of(patient: str, resources: list[Any], drafts: list[Any] | None = None) -> Chart:
-    asked = Asked("patient-view", patient, tuple(drafts or ()))
-    return read_chart(asked, {"orders": Queried(State.SUPPLIED, tuple(resources))}, MIMIC)
+    asked = HookContext("patient-view", patient, tuple(drafts or ()))
+    return read_chart(asked, {"orders": QueryResult(QueryState.SUPPLIED, tuple(resources))}, MIMIC)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_requests_of_the_public_sandbox_are_read(real_data: Path) -> None:
         body = json.loads(path.read_text(encoding="utf-8"))["body"]
         context = body["context"]
         entries = context.get("draftOrders", {}).get("entry", [])
-        asked = Asked(
+        asked = HookContext(
             body["hook"],
             context["patientId"],
             tuple(entry.get("resource") for entry in entries),
@@ -140,7 +141,9 @@ def test_requests_of_the_public_sandbox_are_read(real_data: Path) -> None:
             for bundle in bundles
             for entry in bundle.get("entry", [{"resource": bundle}])
         ]
-        chart = read_chart(asked, {"x": Queried(State.SUPPLIED, tuple(resources))}, shipped())
+        chart = read_chart(
+            asked, {"x": QueryResult(QueryState.SUPPLIED, tuple(resources))}, shipped()
+        )
         assert not chart.skipped
         drafted += [(one.drug.key, one.home, one.selected) for one in chart.drafts]
     assert drafted

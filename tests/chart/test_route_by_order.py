@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Administration, Asked, Form, Queried, Route, State
+from cds_service.chart.facts import Administration, Form, HookContext, Route
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook.load import rulebook
 
@@ -40,8 +41,8 @@ def order(route: str, name: str = "order") -> Json:
 
 
 def read(*resources: Json) -> Administration:
-    answers = {"administrations": Queried(State.SUPPLIED, resources)}
-    (found,) = read_chart(Asked("patient-view", "p"), answers, CONCEPTS).administrations
+    answers = {"administrations": QueryResult(QueryState.SUPPLIED, resources)}
+    (found,) = read_chart(HookContext("patient-view", "p"), answers, CONCEPTS).administrations
     return found
 
 

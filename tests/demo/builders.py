@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 LOINC = "http://loinc.org"
@@ -43,9 +43,9 @@ PATIENT: Json = {
 }
 
 
-def case_of(*resources: Mapping[str, Any], patient: Json = PATIENT) -> Case:
+def case_of(*resources: Mapping[str, Any], patient: Json = PATIENT) -> Fixture:
     """A case that was never written down."""
-    return Case(
+    return Fixture(
         name="01-ada",
         now=NOW,
         hook="patient-view",

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 from cds_service.demo.history import earlier, moments
 from tests.demo.builders import NOW, PATIENT, case_of, heparin, observation, ordered, per_hour
 
 
-def known(case: Case, hours: int) -> list[str]:
+def known(case: Fixture, hours: int) -> list[str]:
     return [one["id"] for one in earlier(case, hours).resources]
 
 

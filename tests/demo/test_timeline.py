@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from cds_service.demo.fixtures import Case, load_cases
+from cds_service.demo.fixtures import Fixture, load_cases
 from cds_service.demo.pages import FIXTURES, WIDTHS
 from cds_service.demo.timeline import CLEAR, Drawing, Lane, draw
 from cds_service.demo.tracks import load_tracks
@@ -27,7 +27,7 @@ def labs(*values: float) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("width", WIDTHS.values())
 @pytest.mark.parametrize("case", load_cases(FIXTURES), ids=lambda case: str(case.name))
-def test_everything_of_every_fixture_stands_inside_the_drawing(case: Case, width: int) -> None:
+def test_everything_of_every_fixture_stands_inside_the_drawing(case: Fixture, width: int) -> None:
     drawing = draw(case, TRACKS, width)
     for one in drawing.lanes:
         for mark in one.marks:

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, expect
 
 from cds_service.app import create_app
 from cds_service.demo import create_demo
-from cds_service.demo.fixtures import Case, load_cases
+from cds_service.demo.fixtures import Fixture, load_cases
 from cds_service.demo.pages import FIXTURES
 from cds_service.settings import Settings
 from tests.demo.conftest import EVIL
@@ -54,13 +54,15 @@ def cards_shown(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_every_patient_gets_the_cards_of_the_front_matter(page: Page, url: str, case: Case) -> None:
+def test_every_patient_gets_the_cards_of_the_front_matter(
+    page: Page, url: str, case: Fixture
+) -> None:
     page.goto(f"{url}/demo/patients/{case.name}")
     assert cards_shown(page) == list(case.front_matter["topics"])
 
 
 @pytest.mark.parametrize("case", ONE_PER_HOOK, ids=[case.hook for case in ONE_PER_HOOK])
-def test_either_way_of_data_gives_the_same_cards(page: Page, url: str, case: Case) -> None:
+def test_either_way_of_data_gives_the_same_cards(page: Page, url: str, case: Fixture) -> None:
     page.goto(f"{url}/demo/patients/{case.name}")
     expected = cards_shown(page)
     assert expected

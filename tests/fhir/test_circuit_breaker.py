@@ -1,10 +1,10 @@
 import pytest
 
-from cds_service.chart.facts import Queried, State
-from cds_service.fhir.circuit_breaker import Breaker
+from cds_service.chart.query_result import QueryResult, QueryState
+from cds_service.fhir.circuit_breaker import CircuitBreaker
 
-SILENT = Queried(State.FAILED, problem="timed out")
-DOWN = Queried(State.FAILED, problem="not reachable")
+SILENT = QueryResult(QueryState.FAILED, problem="timed out")
+DOWN = QueryResult(QueryState.FAILED, problem="not reachable")
 
 
 class Clock:
@@ -20,45 +20,49 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
-    return Breaker(clock)
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
-def silence(breaker: Breaker, calls: int) -> None:
+def silence(breaker: CircuitBreaker, calls: int) -> None:
     for _ in range(calls):
         breaker.learn("a", [SILENT, DOWN])
 
 
-def test_a_server_is_asked_until_three_calls_in_a_row_brought_nothing(breaker: Breaker) -> None:
+def test_a_server_is_asked_until_three_calls_in_a_row_brought_nothing(
+    breaker: CircuitBreaker,
+) -> None:
     silence(breaker, 2)
     assert breaker.lets("a")
     silence(breaker, 1)
     assert not breaker.lets("a")
 
 
-def test_other_servers_are_asked_as_ever(breaker: Breaker) -> None:
+def test_other_servers_are_asked_as_ever(breaker: CircuitBreaker) -> None:
     silence(breaker, 3)
     assert breaker.lets("b")
 
 
-def test_after_a_pause_one_call_asks_again(breaker: Breaker, clock: Clock) -> None:
+def test_after_a_pause_one_call_asks_again(breaker: CircuitBreaker, clock: Clock) -> None:
     silence(breaker, 3)
     clock.now = 10.0
     assert breaker.lets("a")
     assert not breaker.lets("a")
 
 
-def test_one_answer_of_any_kind_is_enough(breaker: Breaker, clock: Clock) -> None:
+def test_one_answer_of_any_kind_is_enough(breaker: CircuitBreaker, clock: Clock) -> None:
     silence(breaker, 3)
     clock.now = 10.0
     assert breaker.lets("a")
-    breaker.learn("a", [SILENT, Queried(State.FAILED, problem="HTTP 500")])
+    breaker.learn("a", [SILENT, QueryResult(QueryState.FAILED, problem="HTTP 500")])
     assert breaker.lets("a")
     silence(breaker, 2)
     assert breaker.lets("a")
 
 
-def test_a_server_that_stays_silent_is_left_alone_again(breaker: Breaker, clock: Clock) -> None:
+def test_a_server_that_stays_silent_is_left_alone_again(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
     silence(breaker, 3)
     clock.now = 10.0
     assert breaker.lets("a")

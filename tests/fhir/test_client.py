@@ -10,10 +10,10 @@ import pytest
 import requests
 import responses
 
-from cds_service.chart.facts import Queried, State
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.errors import FhirFault
 from cds_service.fhir.client import Endpoint, FhirReader, Limits
-from cds_service.fhir.queries import Search
+from cds_service.fhir.queries import FhirQuery
 from cds_service.outbound.http import Deadline, FhirHttp
 from tests.faulty_server import answering, dripping, faulty, hanging
 
@@ -21,11 +21,11 @@ Json = dict[str, Any]
 
 BASE = "https://ehr.example.org/fhir"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PATIENT = Search("patient", "Patient/{{context.patientId}}", "Patient", frozenset(), None, None)
-LABS = Search(
+PATIENT = FhirQuery("patient", "Patient/{{context.patientId}}", "Patient", frozenset(), None, None)
+LABS = FhirQuery(
     "labs", "Observation?patient={{context.patientId}}", "Observation", frozenset(), 2, 48
 )
-CONDITIONS = Search(
+CONDITIONS = FhirQuery(
     "conditions", "Condition?patient={{context.patientId}}", "Condition", frozenset(), 2, None
 )
 LABS_URL = f"{BASE}/Observation?patient=p1"
@@ -56,7 +56,7 @@ def reader(base: str = BASE, *, token: str = "", seconds: float = 2.0, **limits:
     return FhirReader(http, Endpoint(base, token), Limits(seconds, **limits), Deadline(seconds))
 
 
-def search(one: Search = LABS, **options: Any) -> Queried:
+def search(one: FhirQuery = LABS, **options: Any) -> QueryResult:
     return reader(**options).search_all([one], "p1", NOW)[one.key]
 
 
@@ -70,20 +70,20 @@ def pages(wire: responses.RequestsMock, *answers: Json, url: str = LABS_URL) -> 
 class TestAnswers:
     def test_matches_are_supplied(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab()))
-        assert search() == Queried(State.SUPPLIED, (lab(),))
+        assert search() == QueryResult(QueryState.SUPPLIED, (lab(),))
 
     def test_no_match_is_known_empty(self, wire: responses.RequestsMock) -> None:
         pages(wire, {"resourceType": "Bundle", "type": "searchset", "total": 0})
-        assert search() == Queried(State.EMPTY)
+        assert search() == QueryResult(QueryState.EMPTY)
 
     def test_a_resource_is_read(self, wire: responses.RequestsMock) -> None:
         patient = {"resourceType": "Patient", "id": "p1"}
         wire.get(f"{BASE}/Patient/p1", json=patient)
-        assert search(PATIENT) == Queried(State.SUPPLIED, (patient,))
+        assert search(PATIENT) == QueryResult(QueryState.SUPPLIED, (patient,))
 
     def test_a_base_may_end_in_a_slash(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab()))
-        assert search(base=BASE + "/").state is State.SUPPLIED
+        assert search(base=BASE + "/").state is QueryState.SUPPLIED
 
     def test_the_token_goes_with_every_page(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab(), then=f"{BASE}?page=1"), bundle(lab()))
@@ -93,14 +93,14 @@ class TestAnswers:
     def test_a_warning_entry_is_skipped(self, wire: responses.RequestsMock) -> None:
         warning = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning"}]}
         pages(wire, bundle(warning, lab()))
-        assert search() == Queried(State.SUPPLIED, (lab(),))
+        assert search() == QueryResult(QueryState.SUPPLIED, (lab(),))
 
     def test_queries_that_fail_cost_only_themselves(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab()))
         wire.get(f"{BASE}/Condition", status=500)
         found = reader().search_all([LABS, CONDITIONS], "p1", NOW)
-        assert found["labs"].state is State.SUPPLIED
-        assert found["conditions"] == Queried(State.FAILED, problem="HTTP 500")
+        assert found["labs"].state is QueryState.SUPPLIED
+        assert found["conditions"] == QueryResult(QueryState.FAILED, problem="HTTP 500")
 
     def test_nothing_to_ask_asks_nothing(self) -> None:
         assert reader().search_all([], "p1", NOW) == {}
@@ -114,14 +114,14 @@ class TestPages:
             bundle(lab(), then=f"{BASE}?page=2"),
             bundle(lab()),
         )
-        assert search() == Queried(State.SUPPLIED, (lab(),) * 3)
+        assert search() == QueryResult(QueryState.SUPPLIED, (lab(),) * 3)
 
     def test_pages_are_followed_until_the_window_is_covered(
         self, wire: responses.RequestsMock
     ) -> None:
         old = lab("2026-02-28T11:00:00Z")
         pages(wire, bundle(lab(), then=f"{BASE}?page=1"), bundle(old, then=f"{BASE}?page=2"))
-        assert search() == Queried(State.SUPPLIED, (lab(), old))
+        assert search() == QueryResult(QueryState.SUPPLIED, (lab(), old))
 
     def test_without_a_window_all_are_followed(self, wire: responses.RequestsMock) -> None:
         pages(
@@ -134,7 +134,7 @@ class TestPages:
 
     def test_an_empty_page_may_lie_between(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(then=f"{BASE}?page=1"), bundle(lab()))
-        assert search() == Queried(State.SUPPLIED, (lab(),))
+        assert search() == QueryResult(QueryState.SUPPLIED, (lab(),))
 
     def test_a_relative_link_is_followed(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab(), then="?page=1"))
@@ -148,22 +148,22 @@ class TestPages:
         self, wire: responses.RequestsMock, link: str
     ) -> None:
         pages(wire, bundle(lab(), then=link))
-        assert search() == Queried(State.PARTIAL, (lab(),), "next page is elsewhere")
+        assert search() == QueryResult(QueryState.PARTIAL, (lab(),), "next page is elsewhere")
 
     def test_endless_pages_end_at_the_cap(self, wire: responses.RequestsMock) -> None:
         pages(wire, *(bundle(lab(), then=f"{BASE}?page={n}") for n in range(1, 4)))
         answer = search(pages=3)
-        assert (answer.state, answer.problem) == (State.PARTIAL, "more than 3 pages")
+        assert (answer.state, answer.problem) == (QueryState.PARTIAL, "more than 3 pages")
         assert len(answer.resources) == 3
 
     def test_pages_in_a_circle_are_noticed(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab(), then=LABS_URL))
-        assert search() == Queried(State.PARTIAL, (lab(),), "pages go round in circles")
+        assert search() == QueryResult(QueryState.PARTIAL, (lab(),), "pages go round in circles")
 
     def test_a_later_page_that_fails_leaves_a_part(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(lab(), then=f"{BASE}?page=1"))
         wire.get(f"{BASE}?page=1", status=503)
-        assert search() == Queried(State.PARTIAL, (lab(),), "HTTP 503")
+        assert search() == QueryResult(QueryState.PARTIAL, (lab(),), "HTTP 503")
 
     def test_all_pages_of_a_query_share_one_cap_of_bytes(
         self, wire: responses.RequestsMock
@@ -171,14 +171,14 @@ class TestPages:
         page = bundle(lab(), then=f"{BASE}?page=1")
         pages(wire, page, bundle(lab()))
         answer = search(bytes=len(json.dumps(page)) + 10)
-        assert (answer.state, answer.problem) == (State.PARTIAL, "answer too large")
+        assert (answer.state, answer.problem) == (QueryState.PARTIAL, "answer too large")
 
 
 class TestFaults:
     @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
     def test_a_refusal_is_a_failed_query(self, wire: responses.RequestsMock, status: int) -> None:
         wire.get(LABS_URL, status=status, json={"resourceType": "OperationOutcome"})
-        assert search() == Queried(State.FAILED, problem=f"HTTP {status}")
+        assert search() == QueryResult(QueryState.FAILED, problem=f"HTTP {status}")
 
     @pytest.mark.parametrize(
         ("body", "problem"),
@@ -208,21 +208,21 @@ class TestFaults:
         self, wire: responses.RequestsMock, body: bytes, problem: str
     ) -> None:
         wire.get(LABS_URL, body=body, content_type="application/fhir+json")
-        assert search() == Queried(State.FAILED, problem=problem)
+        assert search() == QueryResult(QueryState.FAILED, problem=problem)
 
     def test_a_page_of_html_is_a_failed_query(self, wire: responses.RequestsMock) -> None:
         wire.get(LABS_URL, body="<html>Login</html>", content_type="text/html")
-        assert search() == Queried(State.FAILED, problem="not JSON")
+        assert search() == QueryResult(QueryState.FAILED, problem="not JSON")
 
     def test_an_error_entry_leaves_a_part(self, wire: responses.RequestsMock) -> None:
         error = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
         pages(wire, bundle(error, lab()))
-        assert search().state is State.PARTIAL
+        assert search().state is QueryState.PARTIAL
 
     def test_an_error_entry_alone_is_a_failed_query(self, wire: responses.RequestsMock) -> None:
         error = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
         pages(wire, bundle(error))
-        assert search().state is State.FAILED
+        assert search().state is QueryState.FAILED
 
     @pytest.mark.parametrize(
         ("error", "problem"),
@@ -238,7 +238,7 @@ class TestFaults:
         self, wire: responses.RequestsMock, error: Exception, problem: str
     ) -> None:
         wire.get(LABS_URL, body=error)
-        assert search() == Queried(State.FAILED, problem=problem)
+        assert search() == QueryResult(QueryState.FAILED, problem=problem)
 
     def test_ten_thousand_entries_are_read(self, wire: responses.RequestsMock) -> None:
         pages(wire, bundle(*(lab() for _ in range(10_000))))
@@ -252,7 +252,7 @@ class TestDeadline:
             answering(json.dumps(bundle()).encode())(line, head)
 
         searches = [
-            Search(f"q{n}", "Observation?patient={{context.patientId}}", "Observation",
+            FhirQuery(f"q{n}", "Observation?patient={{context.patientId}}", "Observation",
                    frozenset(), None, None)
             for n in range(6)
         ]  # fmt: skip
@@ -260,7 +260,7 @@ class TestDeadline:
             began = time.monotonic()
             found = reader(server.base).search_all(searches, "p1", NOW)
             assert time.monotonic() - began < 0.6
-        assert {answer.state for answer in found.values()} == {State.EMPTY}
+        assert {answer.state for answer in found.values()} == {QueryState.EMPTY}
 
     @pytest.mark.parametrize(
         "behave",
@@ -273,7 +273,7 @@ class TestDeadline:
             answer = search(base=server.base, seconds=0.3)
             assert time.monotonic() - began < 0.8
             assert server.gone.wait(2)  # the connection was closed, no thread waits on it
-        assert answer == Queried(State.FAILED, problem="timed out")
+        assert answer == QueryResult(QueryState.FAILED, problem="timed out")
 
     def test_what_came_before_the_deadline_is_kept(self) -> None:
         def behave(line: Any, head: bytes) -> None:
@@ -283,7 +283,7 @@ class TestDeadline:
 
         with faulty(behave) as server:
             answer = search(base=server.base, seconds=0.3)
-        assert answer == Queried(State.PARTIAL, (lab(),), "timed out")
+        assert answer == QueryResult(QueryState.PARTIAL, (lab(),), "timed out")
 
 
 class TestMedications:

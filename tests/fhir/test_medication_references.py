@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.chart.facts import Asked, Queried, Resource, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.errors import FhirFault
 from cds_service.fhir.medication_references import with_medications
 
@@ -20,8 +21,8 @@ def order(reference: object = "Medication/m1", **more: Any) -> Json:
 MEDICATION = {"resourceType": "Medication", "id": "m1"}
 
 
-def supplied(*resources: Json) -> Queried:
-    return Queried(State.SUPPLIED, resources)
+def supplied(*resources: Json) -> QueryResult:
+    return QueryResult(QueryState.SUPPLIED, resources)
 
 
 class Server:
@@ -36,7 +37,7 @@ class Server:
         return {r: self.held.get(r, FhirFault("HTTP 500", 500)) for r in references}
 
 
-def complete(answer: Queried, server: Server, most: int = 30) -> Queried:
+def complete(answer: QueryResult, server: Server, most: int = 30) -> QueryResult:
     return with_medications({"orders": answer}, server.read_all, most)["orders"]
 
 
@@ -63,7 +64,7 @@ def test_a_medication_that_came_along_is_not_read_again() -> None:
 )
 def test_absolute_and_versioned_references_are_read_by_their_id(reference: str) -> None:
     server = Server(MEDICATION)
-    asked = Asked("patient-view", "p1", base="https://EHR.example.org/fhir/")
+    asked = HookContext("patient-view", "p1", base="https://EHR.example.org/fhir/")
     with_medications({"orders": supplied(order(reference))}, server.read_all, 30, asked)
     assert server.asked == ["Medication/m1"]
 
@@ -85,7 +86,7 @@ def test_resources_of_odd_shape_are_survived() -> None:
 
 def test_an_order_whose_drug_stays_unknown_makes_its_answer_a_part() -> None:
     answer = complete(supplied(order()), Server())
-    assert answer == Queried(State.PARTIAL, (order(),), "Medication: HTTP 500")
+    assert answer == QueryResult(QueryState.PARTIAL, (order(),), "Medication: HTTP 500")
 
 
 def test_an_order_that_names_its_drug_can_do_without() -> None:
@@ -94,7 +95,7 @@ def test_an_order_that_names_its_drug_can_do_without() -> None:
 
 
 def test_a_failed_answer_stays_failed() -> None:
-    failed = Queried(State.FAILED, (order(),), "HTTP 500")
+    failed = QueryResult(QueryState.FAILED, (order(),), "HTTP 500")
     assert complete(failed, Server()) == failed
 
 
@@ -102,7 +103,7 @@ def test_no_more_than_so_many_are_read() -> None:
     server = Server(MEDICATION)
     answer = complete(supplied(order(), order("Medication/m2")), server, most=1)
     assert server.asked == ["Medication/m1"]
-    assert (answer.state, answer.problem) == (State.PARTIAL, "Medication: too many")
+    assert (answer.state, answer.problem) == (QueryState.PARTIAL, "Medication: too many")
 
 
 MIX = {
@@ -120,6 +121,6 @@ def test_the_ingredients_of_a_mix_are_read_too() -> None:
 
 
 def test_an_ingredient_that_stays_unknown_leaves_a_part_unless_the_mix_has_a_code() -> None:
-    assert complete(supplied(order()), Server(MIX)).state is State.PARTIAL
+    assert complete(supplied(order()), Server(MIX)).state is QueryState.PARTIAL
     coded = MIX | {"code": {"text": "HEPARIN BASE"}}
-    assert complete(supplied(order()), Server(coded)).state is State.SUPPLIED
+    assert complete(supplied(order()), Server(coded)).state is QueryState.SUPPLIED

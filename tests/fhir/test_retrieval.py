@@ -4,24 +4,27 @@ from typing import Any
 import pytest
 import requests
 
-from cds_service.chart.facts import Asked, Queried, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.circuit_breaker import NOT_ANSWERING
 from cds_service.fhir.client import Limits
-from cds_service.fhir.queries import Search
-from cds_service.fhir.retrieval import NOT_ALLOWED, Sources, gather, states
-from cds_service.hooks.request import HookCall
+from cds_service.fhir.queries import FhirQuery
+from cds_service.fhir.retrieval import NOT_ALLOWED, Sources, retrieve, states
+from cds_service.hooks.request import HookRequest
 from cds_service.outbound.http import FhirHttp
-from cds_service.security.clients import anybody
+from cds_service.security.clients import open_mode_client
 
 Json = dict[str, Any]
 
 BASE = "https://fhir.test/r4"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+OF_PATIENT = "{}?patient={{{{context.patientId}}}}"
 PLAN = (
-    Search("labs", "Observation?patient={{context.patientId}}", "Observation", frozenset(), 2, 48),
-    Search("orders", "MedicationRequest?patient={{context.patientId}}", "MedicationRequest",
-           frozenset(), 50, None),
-)  # fmt: skip
+    FhirQuery("labs", OF_PATIENT.format("Observation"), "Observation", frozenset(), 2, 48),
+    FhirQuery(
+        "orders", OF_PATIENT.format("MedicationRequest"), "MedicationRequest", frozenset(), 50, None
+    ),
+)
 LAB = {"resourceType": "Observation", "effectiveDateTime": "2026-03-02T10:00:00Z"}
 
 
@@ -34,17 +37,17 @@ def bundle(*resources: Json, then: str = "") -> Json:
     }
 
 
-def gathered(prefetch: Json, server: str = BASE, token: str = "abc") -> dict[str, Queried]:
-    call = HookCall(Asked("patient-view", "p1"), "i", prefetch, server, token)
+def gathered(prefetch: Json, server: str = BASE, token: str = "abc") -> dict[str, QueryResult]:
+    call = HookRequest(HookContext("patient-view", "p1"), "i", prefetch, server, token)
     sources = Sources(PLAN, FhirHttp(), Limits(2.0))
-    return gather(call, anybody(["fhir.test"]), sources, NOW)
+    return retrieve(call, open_mode_client(["fhir.test"]), sources, NOW)
 
 
 def test_complete_prefetch_asks_no_server(responses_mock: Any) -> None:
     found = gathered({"labs": bundle(LAB), "orders": None})
     assert {key: answer.state for key, answer in found.items()} == {
-        "labs": State.SUPPLIED,
-        "orders": State.EMPTY,
+        "labs": QueryState.SUPPLIED,
+        "orders": QueryState.EMPTY,
     }
     assert not responses_mock.calls
 
@@ -61,33 +64,33 @@ def test_complete_prefetch_asks_no_server(responses_mock: Any) -> None:
 def test_only_what_is_lacking_is_fetched(responses_mock: Any, sent: Json) -> None:
     responses_mock.get(f"{BASE}/Observation", json=bundle(LAB, LAB))
     found = gathered(sent | {"orders": bundle()})
-    assert found["labs"] == Queried(State.SUPPLIED, (LAB, LAB))
-    assert found["orders"].state is State.EMPTY
+    assert found["labs"] == QueryResult(QueryState.SUPPLIED, (LAB, LAB))
+    assert found["orders"].state is QueryState.EMPTY
     assert len(responses_mock.calls) == 1
 
 
 def test_without_a_server_lacking_stays_lacking(responses_mock: Any) -> None:
     found = gathered({"labs": bundle(LAB)}, server="")
-    assert found["orders"] == Queried(State.NOT_SUPPLIED)
+    assert found["orders"] == QueryResult(QueryState.NOT_SUPPLIED)
 
 
 def test_a_server_the_caller_may_not_name_is_never_contacted(responses_mock: Any) -> None:
     found = gathered({"labs": bundle(LAB)}, server="https://evil.example/r4")
-    assert found["orders"] == Queried(State.NOT_SUPPLIED, problem=NOT_ALLOWED)
-    assert found["labs"] == Queried(State.SUPPLIED, (LAB,))
+    assert found["orders"] == QueryResult(QueryState.NOT_SUPPLIED, problem=NOT_ALLOWED)
+    assert found["labs"] == QueryResult(QueryState.SUPPLIED, (LAB,))
     assert not responses_mock.calls
 
 
 def test_a_server_that_fails_leaves_the_part_that_was_sent(responses_mock: Any) -> None:
     responses_mock.get(f"{BASE}/Observation", status=500)
     found = gathered({"labs": bundle(LAB, then=BASE), "orders": None})
-    assert (found["labs"].state, found["labs"].resources) == (State.PARTIAL, (LAB,))
+    assert (found["labs"].state, found["labs"].resources) == (QueryState.PARTIAL, (LAB,))
 
 
 def test_a_server_that_fails_says_why(responses_mock: Any) -> None:
     responses_mock.get(f"{BASE}/Observation", status=401)
     found = gathered({"labs": {"resourceType": "OperationOutcome"}, "orders": None})
-    assert found["labs"] == Queried(State.FAILED, problem="HTTP 401")
+    assert found["labs"] == QueryResult(QueryState.FAILED, problem="HTTP 401")
 
 
 def test_medications_that_prefetch_refers_to_are_read(responses_mock: Any) -> None:
@@ -98,13 +101,16 @@ def test_medications_that_prefetch_refers_to_are_read(responses_mock: Any) -> No
     medication = {"resourceType": "Medication", "id": "m"}
     responses_mock.get(f"{BASE}/Medication/m", json=medication)
     found = gathered({"labs": None, "orders": bundle(order)})
-    assert found["orders"] == Queried(State.SUPPLIED, (order, medication))
+    assert found["orders"] == QueryResult(QueryState.SUPPLIED, (order, medication))
     assert responses_mock.calls[0].request.headers["Authorization"] == "Bearer abc"
 
 
 def test_states_are_told_for_the_log_without_data() -> None:
     told = states(
-        {"a": Queried(State.SUPPLIED, (LAB,)), "b": Queried(State.FAILED, (), "HTTP 500")}
+        {
+            "a": QueryResult(QueryState.SUPPLIED, (LAB,)),
+            "b": QueryResult(QueryState.FAILED, (), "HTTP 500"),
+        }
     )
     assert told == {"a": "supplied", "b": "failed: HTTP 500"}
 
@@ -120,10 +126,13 @@ def responses_mock() -> Any:
 def test_a_server_that_never_answers_is_left_alone(responses_mock: Any) -> None:
     responses_mock.get(f"{BASE}/Observation", body=requests.ReadTimeout())
     sources = Sources(PLAN, FhirHttp(), Limits(2.0))
-    call = HookCall(Asked("patient-view", "p1"), "i", {"orders": None}, BASE)
+    call = HookRequest(HookContext("patient-view", "p1"), "i", {"orders": None}, BASE)
     for _ in range(3):
-        assert gather(call, anybody(["fhir.test"]), sources, NOW)["labs"].problem == "timed out"
+        assert (
+            retrieve(call, open_mode_client(["fhir.test"]), sources, NOW)["labs"].problem
+            == "timed out"
+        )
     asked = len(responses_mock.calls)
-    found = gather(call, anybody(["fhir.test"]), sources, NOW)
-    assert found["labs"] == Queried(State.FAILED, problem=NOT_ANSWERING)
+    found = retrieve(call, open_mode_client(["fhir.test"]), sources, NOW)
+    assert found["labs"] == QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
     assert len(responses_mock.calls) == asked

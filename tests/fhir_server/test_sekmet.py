@@ -16,13 +16,13 @@ from flask.testing import FlaskClient
 
 from cds_service.advice import advise
 from cds_service.app import create_app
-from cds_service.chart.facts import Queried, State
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.client import Limits
-from cds_service.fhir.queries import Search
-from cds_service.fhir.retrieval import Sources, gather
-from cds_service.hooks.request import SERVICES, HookCall
+from cds_service.fhir.queries import FhirQuery
+from cds_service.fhir.retrieval import Sources, retrieve
+from cds_service.hooks.request import SERVICES, HookRequest
 from cds_service.outbound.http import FhirHttp
-from cds_service.security.clients import anybody
+from cds_service.security.clients import open_mode_client
 from cds_service.settings import Settings
 from tests.calls import every_answer
 from tests.cases import answered, called, cases, searches, tables, wire
@@ -108,17 +108,17 @@ def comparable(cards: list[Json], base: str) -> list[Json]:
     return plain
 
 
-def gathered(name: str, base: str, plan: tuple[Search, ...]) -> dict[str, Queried]:
+def gathered(name: str, base: str, plan: tuple[FhirQuery, ...]) -> dict[str, QueryResult]:
     """What the service reads of one patient by some other plan."""
-    call = HookCall(called(cases()[name].request), "i", {}, base, sekmet.TOKEN)
+    call = HookRequest(called(cases()[name].request), "i", {}, base, sekmet.TOKEN)
     sources = Sources(plan, FhirHttp(frozenset({"127.0.0.1"})), Limits(seconds=20.0))
     try:
-        return gather(call, anybody(()), sources, NOW)
+        return retrieve(call, open_mode_client(()), sources, NOW)
     finally:
         sources.http.close()
 
 
-def in_pages_of(count: int) -> tuple[Search, ...]:
+def in_pages_of(count: int) -> tuple[FhirQuery, ...]:
     """Our queries, asked for in small pages; without windows, so that all pages count."""
     paged = []
     for search in SEARCHES.values():
@@ -139,7 +139,7 @@ def test_cards_from_the_server_are_those_from_prefetch(
     assert topics == cases()[name].front_matter["topics"]
 
 
-def expected(name: str, search: Search) -> dict[str, datetime | None]:
+def expected(name: str, search: FhirQuery) -> dict[str, datetime | None]:
     """What a template asks for, by id, with the time the server sorts it by."""
     found = {}
     for resource in cases()[name].resources:
@@ -196,7 +196,7 @@ class TestPages:
 
     def test_small_pages_give_the_same_cards(self, base: str) -> None:
         answers = gathered(self.NAME, base, in_pages_of(7))
-        assert {a.state for a in answers.values()} <= {State.SUPPLIED, State.EMPTY}
+        assert {a.state for a in answers.values()} <= {QueryState.SUPPLIED, QueryState.EMPTY}
         found = advise(called(cases()[self.NAME].request), answers, tables(), NOW)
         assert comparable(wire(found), base) == from_prefetch(self.NAME)
 
@@ -223,7 +223,7 @@ class TestPages:
         first = sekmet.get(base, bare.url(cases()[self.NAME].patient["id"]))
         assert len(first["entry"]) == 20, "the server's own page"
         found = gathered(self.NAME, base, (bare,))["administrations"]
-        assert found.state is State.SUPPLIED
+        assert found.state is QueryState.SUPPLIED
         assert len(found.resources) == 36
 
 
@@ -240,13 +240,13 @@ class TestOutcomes:
 
         found = gathered(name, base, (self.SEARCH,))["coagulation"]
 
-        assert found.state is State.SUPPLIED
+        assert found.state is QueryState.SUPPLIED
         assert {r["id"] for r in found.resources} == set(expected(name, self.SEARCH))
 
     def test_nothing_found_with_a_warning_is_known_empty(self, base: str) -> None:
         only = self.SEARCH.template.partition("&code=")[0] + "&code=http://none.org|none&x=1"
         found = gathered("01-antithrombin-dose", base, (replace(self.SEARCH, template=only),))
-        assert found["coagulation"].state is State.EMPTY
+        assert found["coagulation"].state is QueryState.EMPTY
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])

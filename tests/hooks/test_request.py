@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from cds_service.errors import MalformedRequest, UnknownService
-from cds_service.hooks.request import SERVICES, HookCall, discovery, find_service, read_call
+from cds_service.hooks.request import SERVICES, HookRequest, discovery, find_service, read_call
 
 Json = dict[str, Any]
 
@@ -109,7 +109,7 @@ def bundle(*resources: Json, **fields: Any) -> Json:
 
 
 class TestTolerated:
-    def call(self, **changes: Any) -> HookCall:
+    def call(self, **changes: Any) -> HookRequest:
         return read_call(body(**changes), VIEW)
 
     def test_the_least_request_is_read(self) -> None:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.advice import advise, concerns_us
-from cds_service.chart.facts import Queried, State
+from cds_service.advice import advise, is_in_scope
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.cases import called, tables, wire
 from tests.invariants.charts import NOW, Made, make
 from tests.invariants.rules import RULES, a_dose_stays_within_its_limits
 
 HIGHEST = {"default": 120.0, "review-as-written": 150.0}
 STATES = {
-    "failed": State.FAILED,
-    "partial": State.PARTIAL,
-    "not supplied": State.NOT_SUPPLIED,
+    "failed": QueryState.FAILED,
+    "partial": QueryState.PARTIAL,
+    "not supplied": QueryState.NOT_SUPPLIED,
 }
 
 
-def answers(made: Made) -> dict[str, Queried]:
+def answers(made: Made) -> dict[str, QueryResult]:
     """What each query gives: broken as the dice fell, else what was found."""
     found = {}
     for key, resources in made.resources.items():
-        state = State.SUPPLIED if resources else State.EMPTY
+        state = QueryState.SUPPLIED if resources else QueryState.EMPTY
         if key in made.truth.broken:
             state = STATES[made.truth.broken[key]]
-        kept = () if state in (State.FAILED, State.NOT_SUPPLIED) else tuple(resources)
-        found[key] = Queried(state, kept)
+        kept = () if state in (QueryState.FAILED, QueryState.NOT_SUPPLIED) else tuple(resources)
+        found[key] = QueryResult(state, kept)
     return found
 
 
@@ -34,7 +34,7 @@ def judged(seed: int, protocol: str = "default") -> tuple[list[dict[str, Any]], 
     """The cards for a chart, and every rule they break."""
     made, rules = make(seed), tables(protocol)
     asked = called(made.request)
-    if not concerns_us(asked, rules):
+    if not is_in_scope(asked, rules):
         return [], []
     cards = wire(advise(asked, answers(made), rules, NOW))
     if protocol == "default":

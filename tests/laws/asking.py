@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from cds_service.advice import Advice, Rulebook, advise, concerns_us
-from cds_service.chart.facts import Queried, State
+from cds_service.advice import Advice, Rulebook, advise, is_in_scope
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.cases import called, searches, tables, wire
 from tests.laws.charts import NOW, Chart
 
@@ -27,21 +27,23 @@ def ask(chart: Chart, failed: Collection[str] = (), now: datetime = NOW) -> list
 def advice_for(chart: Chart, failed: Collection[str] = (), now: datetime = NOW) -> Advice | None:
     """The advice; None where gate 1 keeps out what does not concern us."""
     rules, asked = tables(), called(chart.request)
-    if not concerns_us(asked, rules):
+    if not is_in_scope(asked, rules):
         return None
     answers = _answered(chart.resources, rules)
-    answers |= {key: Queried(State.FAILED, problem="HTTP 500") for key in failed}
+    answers |= {key: QueryResult(QueryState.FAILED, problem="HTTP 500") for key in failed}
     return advise(asked, answers, rules, now)
 
 
-def _answered(resources: list[Json], rules: Rulebook) -> dict[str, Queried]:
+def _answered(resources: list[Json], rules: Rulebook) -> dict[str, QueryResult]:
     """Each query's answer, by resource type; of Observations those with one of its codes."""
     answers = {}
     for search in searches(rules):
         kept = [r for r in resources if r["resourceType"] == search.resource]
         if search.codes:
             kept = [r for r in kept if _codes(r) & search.codes]
-        answers[search.key] = Queried(State.SUPPLIED if kept else State.EMPTY, tuple(kept))
+        answers[search.key] = QueryResult(
+            QueryState.SUPPLIED if kept else QueryState.EMPTY, tuple(kept)
+        )
     return answers
 
 

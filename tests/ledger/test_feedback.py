@@ -7,7 +7,7 @@ from sqlalchemy import event, select
 
 from cds_service.errors import BodyTooLarge, MalformedRequest, NotStored, UnknownCard
 from cds_service.ledger.database import Ledger
-from cds_service.ledger.feedback import Item, feedback, read_feedback, store_feedback
+from cds_service.ledger.feedback import FeedbackItem, feedback, read_feedback, store_feedback
 from tests.ledger.shown import show
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ def overridden(**more: Any) -> Json:
 REASON = {"reason": {"code": "disagree", "system": "urn:x"}, "userComment": "On hospice."}
 
 
-def read(*items: object) -> tuple[Item, ...]:
+def read(*items: object) -> tuple[FeedbackItem, ...]:
     return read_feedback({"feedback": list(items)})
 
 

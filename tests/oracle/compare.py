@@ -16,8 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
 from cds_service.advice import Advice, advise
-from cds_service.assessment.model.recommendation import Choice, StartDrug
-from cds_service.chart.facts import Queried, State
+from cds_service.assessment.model.recommendation import Option, StartDrug
+from cds_service.chart.query_result import QueryResult, QueryState
 from tests.cases import called, tables
 from tests.oracle import chart, grid
 from tests.oracle.cell import Cell
@@ -42,11 +42,11 @@ FINDINGS = (
 def ask(cell: Cell) -> Advice:
     """The service's advice for a cell."""
     answers = {
-        key: Queried(State.SUPPLIED if found else State.EMPTY, tuple(found))
+        key: QueryResult(QueryState.SUPPLIED if found else QueryState.EMPTY, tuple(found))
         for key, found in chart.resources(cell, NOW).items()
     }
     for key in tables().concepts.queries:
-        answers.setdefault(key, Queried(State.EMPTY))
+        answers.setdefault(key, QueryResult(QueryState.EMPTY))
     return advise(called(chart.hook_request(cell)), answers, tables(), NOW)
 
 
@@ -83,7 +83,7 @@ def _offers(advice: Advice, expected: Decision) -> Iterator[str]:
         yield f"dose: service {doses}, oracle {expected.antithrombin_units}"
 
 
-def _recommended(starts: Iterable[tuple[Choice, StartDrug]]) -> str | None:
+def _recommended(starts: Iterable[tuple[Option, StartDrug]]) -> str | None:
     """The one recommended drug; antithrombin never is in this grid."""
     drugs = [a.drug for c, a in starts if c.recommended]
     return " and ".join(drugs) or None

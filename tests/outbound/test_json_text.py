@@ -1,7 +1,7 @@
 import pytest
 
 from cds_service.errors import UnreadableJson
-from cds_service.outbound.json_text import read_json, sendable, write_json
+from cds_service.outbound.json_text import is_within_depth_limit, read_json, write_json
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_can_be_written_within_an_answer_is_sendable() -> None:
     def nested(levels: int) -> object:
         return read_json(b"[" * levels + b"]" * levels)
 
-    assert sendable({"a": nested(200)})
-    assert not sendable(nested(250))  # by itself it could be written
+    assert is_within_depth_limit({"a": nested(200)})
+    assert not is_within_depth_limit(nested(250))  # by itself it could be written
     assert write_json(nested(250))
-    assert not sendable(nested(1_000))
+    assert not is_within_depth_limit(nested(1_000))

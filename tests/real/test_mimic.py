@@ -25,7 +25,8 @@ from cds_service.assessment.measure.infusion_reading import (
     read_infusion,
 )
 from cds_service.assessment.model.case import Case
-from cds_service.chart.facts import Asked, Queried, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay.known import Ends, versions
@@ -107,8 +108,8 @@ def tables() -> Rulebook:
 
 def read(patient: str, rows: Iterable[Row]) -> Case:
     """The chart after the last row, as the service reads it."""
-    asked = Asked("patient-view", patient)
-    answers = {"administrations": Queried(State.SUPPLIED, tuple(rows))}
+    asked = HookContext("patient-view", patient)
+    answers = {"administrations": QueryResult(QueryState.SUPPLIED, tuple(rows))}
     chart = read_chart(asked, answers, tables().concepts)
     last = max(t for a in chart.administrations if (t := a.end or a.start))
     return Case(asked, chart, tables().protocol, last)
@@ -231,10 +232,10 @@ def as_of(rows: Iterable[Row], moment: datetime) -> list[Row]:
 
 def at_the_bedside(patient: str, rows: Iterable[Row], moment: datetime) -> float:
     """U/h by the service, asked at that moment."""
-    asked = Asked("patient-view", patient)
+    asked = HookContext("patient-view", patient)
     answers = {
-        "administrations": Queried(State.SUPPLIED, tuple(as_of(rows, moment))),
-        "orders": Queried(State.EMPTY),
+        "administrations": QueryResult(QueryState.SUPPLIED, tuple(as_of(rows, moment))),
+        "orders": QueryResult(QueryState.EMPTY),
     }
     chart = read_chart(asked, answers, tables().concepts)
     infusion = read_infusion(Case(asked, chart, tables().protocol, moment), weight=None)

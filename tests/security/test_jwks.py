@@ -18,7 +18,7 @@ from cds_service.security.jwks import (
     FETCH_SECONDS,
     WAITING_OF_ALL,
     WAITING_OF_ONE,
-    KeySource,
+    JwksCache,
     key_source,
 )
 from tests.tokens import ISSUER, JKU, ec_key, key_set, public_jwk
@@ -54,7 +54,7 @@ class Host:
         self.gate.set()
         self.fetches: list[float] = []
         self.at_once, self.most = 0, 0
-        self.source = KeySource(self.fetch, lambda: self.now)
+        self.source = JwksCache(self.fetch, lambda: self.now)
 
     def fetch(self) -> object:
         self.fetches.append(self.now)

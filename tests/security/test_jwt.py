@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cds_service.errors import FhirFault, NotAuthenticated
 from cds_service.ledger.database import Ledger
 from cds_service.security.clients import Client
-from cds_service.security.jwks import KeySource
-from cds_service.security.jwt import Gate
+from cds_service.security.jwks import JwksCache
+from cds_service.security.jwt import TokenVerifier
 from cds_service.security.used_tokens import SeenTokens, seen_tokens
 from tests.databases import new_database
 from tests.tokens import ISSUER, JKU, claims, ec_key, key_set, public_jwk, rsa_key, sign
@@ -54,8 +54,8 @@ class Door:
 
     def register(self, **registration: Any) -> None:
         self.client = Client(**({"name": "General", "issuer": ISSUER, "jku": JKU} | registration))
-        keys = KeySource(self.host.fetch, lambda: self.now.timestamp())
-        self.gate = Gate(((self.client, keys),), self.seen, lambda: self.now)
+        keys = JwksCache(self.host.fetch, lambda: self.now.timestamp())
+        self.gate = TokenVerifier(((self.client, keys),), self.seen, lambda: self.now)
 
     def admit(self, token: str) -> str:
         return self.gate.admit(f"Bearer {token}", ENDPOINT).name
@@ -97,7 +97,7 @@ class TestLetIn:
         caller = door.gate.admit(f"Bearer {door.token()}", ENDPOINT)
         assert caller.selection_behavior == "any"
         assert caller.single_action
-        assert caller.may_name(ISSUER)
+        assert caller.allows_fhir_server(ISSUER)
 
     def test_an_audience_among_several(self, door: Door) -> None:
         assert door.admit(door.token(aud=["https://other.example", ENDPOINT]))
@@ -141,8 +141,10 @@ class TestLetIn:
             Client(name="one", issuer=ISSUER, jku=JKU),
             Client(name="two", issuer=ISSUER, jku=JKU + "2"),
         ]
-        sources = [KeySource(host.fetch, lambda: 0.0) for host in (one, two)]
-        gate = Gate(tuple(zip(clients, sources, strict=True)), SeenTokens(ledger), lambda: NOW)
+        sources = [JwksCache(host.fetch, lambda: 0.0) for host in (one, two)]
+        gate = TokenVerifier(
+            tuple(zip(clients, sources, strict=True)), SeenTokens(ledger), lambda: NOW
+        )
         token = sign(claims(NOW, ENDPOINT), OTHER_EC, headers={"jku": JKU + "2"})
         assert gate.admit(f"Bearer {token}", ENDPOINT).name == "two"
         with pytest.raises(NotAuthenticated):

@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 
 from cds_service import service as answering
 from cds_service.app import create_app
-from cds_service.chart.facts import Asked, Queried, State
+from cds_service.chart.facts import HookContext
+from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.errors import HeparinCdsError, RequestRefused
 from cds_service.rulebook.toml_table import load_concepts
 from cds_service.settings import Settings
@@ -39,7 +40,7 @@ class Advisor:
     failure: Exception | None = None
     given: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def concerns_us(self, _asked: Asked, _rulebook: object, _still: object) -> bool:
+    def concerns_us(self, _asked: HookContext, _rulebook: object, _still: object) -> bool:
         return self.concerned
 
     def advise(self, *given: Any) -> Any:
@@ -56,8 +57,8 @@ class Advisor:
         return SimpleNamespace(cards=self.cards, findings=findings, chart=chart)
 
     @property
-    def answers(self) -> dict[str, Queried]:
-        answers: dict[str, Queried] = self.given[-1][1]
+    def answers(self) -> dict[str, QueryResult]:
+        answers: dict[str, QueryResult] = self.given[-1][1]
         return answers
 
 
@@ -170,8 +171,8 @@ class TestCall:
         asked, answers, _, now, style, still = advisor.given[0]
         still()
         assert asked.patient_id == "p1"
-        assert answers["conditions"].state is State.EMPTY
-        assert answers["allergies"].state is State.NOT_SUPPLIED
+        assert answers["conditions"].state is QueryState.EMPTY
+        assert answers["allergies"].state is QueryState.NOT_SUPPLIED
         assert now == NOW
         assert style.selection_behavior == "at-most-one"
 

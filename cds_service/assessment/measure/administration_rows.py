@@ -22,11 +22,11 @@ from cds_service.assessment.measure.charted_volumes import Hourly
 from cds_service.assessment.measure.doses_given import unplaced
 from cds_service.assessment.measure.inexact_rows import in_order
 from cds_service.assessment.measure.rates import (
+    charted_rate,
     dose_units,
     is_content,
     is_therapy_rate,
     is_treatment_row,
-    said,
     stated_rate,
 )
 from cds_service.assessment.measure.segments import REPLACES_OR_ADDS, Bolus, Kind, Row
@@ -164,7 +164,7 @@ class Charting:
             source=row.source,
             written=row.dosage.written,
             why=why,
-            said=said(dosage),
+            said=charted_rate(dosage),
             point=row.point or end == start,
             order=row.request,
             over=self._is_over(row, order),

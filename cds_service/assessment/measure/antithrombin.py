@@ -22,9 +22,9 @@ from cds_service.assessment.measure.patient_facts import Weight
 from cds_service.assessment.model.case import Case, absent, evidence, unread
 from cds_service.assessment.model.times import at_or_after, at_or_before
 from cds_service.assessment.model.verdict import (
-    Answer,
     Evidence,
     Reason,
+    Truth,
     Verdict,
     any_of,
     compared,
@@ -138,10 +138,10 @@ def tier_of(case: Case, level: float, comparator: str = "") -> str:
     severe, low = case.protocol["antithrombin.severe"], case.protocol["antithrombin.low"]
     normal = case.protocol["antithrombin.normal"]
     if comparator:
-        if compared(level, comparator, severe, under=True) is Answer.YES:
+        if compared(level, comparator, severe, under=True) is Truth.YES:
             return "severe"
         under_normal = compared(level, comparator, normal, under=True)
-        return "normal" if under_normal is Answer.NO else ""
+        return "normal" if under_normal is Truth.NO else ""
     for line, name in ((severe, "severe"), (low, "low"), (normal, "lowNormal")):
         if level < line:
             return name

@@ -19,8 +19,8 @@ from cds_service.assessment.model.verdict import (
     Reason,
     Verdict,
     any_of,
-    said,
     unknown,
+    verdict_of,
 )
 
 
@@ -77,4 +77,4 @@ def _under_age(case: Case) -> Verdict:
         why = "unreadable" if case.chart.person.birth_unread else why
         return unknown(Reason("birthDate", why))
     fact = Evidence("age", age, "a", source=f"Patient/{case.chart.person.id}")
-    return said(age < case.protocol["patient.adult_age"], fact)
+    return verdict_of(age < case.protocol["patient.adult_age"], fact)

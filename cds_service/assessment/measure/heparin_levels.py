@@ -18,8 +18,8 @@ from cds_service.assessment.model.case import Case, evidence
 from cds_service.assessment.model.times import within
 from cds_service.assessment.model.verdict import (
     NO,
-    Answer,
     Reason,
+    Truth,
     Verdict,
     all_of,
     negate,
@@ -203,7 +203,7 @@ def _below_by(target: Target, level: Level) -> Verdict:
     low = target.below(level)
     if not (level.current.yes and level.steady.yes):
         return unknown(*dict.fromkeys((*level.current.reasons, *level.steady.reasons)))
-    return _trusted(level, low, stands=Answer.YES if level.at_most else Answer.NO)
+    return _trusted(level, low, stands=Truth.YES if level.at_most else Truth.NO)
 
 
 def _above_by(target: Target, level: Level) -> Verdict:
@@ -211,10 +211,10 @@ def _above_by(target: Target, level: Level) -> Verdict:
     high = target.above(level)
     if not level.current.yes:
         return unknown(*level.current.reasons)
-    return _trusted(level, high, stands=Answer.NO if level.at_most else Answer.YES)
+    return _trusted(level, high, stands=Truth.NO if level.at_most else Truth.YES)
 
 
-def _trusted(level: Level, told: Verdict, *, stands: Answer) -> Verdict:
+def _trusted(level: Level, told: Verdict, *, stands: Truth) -> Verdict:
     """What is disturbed one way leaves one answer standing."""
     one_way = level.at_most or level.at_least
     if level.usable.yes or (one_way and told.answer is stands):
@@ -282,8 +282,8 @@ def _masked(case: Case, target: Target, aptt: Level, anti_xa: Level, margins: in
     return all_of(low, aptt.usable, negate(target.below(aptt, -other)))
 
 
-def _stands(level: Level) -> Answer:
-    return Answer.YES if level.at_most else Answer.NO
+def _stands(level: Level) -> Truth:
+    return Truth.YES if level.at_most else Truth.NO
 
 
 def margin(case: Case, level: Level) -> float:
@@ -296,5 +296,5 @@ def _pseudo(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     if anti_xa.at_most and not _whose_is_unread(anti_xa):
         return NO
     in_range = all_of(negate(target.below(anti_xa)), negate(target.above(anti_xa)))
-    trusted = _trusted(anti_xa, in_range, stands=Answer.UNKNOWN)
+    trusted = _trusted(anti_xa, in_range, stands=Truth.UNKNOWN)
     return all_of(trusted, aptt.usable, target.below(aptt))

@@ -10,9 +10,9 @@ from cds_service.assessment.measure.platelet_history import may_have_fallen
 from cds_service.assessment.model.case import Case, evidence
 from cds_service.assessment.model.verdict import (
     NO,
-    Answer,
     Evidence,
     Reason,
+    Truth,
     Verdict,
     compared,
     unknown,
@@ -115,19 +115,19 @@ def antibody(case: Case, result: Result) -> Antibody:
         return Antibody.POSITIVE if result.positive else Antibody.NEGATIVE
     else:
         return Antibody.UNTOLD
-    if low is Answer.YES:
+    if low is Truth.YES:
         return Antibody.NEGATIVE
-    if high is Answer.NO:
+    if high is Truth.NO:
         return Antibody.POSITIVE
-    return Antibody.EQUIVOCAL if (low, high) == (Answer.NO, Answer.YES) else _above(low)
+    return Antibody.EQUIVOCAL if (low, high) == (Truth.NO, Truth.YES) else _above(low)
 
 
-def _above(low: Answer) -> Antibody:
+def _above(low: Truth) -> Antibody:
     """A limit reported: above the cut-off it counts as positive."""
-    return Antibody.POSITIVE if low is Answer.NO else Antibody.UNTOLD
+    return Antibody.POSITIVE if low is Truth.NO else Antibody.UNTOLD
 
 
-def _under(case: Case, result: Result, line: str) -> Answer:
+def _under(case: Case, result: Result, line: str) -> Truth:
     return compared(result.value or 0.0, result.comparator, case.protocol[line], under=True)
 
 

@@ -13,9 +13,9 @@ from cds_service.assessment.model.case import Case, absent, evidence, unread
 from cds_service.assessment.model.times import UNPLACED, at_or_after
 from cds_service.assessment.model.verdict import (
     YES,
-    Answer,
     Evidence,
     Reason,
+    Truth,
     Verdict,
     compared,
     unknown,
@@ -70,9 +70,9 @@ class Level:
 
     def _compare(self, limit: float, *, under: bool) -> Verdict:
         if not self.current.yes or self.result is None or self.result.value is None:
-            return Verdict(Answer.UNKNOWN, (), self.current.reasons)
+            return Verdict(Truth.UNKNOWN, (), self.current.reasons)
         answer = compared(self.result.value, self.result.comparator, limit, under=under)
-        if answer is Answer.UNKNOWN:
+        if answer is Truth.UNKNOWN:
             return unknown(Reason(self.concept, "comparator", self.result.written))
         facts = (self.evidence,) if self.evidence else ()
         return Verdict(answer, facts)

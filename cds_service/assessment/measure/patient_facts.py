@@ -12,9 +12,9 @@ from cds_service.assessment.model.times import at_or_after
 from cds_service.assessment.model.verdict import (
     NO,
     YES,
-    Answer,
     Evidence,
     Reason,
+    Truth,
     Verdict,
     any_of,
     compared,
@@ -133,10 +133,10 @@ def _renal(case: Case, crcl: Verdict, modality: str, before: float | None) -> Ve
     fact = crcl.facts[0]
     line = case.protocol["organs.renal_line"]
     answer = compared(fact.value, fact.comparator, line, under=True)
-    if answer is Answer.UNKNOWN:
+    if answer is Truth.UNKNOWN:
         return unknown(Reason("crcl", "comparator"))
     held = held_under(case, fact.value, before, line)
-    return Verdict(Answer.YES if held else answer, crcl.facts)
+    return Verdict(Truth.YES if held else answer, crcl.facts)
 
 
 def creatinine_clearance(case: Case, weight: Weight) -> Verdict:

@@ -24,7 +24,7 @@ def rate_in_units_per_hour(
 ) -> tuple[float | None, Reason | None]:
     """A heparin rate in U/h that can be true, or the reason why there is none; weight in kg."""
     rate, reason = stated_rate(case, dosage, weight)
-    if is_implausible(case, rate, said(dosage), weight):
+    if is_implausible(case, rate, charted_rate(dosage), weight):
         return None, Reason("heparinDose", IMPLAUSIBLE, dosage.written)
     return rate, reason
 
@@ -51,7 +51,7 @@ def stated_rate(
     return rate.value * weight, None
 
 
-def said(dosage: Dosage) -> tuple[str, float] | None:
+def charted_rate(dosage: Dosage) -> tuple[str, float] | None:
     """A rate as it was charted: by it two rates that cannot be worked out are compared."""
     if dosage.rate is not None and dosage.problem is None:
         return dosage.rate.unit, dosage.rate.value

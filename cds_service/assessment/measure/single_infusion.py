@@ -13,9 +13,9 @@ from cds_service.assessment.measure.administration_rows import Charted, Charting
 from cds_service.assessment.measure.rates import (
     IMPLAUSIBLE,
     VIAL_STRENGTH,
+    charted_rate,
     is_implausible,
     rate_in_units_per_hour,
-    said,
 )
 from cds_service.assessment.measure.segments import Bolus, Kind, Rules, Segment
 from cds_service.assessment.measure.timeline import merged
@@ -145,7 +145,7 @@ def _ordered(case: Case, site: str, orders: list[Order], weight: float | None) -
     begun = [o for o in orders if o.begun and o.begun >= case.ago("heparin.order_age")]
     newest = max(begun or orders, key=lambda o: (o.begun or case.now, o.dosage.written, o.source))
     rate, why = rate_in_units_per_hour(case, newest.dosage, weight)
-    written, charted = newest.dosage.written, said(newest.dosage)
+    written, charted = newest.dosage.written, charted_rate(newest.dosage)
     if len(orders) > 1:
         rate, why, charted = None, Reason("heparinDose", "severalOrders"), None
     segment = Segment(

@@ -13,8 +13,9 @@ from itertools import takewhile
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.model.times import before
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, unknown
-from cds_service.chart.facts import Administration, Asked, Chart, Order, Result, State
+from cds_service.chart.facts import Administration, Chart, HookContext, Order, Result
 from cds_service.chart.fhir_datetime import Stretch, recorded
+from cds_service.chart.query_result import QueryState
 from cds_service.chart.resources import NEAR_SYSTEM, Still, on_and_on
 from cds_service.chart.results import may_be_newer
 from cds_service.chart.unknown_medicine_orders import Untold
@@ -26,7 +27,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    asked: Asked
+    asked: HookContext
     chart: Chart
     protocol: Protocol
     now: datetime
@@ -45,11 +46,11 @@ class Case:
         """Whether "not on record" may be said of these queries."""
         return all(self.state(query).answered for query in queries)
 
-    def state(self, query: str) -> State:
+    def state(self, query: str) -> QueryState:
         """How a query ended; one that brought what nobody can tell is a part."""
         had = self.had(query)
         untold = had.answered and (self.untold(query) or self.misspelt(query))
-        return State.PARTIAL if untold else had
+        return QueryState.PARTIAL if untold else had
 
     def misspelt(self, query: str) -> tuple[str, ...]:
         """Concepts that only a code under a misspelt system tells of: problems and allergies."""
@@ -65,12 +66,12 @@ class Case:
             and one.concept not in known
         )
 
-    def had(self, query: str) -> State:
+    def had(self, query: str) -> QueryState:
         """How a query ended, whatever the chart makes of what it brought."""
-        found = self.chart.states.get(query, State.NOT_SUPPLIED)
-        return State.EMPTY if self._does_without(query, found) else found
+        found = self.chart.states.get(query, QueryState.NOT_SUPPLIED)
+        return QueryState.EMPTY if self._does_without(query, found) else found
 
-    def _does_without(self, query: str, found: State) -> bool:
+    def _does_without(self, query: str, found: QueryState) -> bool:
         return not found.answered and query in self.protocol.sources
 
     @property
@@ -80,7 +81,7 @@ class Case:
         return tuple(
             query
             for query in self.protocol.sources
-            if self._does_without(query, states.get(query, State.NOT_SUPPLIED))
+            if self._does_without(query, states.get(query, QueryState.NOT_SUPPLIED))
         )
 
     def came(self, *queries: str) -> bool:
@@ -171,7 +172,7 @@ def _as_written(order: Order) -> tuple[object, ...]:
     return (order.drug.key, amount.value if amount else 0.0, order.dosage.written, order.source)
 
 
-def starts_untold(asked: Asked, one: Untold) -> bool:
+def starts_untold(asked: HookContext, one: Untold) -> bool:
     """Whether it is a draft of this call that starts a medicine nobody can tell."""
     return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
 

@@ -59,7 +59,7 @@ Action = OrderTest | StartDrug | StopOrder | DeleteDraft
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Option:
     """One suggestion; `label` is a key of the wording table."""
 
     label: str
@@ -69,7 +69,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Recommendation:
     """One piece of advice. All text fields are keys of the wording table."""
 
     indicator: Indicator
@@ -79,7 +79,7 @@ class Item:
     values: Mapping[str, str | float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     starts: tuple[str, ...] = ()  # drugs whose start is told as a row each
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[Option, ...] = ()
     tests: tuple[str, ...] = ()  # concepts wanted, offered together as one more choice
     pending: tuple[str, ...] = ()  # of those wanted, the ones that are ordered already
     withheld: tuple[Reason, ...] = ()  # why a dose or switch is not offered

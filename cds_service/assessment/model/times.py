@@ -21,8 +21,8 @@ from cds_service.assessment.model.verdict import (
     Verdict,
     all_of,
     negate,
-    said,
     unknown,
+    verdict_of,
 )
 from cds_service.chart.fhir_datetime import DATE_ONLY, NO_ZONE, Stretch, earliest, latest
 
@@ -37,7 +37,7 @@ def before(at: datetime | None, limit: datetime | None, fact: str) -> Verdict:
     if at is None or limit is None:
         return unknown(Reason(fact, UNDATED))
     if not isinstance(at, Stretch) and not isinstance(limit, Stretch):
-        return said(at < limit)
+        return verdict_of(at < limit)
     if latest(at) < earliest(limit):
         return YES
     if earliest(at) >= latest(limit):

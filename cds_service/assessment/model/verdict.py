@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 
 
-class Answer(Enum):
+class Truth(Enum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"
@@ -50,79 +50,79 @@ class Reason:
 class Verdict:
     """An answer with the facts it rests on and, when unknown, the reasons."""
 
-    answer: Answer
+    answer: Truth
     facts: tuple[Evidence, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
     @property
     def yes(self) -> bool:
-        return self.answer is Answer.YES
+        return self.answer is Truth.YES
 
     @property
     def no(self) -> bool:
-        return self.answer is Answer.NO
+        return self.answer is Truth.NO
 
     @property
     def unknown(self) -> bool:
-        return self.answer is Answer.UNKNOWN
+        return self.answer is Truth.UNKNOWN
 
 
 Verdicts = Mapping[str, Verdict]  # what each rule answered, by its name
 
-NO = Verdict(Answer.NO)
-YES = Verdict(Answer.YES)
+NO = Verdict(Truth.NO)
+YES = Verdict(Truth.YES)
 
 
 def yes(*facts: Evidence) -> Verdict:
     """Yes, resting on these facts."""
-    return Verdict(Answer.YES, facts)
+    return Verdict(Truth.YES, facts)
 
 
 def unknown(*reasons: Reason) -> Verdict:
     """Unknown, and why."""
-    return Verdict(Answer.UNKNOWN, (), reasons)
+    return Verdict(Truth.UNKNOWN, (), reasons)
 
 
-def said(value: bool, *facts: Evidence) -> Verdict:
+def verdict_of(value: bool, *facts: Evidence) -> Verdict:
     """Yes or no, from a plain truth value."""
-    return Verdict(Answer.YES if value else Answer.NO, facts)
+    return Verdict(Truth.YES if value else Truth.NO, facts)
 
 
 def all_of(*verdicts: Verdict) -> Verdict:
     """Kleene and: one no is no; else one unknown is unknown."""
-    return _combine(verdicts, decisive=Answer.NO, otherwise=Answer.YES)
+    return _combine(verdicts, decisive=Truth.NO, otherwise=Truth.YES)
 
 
 def any_of(*verdicts: Verdict) -> Verdict:
     """Kleene or: one yes is yes; else one unknown is unknown."""
-    return _combine(verdicts, decisive=Answer.YES, otherwise=Answer.NO)
+    return _combine(verdicts, decisive=Truth.YES, otherwise=Truth.NO)
 
 
 def negate(verdict: Verdict) -> Verdict:
     """Kleene not: unknown stays unknown."""
-    flipped = {Answer.YES: Answer.NO, Answer.NO: Answer.YES, Answer.UNKNOWN: Answer.UNKNOWN}
+    flipped = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}
     return Verdict(flipped[verdict.answer], verdict.facts, verdict.reasons)
 
 
-def compared(value: float, comparator: str, limit: float, *, under: bool) -> Answer:
+def compared(value: float, comparator: str, limit: float, *, under: bool) -> Truth:
     """Whether what was reported lies under (else over) a limit, for all values it can mean.
 
     `<0.1` is under 0.1 and everything above it, `<=0.1` may be 0.1; `<0.5` says nothing of 0.3.
     """
     upward = comparator in (">", ">=")
     if not comparator:
-        return Answer.YES if (value < limit if under else value > limit) else Answer.NO
+        return Truth.YES if (value < limit if under else value > limit) else Truth.NO
     if under != upward:  # the open side is the one asked for: yes, or not known
         beyond = value < limit if under else value > limit
         touches = value == limit and comparator in ("<", ">")
-        return Answer.YES if beyond or touches else Answer.UNKNOWN
+        return Truth.YES if beyond or touches else Truth.UNKNOWN
     ruled_out = value >= limit if under else value <= limit
-    return Answer.NO if ruled_out else Answer.UNKNOWN
+    return Truth.NO if ruled_out else Truth.UNKNOWN
 
 
-def _combine(verdicts: Iterable[Verdict], decisive: Answer, otherwise: Answer) -> Verdict:
+def _combine(verdicts: Iterable[Verdict], decisive: Truth, otherwise: Truth) -> Verdict:
     verdicts = tuple(verdicts)
-    for answer in (decisive, Answer.UNKNOWN, otherwise):
+    for answer in (decisive, Truth.UNKNOWN, otherwise):
         holders = [v for v in verdicts if v.answer is answer]
         if holders:
             return Verdict(answer, _union(v.facts for v in holders), _reasons(answer, holders))
@@ -133,7 +133,7 @@ def _union(groups: Iterable[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys(fact for group in groups for fact in group))
 
 
-def _reasons(answer: Answer, holders: Iterable[Verdict]) -> tuple[Reason, ...]:
-    if answer is not Answer.UNKNOWN:
+def _reasons(answer: Truth, holders: Iterable[Verdict]) -> tuple[Reason, ...]:
+    if answer is not Truth.UNKNOWN:
         return ()
     return tuple(dict.fromkeys(reason for v in holders for reason in v.reasons))

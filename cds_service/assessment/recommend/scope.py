@@ -13,7 +13,7 @@ from cds_service.assessment.measure.rates import opens_as_infusion
 from cds_service.assessment.model.case import starts_untold
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.topics.topic import Opener
-from cds_service.chart.facts import Asked, Order
+from cds_service.chart.facts import HookContext, Order
 from cds_service.chart.unknown_medicine_orders import Untold
 
 BY_FAMILY = {
@@ -41,7 +41,7 @@ class Scope:
 
 
 def scope_of(
-    asked: Asked,
+    asked: HookContext,
     drafts: Iterable[Order],
     untold: Iterable[Untold] = (),
     *,
@@ -59,7 +59,7 @@ def scope_of(
     return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))
 
 
-def _counts(asked: Asked, draft: Order) -> bool:
+def _counts(asked: HookContext, draft: Order) -> bool:
     return not draft.stops and (asked.hook != "order-select" or draft.selected)
 
 

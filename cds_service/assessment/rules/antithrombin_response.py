@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.times import apart
-from cds_service.assessment.model.verdict import NO, Reason, Verdict, all_of, said, unknown
+from cds_service.assessment.model.verdict import NO, Reason, Verdict, all_of, unknown, verdict_of
 
 
 def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
@@ -28,7 +28,7 @@ def responded(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
     before = m.infusion.rate_at(given.start)
     fall = 1 - m.case.protocol["antithrombin_dose.response_fall"] / 100
     fell = before is not None and before > 0 and m.infusion.rate <= before * fall
-    return said(True) if fell else so_far["on_target"]
+    return verdict_of(True) if fell else so_far["on_target"]
 
 
 def _level_after(m: Measured, dose: datetime) -> Verdict:
@@ -59,5 +59,5 @@ def refractory(m: Measured, so_far: Mapping[str, Verdict]) -> Verdict:
     if not after.yes:
         return all_of(after, so_far["failing"])
     known = m.antithrombin.known
-    normal = said(m.antithrombin.tier == "normal") if known.yes else known
+    normal = verdict_of(m.antithrombin.tier == "normal") if known.yes else known
     return all_of(normal, so_far["failing"])

@@ -10,8 +10,8 @@ from cds_service.assessment.model.verdict import (
     Verdict,
     Verdicts,
     any_of,
-    said,
     unknown,
+    verdict_of,
     yes,
 )
 from cds_service.assessment.rules.odd_rates import is_doubted
@@ -37,13 +37,13 @@ def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
     many = _daily(rate) > protocol["heparin.high_daily_dose"]
     by_weight = per_kg_h(rate, m.course_weight.kg)
     if not protocol.allows("weight_condition"):
-        return said(many, *facts)
+        return verdict_of(many, *facts)
     if by_weight is None:
         heavy = rate > protocol["heparin.high_rate"] * protocol["weight.lightest"]
         open_ = heavy and not many
-        return unknown(*m.course_weight.known.reasons) if open_ else said(many, *facts)
+        return unknown(*m.course_weight.known.reasons) if open_ else verdict_of(many, *facts)
     steep = is_steep(m, rate)
-    return said(steep or (many and by_weight > protocol["heparin.standard_rate"]), *facts)
+    return verdict_of(steep or (many and by_weight > protocol["heparin.standard_rate"]), *facts)
 
 
 def is_steep(m: Measured, rate: float) -> bool:
@@ -61,7 +61,7 @@ def very_high(m: Measured, _: Verdicts) -> Verdict:
     if not m.dose.known.yes:
         return m.dose.known if not m.infusion.running.no else NO
     over = m.dose.units > m.case.protocol["heparin.very_high_daily_dose"]
-    verdict = said(
+    verdict = verdict_of(
         over and _above(m, m.infusion.rate, "heparin.standard_rate"), *m.dose.known.facts
     )
     return _long_enough(m, verdict)
@@ -123,7 +123,7 @@ def _ceiling_running(m: Measured) -> Verdict:
         return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
     since, source = m.infusion.last_change, m.infusion.source
     fact = Evidence("rate", m.infusion.rate, "U/h", since, source, "running")
-    return said(_past_ceiling(m, m.infusion.rate), fact)
+    return verdict_of(_past_ceiling(m, m.infusion.rate), fact)
 
 
 def _past_ceiling(m: Measured, rate: float) -> bool:

@@ -10,8 +10,8 @@ from cds_service.assessment.model.verdict import (
     Evidence,
     Verdict,
     Verdicts,
-    said,
     unknown,
+    verdict_of,
     yes,
 )
 from cds_service.assessment.rules.trends import rises
@@ -33,7 +33,7 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
         return NO
     probability = m.need.probability
     loud = m.case.protocol["resistance.loud_probability"]
-    return said(probability is None or probability >= loud)
+    return verdict_of(probability is None or probability >= loud)
 
 
 def raised_since_level(m: Measured) -> Verdict:

@@ -246,7 +246,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def judge(m: Measured) -> Verdicts:
+def evaluate(m: Measured) -> Verdicts:
     """Every rule's answer, in the order of the table."""
     verdicts: dict[str, Verdict] = {}
     early = protamine_given(m.case)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cds_service.demo.fixtures import Case, FixtureError, choose, load_cases
+from cds_service.demo.fixtures import Fixture, FixtureError, choose, load_cases
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import PROTOCOLS, protocol_path, rulebook
 from cds_service.tools.nearest import did_you_mean
@@ -97,7 +97,7 @@ def _known(protocol: str) -> str:
     return f"The protocol {protocol} cannot be used (shipped: {shipped}; or a file):"
 
 
-def _case(wanted: str) -> Case:
+def _case(wanted: str) -> Fixture:
     """A fixture by folder, whole name, number or patient id."""
     folder = Path(wanted)
     parent = folder.parent if (folder / "case.md").is_file() else FIXTURES

@@ -18,10 +18,10 @@ from cds_service.cards import template_values as figures
 from cds_service.cards.card import Card
 from cds_service.cards.required_rate_words import required_rate_told, target_told
 from cds_service.cards.wording import Wording
-from cds_service.chart.facts import Queried, Resource, State
 from cds_service.chart.fhir_datetime import recorded
-from cds_service.demo.fixtures import Case
-from cds_service.fhir.queries import Search, read_plan
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
+from cds_service.demo.fixtures import Fixture
+from cds_service.fhir.queries import FhirQuery, read_plan
 from cds_service.fhir.query_templates import query_urls
 from cds_service.hooks.request import SERVICES, read_call
 from cds_service.tools.explain.tables import DoseRow, dose_rows
@@ -37,7 +37,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ExplainedPatient:
     """A gate's or a rule's answer, with what it rests on."""
 
     name: str
@@ -52,14 +52,14 @@ class Walk:
     title: str
     queries: Mapping[str, str]
     facts: tuple[Fact, ...]
-    gates: tuple[Answered, ...]
-    rules: tuple[Answered, ...]
+    gates: tuple[ExplainedPatient, ...]
+    rules: tuple[ExplainedPatient, ...]
     doses: tuple[DoseRow, ...]
     need: tuple[str, ...]  # the required rate, pair by pair, and what is said of it
     cards: tuple[Card, ...]
 
 
-def walk(case: Case, rules: Rulebook) -> Walk:
+def walk(case: Fixture, rules: Rulebook) -> Walk:
     """The steps from the record of a fixture to its cards."""
     service = next(s for s in SERVICES.values() if s.hook == case.hook)
     asked = read_call(dict(case.request), service).asked
@@ -78,7 +78,7 @@ def walk(case: Case, rules: Rulebook) -> Walk:
     )
 
 
-def answers_from(resources: Iterable[Resource], rules: Rulebook) -> dict[str, Queried]:
+def answers_from(resources: Iterable[Resource], rules: Rulebook) -> dict[str, QueryResult]:
     """What a server that holds exactly these resources would answer to each query."""
     held = tuple(resources)
     plan = read_plan(query_urls(rules.concepts), rules.concepts.queries)
@@ -87,14 +87,14 @@ def answers_from(resources: Iterable[Resource], rules: Rulebook) -> dict[str, Qu
 
 
 def _answer(
-    held: tuple[Resource, ...], medications: tuple[Resource, ...], search: Search
-) -> Queried:
+    held: tuple[Resource, ...], medications: tuple[Resource, ...], search: FhirQuery
+) -> QueryResult:
     found = tuple(r for r in held if r.get("resourceType") == search.resource and _has(r, search))
     included = medications if search.resource.startswith("Medication") else ()
-    return Queried(State.SUPPLIED if found else State.EMPTY, (*found, *included))
+    return QueryResult(QueryState.SUPPLIED if found else QueryState.EMPTY, (*found, *included))
 
 
-def _has(resource: Resource, search: Search) -> bool:
+def _has(resource: Resource, search: FhirQuery) -> bool:
     code: Mapping[str, Any] = resource.get("code") or {}
     return not search.codes or any(c.get("code") in search.codes for c in code.get("coding", ()))
 
@@ -144,7 +144,7 @@ def _fact(wording: Wording, evidence: Evidence) -> Fact:
     return Fact(wording.facts[evidence.fact], ", ".join(parts), evidence.source)
 
 
-def _gates(m: Measured, wording: Wording) -> Iterable[Answered]:
+def _gates(m: Measured, wording: Wording) -> Iterable[ExplainedPatient]:
     gates = {
         "under age": m.gates.under_age,
         "HIT": m.gates.hit,
@@ -154,13 +154,13 @@ def _gates(m: Measured, wording: Wording) -> Iterable[Answered]:
     return (_answered(name, verdict, wording) for name, verdict in gates.items())
 
 
-def _rules(advice: Advice, wording: Wording) -> Iterable[Answered]:
+def _rules(advice: Advice, wording: Wording) -> Iterable[ExplainedPatient]:
     verdicts = advice.findings.verdicts
     return (_answered(name, verdict, wording) for name, verdict in verdicts.items())
 
 
-def _answered(name: str, verdict: Verdict, wording: Wording) -> Answered:
-    return Answered(name, verdict.answer.value, _because(verdict, wording))
+def _answered(name: str, verdict: Verdict, wording: Wording) -> ExplainedPatient:
+    return ExplainedPatient(name, verdict.answer.value, _because(verdict, wording))
 
 
 def _verdict(verdict: Verdict, wording: Wording) -> str:

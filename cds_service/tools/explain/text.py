@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
 from cds_service.cards.card import Card
-from cds_service.tools.explain.patient import Answered, Fact, Walk
+from cds_service.tools.explain.patient import ExplainedPatient, Fact, Walk
 from cds_service.tools.explain.tables import DoseRow, Explanation, Subject
 
 WIDTH = 96
@@ -143,7 +143,7 @@ def _fact(fact: Fact) -> list[str]:
     return _wrapped(f"{fact.name}: {fact.told}{source}", "  ")
 
 
-def _answered(one: Answered) -> list[str]:
+def _answered(one: ExplainedPatient) -> list[str]:
     because = f": {one.because}" if one.because else ""
     return _wrapped(f"{one.name} {one.answer}{because}", "  ")
 

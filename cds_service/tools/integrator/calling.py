@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from cds_service.tools.integrator.fhir_base import FhirBase, NotAnswered
 from cds_service.tools.integrator.prefetching import Fetched, fetch
-from cds_service.tools.integrator.service import Answer, CdsService
+from cds_service.tools.integrator.service import RemoteCdsService, ServiceResponse
 
 Json = dict[str, Any]
 
@@ -23,10 +23,10 @@ class Outcome:
 
     fetched: tuple[Fetched, ...]
     request: Json
-    answer: Answer
+    answer: ServiceResponse
 
 
-def entry_for(service: CdsService, hook: str) -> Json:
+def entry_for(service: RemoteCdsService, hook: str) -> Json:
     """The discovery entry that serves a hook."""
     for entry in service.services():
         if entry.get("hook") == hook and isinstance(entry.get("id"), str):
@@ -60,7 +60,12 @@ def templates_of(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def call(
-    service: CdsService, base: FhirBase, body_context: Json, hook: str, token: str, prefetch: bool
+    service: RemoteCdsService,
+    base: FhirBase,
+    body_context: Json,
+    hook: str,
+    token: str,
+    prefetch: bool,
 ) -> Outcome:
     """Ask the FHIR server what the service wants to know beforehand, then the service."""
     service.refuse_to_leak(token)

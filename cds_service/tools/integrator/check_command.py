@@ -51,10 +51,10 @@ def check(
         _check_settings(as_json)
         return
     from cds_service.tools.integrator.checks.run import run
-    from cds_service.tools.integrator.service import CdsService
+    from cds_service.tools.integrator.service import RemoteCdsService
 
     waiting = Console(stderr=True).status(f"Checking {url} ...")
-    with faults_in_a_line(), CdsService(url, identity_of(**who)) as service, waiting:
+    with faults_in_a_line(), RemoteCdsService(url, identity_of(**who)) as service, waiting:
         outcomes = list(run(service, origin, fhir_port))
     _show(outcomes, every, as_json)
     if any(outcome.verdict == "FAIL" for outcome in outcomes):

@@ -23,7 +23,7 @@ from cds_service.tools.nearest import did_you_mean
 from cds_service.tools.shipped_files import FIXTURES
 
 if TYPE_CHECKING:
-    from cds_service.demo.fixtures import Case
+    from cds_service.demo.fixtures import Fixture
     from cds_service.tools.integrator.calling import Outcome
     from cds_service.tools.integrator.fhir_base import FhirBase
 
@@ -130,7 +130,7 @@ def call(  # noqa: PLR0913 - one for each option
     from cds_service.tools.integrator.calling import call as ask
     from cds_service.tools.integrator.calling import context
     from cds_service.tools.integrator.fhir_base import FhirBase
-    from cds_service.tools.integrator.service import CdsService
+    from cds_service.tools.integrator.service import RemoteCdsService
 
     if hook != "patient-view" and not drafts:
         raise click.UsageError(f"--hook {hook} needs --draft, such as --draft heparin=1800U/h")
@@ -139,7 +139,7 @@ def call(  # noqa: PLR0913 - one for each option
     with (
         faults_in_a_line(),
         FhirBase(fhir, token) as base,
-        CdsService(url, identity_of(**who)) as service,
+        RemoteCdsService(url, identity_of(**who)) as service,
     ):
         service.refuse_to_leak(token)
         _refuse_unknown(base, id_, must_answer=not no_prefetch)
@@ -176,7 +176,7 @@ def _show(outcome: Outcome, raw: bool) -> None:
         raise click.ClickException(f"{answer.status}: {show.plain(answer.text)[:500]}")
 
 
-def _cases(folder: Path, names: Sequence[str]) -> tuple[Case, ...]:
+def _cases(folder: Path, names: Sequence[str]) -> tuple[Fixture, ...]:
     """The patients as they would be at present; one is named by folder, number or patient id."""
     from cds_service.demo.fixtures import FixtureError, choose, load_cases, shifted
 

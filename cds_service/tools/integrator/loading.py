@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 from cds_service.tools.integrator.fhir_base import FhirBase, Json, NotAnswered, rows
 from cds_service.tools.integrator.ours import (
     TAG,
@@ -44,7 +44,7 @@ def check_server(base: FhirBase) -> None:
         raise NotAnswered(f"The server says it speaks FHIR {version}; these patients are R4.")
 
 
-def load(base: FhirBase, cases: Sequence[Case], step: Step) -> None:
+def load(base: FhirBase, cases: Sequence[Fixture], step: Step) -> None:
     """Every case, one transaction each; refused as a whole if an id is somebody else's."""
     check_server(base)
     for case in cases:
@@ -59,7 +59,7 @@ def load(base: FhirBase, cases: Sequence[Case], step: Step) -> None:
         step(case.name, len(case.resources))
 
 
-def unload(base: FhirBase, cases: Sequence[Case], step: Step) -> Removed:
+def unload(base: FhirBase, cases: Sequence[Fixture], step: Step) -> Removed:
     """Whatever carries our tag, in an order that leaves no reference dangling."""
     found = find_ours(base, cases, step)
     removed: list[str] = []
@@ -76,7 +76,7 @@ def unload(base: FhirBase, cases: Sequence[Case], step: Step) -> Removed:
     return Removed(tuple(removed), tuple(left))
 
 
-def find_ours(base: FhirBase, cases: Sequence[Case], step: Step) -> list[Json]:
+def find_ours(base: FhirBase, cases: Sequence[Fixture], step: Step) -> list[Json]:
     """Every resource on the server that carries our tag."""
     types = sorted({str(r["resourceType"]) for case in cases for r in case.resources})
     try:
@@ -105,7 +105,7 @@ def _by_tag(base: FhirBase, kind: str, step: Step) -> Iterator[Json]:
     yield from found
 
 
-def _by_ids(base: FhirBase, cases: Sequence[Case], step: Step) -> Iterator[Json]:
+def _by_ids(base: FhirBase, cases: Sequence[Fixture], step: Step) -> Iterator[Json]:
     """By the ids of the fixtures; a patient that is not there is not asked for any further."""
     for case in cases:
         patient = base.find(name_of(case.patient))
@@ -140,7 +140,7 @@ def _why_not_removed(base: FhirBase, name: str) -> str:
     return ""
 
 
-def _refuse_strangers(base: FhirBase, case: Case) -> None:
+def _refuse_strangers(base: FhirBase, case: Fixture) -> None:
     there = base.find(name_of(case.patient))
     if there is not None and not is_ours(there):
         raise NotAnswered(
@@ -149,7 +149,7 @@ def _refuse_strangers(base: FhirBase, case: Case) -> None:
         )
 
 
-def _check_stored(case: Case, answer: Json) -> None:
+def _check_stored(case: Fixture, answer: Json) -> None:
     said = [entry.get("response") for entry in rows(answer.get("entry"))]
     statuses = [str(one.get("status", "")) for one in said if isinstance(one, dict)]
     if len(statuses) != len(case.resources) or not all(s.startswith("2") for s in statuses):

@@ -22,7 +22,7 @@ DISCOVERY = "/cds-services"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceResponse:
     """What came back."""
 
     status: int
@@ -46,7 +46,7 @@ class Answer:
         return [c for c in cards if isinstance(c, dict)] if isinstance(cards, list) else []
 
 
-class CdsService:
+class RemoteCdsService:
     """One CDS service; signs what it asks if there is an identity."""
 
     def __init__(
@@ -78,7 +78,7 @@ class CdsService:
         """The URL of discovery, of a service, or of its feedback."""
         return "/".join(p for p in (self.base + DISCOVERY, service_id, end) if p)
 
-    def discover(self) -> Answer:
+    def discover(self) -> ServiceResponse:
         """`GET /cds-services`."""
         return self.ask("GET", self.url())
 
@@ -91,7 +91,7 @@ class CdsService:
             raise NotAnswered(f"{self.url()}: {answer.status}, no services.", answer.status)
         return [row for row in rows if isinstance(row, dict)]
 
-    def post(self, url: str, body: object, **headers: str) -> Answer:
+    def post(self, url: str, body: object, **headers: str) -> ServiceResponse:
         """A call or feedback."""
         return self.ask("POST", url, json.dumps(body).encode(), headers)
 
@@ -102,7 +102,7 @@ class CdsService:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
-    ) -> Answer:
+    ) -> ServiceResponse:
         """Anything; `token` replaces the one the identity would make, empty sends none."""
         sent = {"Accept": "application/json", **(headers or {})}
         if body is not None:
@@ -120,7 +120,7 @@ class CdsService:
         except (requests.RequestException, ValueError) as error:
             raise NotAnswered(f"{method} {url}: no answer ({type(error).__name__}).") from error
         took = round(response.elapsed.total_seconds() * 1000)
-        return Answer(response.status_code, response.headers, response.text, took)
+        return ServiceResponse(response.status_code, response.headers, response.text, took)
 
     def declare(self, url: str, size: int) -> int:
         """The status for a body of which only the size is sent, never the bytes."""

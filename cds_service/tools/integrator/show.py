@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 from cds_service.tools.integrator.loading import Removed
 from cds_service.tools.integrator.prefetching import Fetched
 
@@ -59,7 +59,7 @@ def fetched(console: Console, rows: Iterable[Fetched]) -> None:
     console.print(table)
 
 
-def patients(console: Console, loaded: Iterable[Case]) -> None:
+def patients(console: Console, loaded: Iterable[Fixture]) -> None:
     """Who is there now, and which hook each was made for."""
     table = Table("Patient", "Hook", "In one line", title="On the server now", title_justify="left")
     for case in loaded:

@@ -17,8 +17,8 @@ import duckdb
 import orjson
 
 from cds_service.chart.concepts import Concepts
-from cds_service.chart.facts import Resource
-from cds_service.fhir.queries import Search, read_plan
+from cds_service.chart.query_result import Resource
+from cds_service.fhir.queries import FhirQuery, read_plan
 from cds_service.fhir.query_templates import query_urls
 from cds_service.tools.replay.codes import GROUPS, write_codes
 
@@ -117,7 +117,7 @@ def sort_export(files: tuple[Path, ...], folder: Path, concepts: Concepts, shard
 
 
 def _read_lines(
-    db: duckdb.DuckDBPyConnection, files: tuple[Path, ...], plan: tuple[Search, ...]
+    db: duckdb.DuckDBPyConnection, files: tuple[Path, ...], plan: tuple[FhirQuery, ...]
 ) -> None:
     """Every line once: what it is about, and its text only where it is wanted."""
     whole = {search.resource for search in plan if not search.codes}
@@ -190,7 +190,7 @@ def _came(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return tuple(kind for (kind,) in rows.fetchall())
 
 
-def _answered(db: duckdb.DuckDBPyConnection, plan: tuple[Search, ...]) -> tuple[str, ...]:
+def _answered(db: duckdb.DuckDBPyConnection, plan: tuple[FhirQuery, ...]) -> tuple[str, ...]:
     """A query nothing answers for anybody was not exported: that is not "nothing on record"."""
     found = []
     for search in plan:

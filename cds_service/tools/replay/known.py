@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cds_service.chart.facts import Resource
 from cds_service.chart.fhir_datetime import (
     NOWHERE,
     Period,
@@ -23,6 +22,7 @@ from cds_service.chart.fhir_datetime import (
 )
 from cds_service.chart.fhir_json import each, member, reference, text
 from cds_service.chart.observations import drawn
+from cds_service.chart.query_result import Resource
 
 _OVER = ("completed", "stopped")
 

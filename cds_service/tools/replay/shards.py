@@ -14,8 +14,9 @@ from pathlib import Path
 import orjson
 
 from cds_service.advice import Rulebook, advise_on
-from cds_service.chart.facts import Chart, Resource
-from cds_service.fhir.queries import Search
+from cds_service.chart.facts import Chart
+from cds_service.chart.query_result import Resource
+from cds_service.fhir.queries import FhirQuery
 from cds_service.tools.replay.export import Export, locations_of, medications_of, patients_of
 from cds_service.tools.replay.outcomes import outcomes
 from cds_service.tools.replay.parting import Parting
@@ -31,7 +32,7 @@ class Task:
     """What every shard needs; small, and sent to each worker."""
 
     export: Export
-    plan: tuple[Search, ...]
+    plan: tuple[FhirQuery, ...]
     rulebooks: tuple[Rulebook, ...]  # one table of concepts, several protocols
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cds_service.chart.facts import Resource
 from cds_service.chart.fhir_datetime import Placing, earliest, latest, read_birth_date, read_period
 from cds_service.chart.fhir_json import each, member, reference, text
+from cds_service.chart.query_result import Resource
 
 NOT_CODED = "not coded"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"

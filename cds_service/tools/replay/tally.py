@@ -24,9 +24,10 @@ from cds_service.assessment.model.verdict import Reason
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.scope import scope_of
 from cds_service.cards.card import Card
-from cds_service.chart.facts import Asked, Chart, Resource, Result
+from cds_service.chart.facts import Chart, HookContext, Result
 from cds_service.chart.fhir_datetime import read_period
 from cds_service.chart.fhir_json import member, text
+from cds_service.chart.query_result import Resource
 from cds_service.tools.replay.stays import age_at, ethnicity_of, place_at, sex_of
 from cds_service.tools.replay.walk import HOOK, Past
 
@@ -36,7 +37,7 @@ Signature = tuple[object, ...]
 GONE, BACK = "gone", "back"
 UNCOUNTED = (GONE, BACK)  # rows of events.csv that are no new burden
 INDICATORS = tuple(indicator.value for indicator in Indicator)
-SPOKEN = tuple(t for t in TOPICS if t in scope_of(Asked(HOOK, ""), ()).topics)
+SPOKEN = tuple(t for t in TOPICS if t in scope_of(HookContext(HOOK, ""), ()).topics)
 
 
 @dataclass(slots=True)

@@ -14,18 +14,19 @@ from typing import Protocol
 
 from cds_service.advice import Rulebook
 from cds_service.chart.concepts import Concepts
-from cds_service.chart.facts import Asked, Chart, Queried, Resource, State
+from cds_service.chart.facts import Chart, HookContext
 from cds_service.chart.fhir_json import codings, member, source, text
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.reader import read_chart
 from cds_service.chart.resources import Readings
-from cds_service.fhir.queries import Search
+from cds_service.fhir.queries import FhirQuery
 from cds_service.tools.replay.known import Version, ends_of, versions
 from cds_service.tools.replay.stays import Stay, stays_of
 
 HOUR = timedelta(hours=1)
 HOOK = "patient-view"
 
-Answers = dict[str, Queried]
+Answers = dict[str, QueryResult]
 
 
 class _Sourced(Protocol):
@@ -39,7 +40,7 @@ class _Sourced(Protocol):
 class Archive:
     """What all patients of an export share."""
 
-    plan: tuple[Search, ...]
+    plan: tuple[FhirQuery, ...]
     answered: frozenset[str]  # queries that the export answers at all
     medications: Mapping[str, Resource] = field(default_factory=dict)
     locations: Mapping[str, str] = field(default_factory=dict)  # Location id -> its name
@@ -49,7 +50,7 @@ class Archive:
 class Past:
     """All of one patient: what became known when, and the chart in the end."""
 
-    asked: Asked
+    asked: HookContext
     chart: Chart
     always: tuple[Resource, ...]
     dated: tuple[Version, ...]  # in the order in which they became known
@@ -64,7 +65,7 @@ def read_past(
     patient: str, resources: Iterable[Resource], archive: Archive, rules: Rulebook
 ) -> Past:
     """Sort a patient's resources by when they became known; those no rule reads are left out."""
-    asked = Asked(HOOK, patient)
+    asked = HookContext(HOOK, patient)
     everything = tuple(resources)
     chart = read_chart(asked, _answers(everything, archive), rules.concepts)
     read = _sources(chart)
@@ -146,7 +147,7 @@ class _Known:
         return self._answers
 
 
-def found_by(search: Search, resource: Resource) -> bool:
+def found_by(search: FhirQuery, resource: Resource) -> bool:
     """Whether a query would have found a resource: by type, and Observations by code."""
     if resource["resourceType"] != search.resource:
         return False
@@ -163,11 +164,11 @@ def _answers(everything: Iterable[Resource], archive: Archive) -> Answers:
     }
 
 
-def _answer(search: Search, found: tuple[Resource, ...], archive: Archive) -> Queried:
+def _answer(search: FhirQuery, found: tuple[Resource, ...], archive: Archive) -> QueryResult:
     if search.key not in archive.answered:
-        return Queried(State.NOT_SUPPLIED, problem="not in the export")
-    state = State.SUPPLIED if found else State.EMPTY
-    return Queried(state, (*found, *_referred(found, archive)))
+        return QueryResult(QueryState.NOT_SUPPLIED, problem="not in the export")
+    state = QueryState.SUPPLIED if found else QueryState.EMPTY
+    return QueryResult(state, (*found, *_referred(found, archive)))
 
 
 def _referred(found: Iterable[Resource], archive: Archive) -> Iterator[Resource]:

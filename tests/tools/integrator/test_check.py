@@ -17,7 +17,7 @@ from cds_service.rulebook.load import PROTOCOLS
 from cds_service.settings import Settings
 from cds_service.tools.integrator.checks.feedback import _items
 from cds_service.tools.integrator.fhir_base import NotAnswered
-from cds_service.tools.integrator.service import CdsService
+from cds_service.tools.integrator.service import RemoteCdsService
 from tests.cases import tables
 from tests.tokens import ISSUER, ec_key, key_set
 from tests.tools.integrator.conftest import Run
@@ -248,7 +248,7 @@ def test_a_hook_that_is_not_served_is_said(run: Run) -> None:
 
 def test_a_body_that_is_only_declared_may_get_no_answer() -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    with CdsService(nobody) as service, pytest.raises(NotAnswered, match="no answer"):
+    with RemoteCdsService(nobody) as service, pytest.raises(NotAnswered, match="no answer"):
         service.declare(service.url("one"), 10)
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.demo.fixtures import Case
+from cds_service.demo.fixtures import Fixture
 from cds_service.tools.integrator.fhir_base import FhirBase, NotAnswered
 from cds_service.tools.integrator.loading import load, unload
 from tests.cases import cases
 from tests.tools.integrator.fake_fhir import FakeFhir
 from tests.tools.integrator.serving import served
 
-TWO: tuple[Case, ...] = tuple(
+TWO: tuple[Fixture, ...] = tuple(
     replace(case, resources=case.resources[:25])  # less to send
     for case in (cases()["13-child"], cases()["09-hit-on-record"])
 )

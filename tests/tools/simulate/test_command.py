@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from fhir.resources.R4B import get_fhir_model_class
 
-from cds_service.chart.facts import Asked
+from cds_service.chart.facts import HookContext
 from cds_service.chart.reader import read_chart
 from cds_service.cli import main
 from cds_service.tools.simulate.command import TRUTH, write_stays
@@ -41,7 +41,9 @@ def test_every_resource_is_valid_fhir(stay: StayAsFhir) -> None:
 @pytest.mark.parametrize("stay", stays(), ids=lambda s: s.name)
 def test_the_service_reads_every_resource(stay: StayAsFhir) -> None:
     resources, rules = list(stay.resources()), tables()
-    chart = read_chart(Asked("patient-view", stay.name), answered(resources, rules), rules.concepts)
+    chart = read_chart(
+        HookContext("patient-view", stay.name), answered(resources, rules), rules.concepts
+    )
     course = stay.course
     levels = [draw for draw in course.draws if draw.test == "anti_xa"]
 

@@ -6,7 +6,7 @@ from cds_service.assessment.measure.bleeding import rows_of, why_not
 from cds_service.assessment.measure.exposure import is_treatment
 from cds_service.assessment.measure.level import newest
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.model.recommendation import Choice, Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts, any_of
 from cds_service.assessment.recommend.offers import stops
 from cds_service.assessment.recommend.topics.advice import level_tests
@@ -14,12 +14,12 @@ from cds_service.assessment.recommend.topics.situation import levels_shown, runn
 from cds_service.assessment.rules.dose_rules import is_raise
 from cds_service.chart.facts import Order
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 STARTED = ("antithrombin", "dti", "fondaparinux", "danaparoid", "oralXa", "oralThrombin")
 
 
-def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Treatment heparin runs and a major bleed, a fall of haemoglobin or very low platelets."""
     signs = m.gates.signs
     sign = any_of(signs.major, signs.fell, _platelets_very_low(m))
@@ -27,13 +27,13 @@ def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Item | Non
         return None
     ended = stops(m, treatment_only=True)
     undated = signs.major.yes and all(fact.at is None for fact in signs.major.facts)
-    return Item(
+    return Recommendation(
         # A bleed that nobody has dated may be years old: it is named, and is no alarm.
         indicator=Indicator.CRITICAL if signs.major.yes and not undated else Indicator.WARNING,
         first=(Reason("bleeding", "active", facts=sign.facts),),
         facts=(*sign.facts, *running_fact(m), *levels_shown(m)),
         notes=("bleeding.weigh", "bleeding.protamine"),
-        choices=(Choice("bleeding.stop", ended),) if ended else (),
+        choices=(Option("bleeding.stop", ended),) if ended else (),
         tests=_tests(m),
         open=(*m.gates.reasons, *((Reason("bleeding", "undated"),) if undated else ())),
         limits=rows_of(sign.facts, "bleeding.platelets_critical"),
@@ -56,7 +56,7 @@ def _tests(m: Measured) -> tuple[str, ...]:
 LEVELS = ("anti_xa", "aptt", "aptt_ratio")
 
 
-def bleeding_risk(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def bleeding_risk(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Something that thins the blood is drafted, and the record shows a bleed or a risk of one."""
     signs = m.gates.signs
     if not (signs.active.yes or signs.high_risk_alone.yes):
@@ -66,7 +66,7 @@ def bleeding_risk(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     facts = signs.active.facts if signs.active.yes else signs.high_risk_alone.facts
     line = "bleeding.platelets_low" if signs.active.yes else "bleeding.platelets_risk"
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         summary="active" if signs.active.yes else "risk",
         first=why_not(signs),

@@ -9,7 +9,7 @@ from cds_service.assessment.measure.daily_dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.measure.level import NOT_DRAWN
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
-from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdicts
 from cds_service.assessment.recommend.topics.advice import contributors, level_tests
 from cds_service.assessment.recommend.topics.situation import (
@@ -18,10 +18,10 @@ from cds_service.assessment.recommend.topics.situation import (
     usable_level,
 )
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Past 50,000 U/day with antithrombin not measured; a steep rate without any level [R123]."""
     steep = _steep_without_level(m)
     past = verdicts["ceiling"].yes
@@ -31,7 +31,7 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     rate = max((f.value for f in verdicts["ceiling"].facts), default=m.infusion.rate or 0.0)
     by_weight = per_kg_h(rate, m.weight.kg)
     drawn = m.levels.anti_xa.current.yes
-    return Item(
+    return Recommendation(
         indicator=_indicator(m, verdicts, by_weight, steep=steep, past=past),
         summary="steep" if not past else "" if by_weight is not None else "noWeight",
         facts=(*_facts(m, verdicts), *levels_shown(m)),

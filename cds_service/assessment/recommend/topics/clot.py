@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
-from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.offers import start_withheld
 from cds_service.assessment.recommend.topics.resistance import resistance_notes, resistance_tests
@@ -15,16 +15,16 @@ from cds_service.assessment.recommend.topics.situation import (
     situation,
 )
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """A clot on heparin that no card about its treatment tells."""
     if not verdicts["thrombosis_on_heparin"].yes or verdicts["above_target"].yes:
         return None
     if not verdicts["below_target"].yes:
         return _in_range(m, verdicts)
-    return Item(
+    return Recommendation(
         indicator=Indicator.CRITICAL,
         facts=(*clot_facts(verdicts), *situation(m)),
         notes=(*resistance_notes(m, verdicts), *reopened_note(m)),
@@ -35,14 +35,14 @@ def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     )
 
 
-def _in_range(m: Measured, verdicts: Verdicts) -> Item:
+def _in_range(m: Measured, verdicts: Verdicts) -> Recommendation:
     """Heparin works by its level: think of HIT, of the target, of cancer."""
     score = m.hit.score
     possible = score.highest >= m.case.protocol["hit.suspected_score"] and not m.hit.reopened
     counted = on_record(m.case, "platelets", "monitoring.baseline_within").no
     tests = (*(("platelets",) if counted else ()), *(("hit_antibody",) if possible else ()))
     known = verdicts["on_target"].yes
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         summary="inRange" if known else "levelUnknown",
         facts=(*clot_facts(verdicts), *situation(m), *_counts(m)),

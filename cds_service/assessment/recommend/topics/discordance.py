@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
-from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Verdicts
 from cds_service.assessment.recommend.topics.situation import situation
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """The pattern with room to spare, or an anti-Xa that reads low over an aPTT on target."""
     icteric = _reads_low(m)
     if not (verdicts["masked_clearly"].yes or icteric):
         return None
     tests = ["antithrombin"] if m.antithrombin.known.unknown else []
     tests += [c for c in ("inr", "fibrinogen") if on_record(m.case, c, "acute_phase.current").no]
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         summary="readsLow" if icteric else "",
         facts=situation(m),

@@ -15,10 +15,10 @@ from cds_service.assessment.measure.level import newest
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.model.recommendation import (
-    Choice,
     DeleteDraft,
     Indicator,
-    Item,
+    Option,
+    Recommendation,
     StartDrug,
     StopOrder,
 )
@@ -27,7 +27,7 @@ from cds_service.assessment.recommend.offers import allowed_dose
 from cds_service.assessment.recommend.topics.treatment import supplements
 from cds_service.chart.facts import Order
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 THERAPEUTIC = (
     "heparin",
@@ -42,7 +42,7 @@ THERAPEUTIC = (
 OVERLAPS = frozenset({"heparin", "lmwh", "dti", "fondaparinux", "danaparoid"})  # with warfarin
 
 
-def antithrombin_overdose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def antithrombin_overdose(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """An antithrombin draft that reaches too far, or any in HIT; or a level too high [R95]."""
     drafts = m.case.drafted("antithrombin")
     together = reach(m.case, drafts, m.antithrombin.level, m.weight.kg)
@@ -65,7 +65,9 @@ def _most_per_kg(m: Measured) -> float:
     return min(highest_per_kg(m.case, recovery) for recovery in recoveries)
 
 
-def _overdose(m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], together: Reach) -> Item:
+def _overdose(
+    m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], together: Reach
+) -> Recommendation:
     predicted = together.predicted
     dose, withheld = (None, ()) if not verdicts["confirmed"].yes else allowed_dose(m, verdicts)
     replacement = dose if dose is not None and not withheld and supplements(m) else None
@@ -74,7 +76,7 @@ def _overdose(m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], togeth
         notes.append("overdose.multiplied")
     if replacement is not None:
         notes.append("overdose.replacement")
-    return Item(
+    return Recommendation(
         indicator=_overdose_indicator(m, together),
         summary=_overdose_summary(m, predicted),
         facts=_dose_facts(m),
@@ -96,18 +98,18 @@ def _written(drafts: tuple[Order, ...]) -> str:
     return " + ".join(o.dosage.written for o in drafts if o.dosage.written)
 
 
-def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Choice, ...]:
+def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Option, ...]:
     """All drafts go: each may have been right alone, and one left over would make two doses.
 
     The computed dose is a second choice, never recommended: taking a draft back is.
     """
     deleted = tuple(DeleteDraft(o) for o in drafts)
-    taken_back = Choice("draft.delete", deleted)
+    taken_back = Option("draft.delete", deleted)
     if dose is None:
         return (taken_back,)
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
-    return (taken_back, Choice("overdose.replace", (*deleted, start), values=values))
+    return (taken_back, Option("overdose.replace", (*deleted, start), values=values))
 
 
 def _overdose_indicator(m: Measured, together: Reach) -> Indicator:
@@ -136,11 +138,11 @@ def _dose_facts(m: Measured) -> tuple[Evidence, ...]:
     return tuple(e for e in (m.antithrombin.evidence, m.weight.evidence) if e is not None)
 
 
-def _level_too_high(m: Measured) -> Item | None:
+def _level_too_high(m: Measured) -> Recommendation | None:
     level, critical = m.antithrombin, m.case.protocol["antithrombin_dose.overdose_critical"]
     if level.last_dose is None or level.level is None or level.level <= critical:
         return None
-    return Item(
+    return Recommendation(
         indicator=Indicator.CRITICAL,
         summary="measured",
         facts=_dose_facts(m),
@@ -149,14 +151,14 @@ def _level_too_high(m: Measured) -> Item | None:
     )
 
 
-def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Antithrombin drafted without a level or a weight to dose it by [R33]."""
     drafts = m.case.drafted("antithrombin")
     missing = (*m.antithrombin.known.reasons, *m.weight.known.reasons)
     if not drafts or not missing or m.gates.hit.yes:
         return None
     tests = ("antithrombin",) if m.antithrombin.known.unknown else ()
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         facts=_dose_facts(m),
         values={"drafted": _written(drafts)},
@@ -167,7 +169,7 @@ def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Item | 
     )
 
 
-def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Warfarin before the platelets have recovered [R103]."""
     drafts = m.case.drafted("vka")
     platelets = newest(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
@@ -175,18 +177,18 @@ def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if not (drafts and m.gates.hit.yes) or recovered:
         return None
     fact = (platelets.evidence,) if platelets.current.yes and platelets.evidence else ()
-    return Item(
+    return Recommendation(
         indicator=Indicator.CRITICAL,
         summary="low" if fact else "unknown",
         facts=(*fact, *m.gates.hit.facts),
         notes=("warfarin.rule",),
-        choices=(Choice("draft.delete", tuple(DeleteDraft(o) for o in drafts)),),
+        choices=(Option("draft.delete", tuple(DeleteDraft(o) for o in drafts)),),
         open=platelets.current.reasons,
         limits=("platelets.warfarin_line",),
     )
 
 
-def combination(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def combination(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Two anticoagulants at treatment dose by active and drafted orders [R68, R70]."""
     standing = [o for o in _standing(m) if is_treatment(m.case, o)]
     drafts = [o for o in m.case.drafted(*THERAPEUTIC) if is_treatment(m.case, o)]
@@ -194,7 +196,7 @@ def combination(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     if pair is None:
         return None
     first, second = pair
-    return Item(
+    return Recommendation(
         indicator=Indicator.CRITICAL,
         facts=(order_fact(first), order_fact(second)),
         values={"first": first.drug.key, "second": second.drug.key},
@@ -241,7 +243,7 @@ def _may_overlap(first: Order, second: Order) -> bool:
     return "vka" in families and bool(families & OVERLAPS)
 
 
-def _combination_choices(m: Measured, standing: list[Order], second: Order) -> tuple[Choice, ...]:
+def _combination_choices(m: Measured, standing: list[Order], second: Order) -> tuple[Option, ...]:
     if not second.drafted:
         return ()
     keeps_draft = second.drug.key in ("argatroban", "bivalirudin") or (
@@ -250,11 +252,11 @@ def _combination_choices(m: Measured, standing: list[Order], second: Order) -> t
     if not keeps_draft and m.gates.hit.unknown and second.drug.family not in ("heparin", "lmwh"):
         return ()  # should it be HIT, this draft is the one to keep
     if not keeps_draft:
-        return (Choice("draft.delete", (DeleteDraft(second),)),)
+        return (Option("draft.delete", (DeleteDraft(second),)),)
     heparins = [o for o in standing if o.drug.family in ("heparin", "lmwh")]
     if not heparins:
         return ()
-    return (Choice("heparin.stop", tuple(StopOrder(o) for o in heparins)),)
+    return (Option("heparin.stop", tuple(StopOrder(o) for o in heparins)),)
 
 
 def _heparin_orders(m: Measured) -> tuple[Order, ...]:
@@ -262,7 +264,7 @@ def _heparin_orders(m: Measured) -> tuple[Order, ...]:
     return (*standing, *(d.order for d in m.drafted))
 
 
-def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """A P2Y12 inhibitor with a heparin infusion, one of them just drafted [R69, R70]."""
     drafted = m.case.drafted("p2y12")
     standing = m.case.active_orders("p2y12")
@@ -271,11 +273,11 @@ def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     coronary = m.risk.coronary
     offer = drafted and not coronary
-    return Item(
+    return Recommendation(
         indicator=Indicator.INFO if coronary else Indicator.WARNING,
         facts=tuple(order_fact(o) for o in (*drafted, *standing, *_heparin_orders(m))),
         values={"drug": (drafted or standing)[0].drug.key},
         notes=("antiplatelet.coronary" if coronary else "antiplatelet.rule",),
-        choices=(Choice("draft.delete", tuple(DeleteDraft(o) for o in drafted)),) if offer else (),
+        choices=(Option("draft.delete", tuple(DeleteDraft(o) for o in drafted)),) if offer else (),
         limits=("risk.stent_within",),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_service.assessment.measure.exposure import any_heparin_active, is_treatment
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.case import ANY_HEPARIN
-from cds_service.assessment.model.recommendation import Choice, Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdicts
 from cds_service.assessment.recommend.offers import (
     already_ordered,
@@ -25,10 +25,10 @@ from cds_service.assessment.recommend.topics.switching import (
     switch_notes,
 )
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Gate 3 is closed and some heparin or LMWH runs or is drafted [R101, R102]."""
     if not (m.gates.hit.yes and _any_heparin(m)):
         return None
@@ -36,7 +36,7 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     asked = (*tests_for_switch(m, switch), *_own_test(m))
     common = (*order_tests(wanted(m.case, *asked)), *stops(m, treatment_only=False))
     choices = tuple(
-        Choice(
+        Option(
             "hit.switch",
             (*common, start_action(m, start)),
             start.recommended,
@@ -45,8 +45,8 @@ def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         for start in switch.starts
     )
     if not choices and common:
-        choices = (Choice("hit.stop", common),)
-    return Item(
+        choices = (Option("hit.stop", common),)
+    return Recommendation(
         indicator=Indicator.CRITICAL,
         summary=_why(m),
         facts=(*m.gates.hit.facts, *_running_fact(m), *_organs(m, switch)),
@@ -120,7 +120,7 @@ def _running_fact(m: Measured) -> tuple[Evidence, ...]:
     return (m.dose.evidence,) if m.dose.evidence else ()
 
 
-def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """No gate, but the counts speak for it, a test is equivocal, or an allergy is unclear."""
     if m.gates.hit.yes or not _any_heparin(m):
         return None
@@ -130,7 +130,7 @@ def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         return None
     score = m.hit.score
     facts = tuple(e for e in (score.baseline, score.nadir) if e) if counted else ()
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         summary="equivocal" if equivocal else "score" if counted else "allergy",
         facts=(*m.hit.equivocal.facts, *facts, *m.hit.allergy_other.facts),

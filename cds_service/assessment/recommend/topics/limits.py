@@ -9,17 +9,18 @@ from cds_service.assessment.measure.exposure import active_heparins, is_treatmen
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.model.case import ANY_HEPARIN, DAY, starts_untold
-from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.times import UNPLACED
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts
 from cds_service.assessment.recommend.offers import heparin_in_play
 from cds_service.assessment.recommend.topics.situation import dose_shown
 from cds_service.assessment.rules.odd_rates import UNTRUE
 from cds_service.assessment.rules.undecided import NOT_YET
-from cds_service.chart.facts import Form, Order, Problem, State
+from cds_service.chart.facts import Form, Order, Problem
 from cds_service.chart.fhir_datetime import latest
+from cds_service.chart.query_result import QueryState
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 # On record and not to be read, or not to be placed in time.
 REFUSALS = frozenset(problem.value for problem in Problem) | UNPLACED
@@ -51,14 +52,14 @@ NAMED = (
 )
 
 
-def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Heparin is in play and something that decides could not be read."""
     drafts = untold_drafts(m)
     hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(m, verdicts, due))
     reasons = [*_unread(m), *hanging, *_failed(m, due)] if _in_play(m) else []
     if not reasons and not drafts:
         return None
-    return Item(
+    return Recommendation(
         indicator=Indicator.INFO,
         facts=(*dose_shown(m), *((m.antithrombin.evidence,) if m.antithrombin.evidence else ())),
         notes=("notAssessed.rule",),
@@ -123,7 +124,7 @@ def _failed(m: Measured, due: Due) -> tuple[Reason, ...]:
     One that was never made is not named: many hospitals do not have it.
     """
     states = {query: m.case.had(query) for query in BESIDE} if not due else {}
-    ended = (State.FAILED, State.PARTIAL)
+    ended = (QueryState.FAILED, QueryState.PARTIAL)
     return tuple(Reason(query, state.value) for query, state in states.items() if state in ended)
 
 
@@ -220,12 +221,12 @@ def _weight_unread(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
     return tuple(r for r in m.weight.known.reasons if hangs and r in verdicts["high"].reasons)
 
 
-def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Under 18 nothing is computed."""
     if not m.gates.under_age.yes or not _treatment_in_play(m):
         return None
     facts: tuple[Evidence, ...] = m.gates.under_age.facts
-    return Item(
+    return Recommendation(
         indicator=Indicator.INFO,
         facts=facts,
         notes=("adult.rule",),

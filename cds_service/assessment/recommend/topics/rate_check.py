@@ -6,16 +6,16 @@ Looks at the rates that are drafted and at the one that is charted, whatever the
 from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.model.recommendation import Choice, DeleteDraft, Item
+from cds_service.assessment.model.recommendation import DeleteDraft, Option, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import running_fact, weight_fact
 from cds_service.assessment.rules.odd_rates import Odd, odd_rates, ratio_of, strength_of
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def heparin_rate_check(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def heparin_rate_check(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """The most urgent of the odd rates, with all odd drafts to take back."""
     odd = sorted(odd_rates(m), key=lambda one: (one.indicator.rank, one.order is None, -one.rate))
     if not odd:
@@ -23,13 +23,13 @@ def heparin_rate_check(m: Measured, verdicts: Verdicts, due: Due) -> Item | None
     worst = odd[0]
     drafts = tuple(DeleteDraft(one.order) for one in odd if one.order is not None)
     charted = any(one.order is None for one in odd)
-    return Item(
+    return Recommendation(
         indicator=worst.indicator,
         summary=worst.summary,
         facts=(*_drafted_facts(odd), *running_fact(m), *weight_fact(m)),
         values=_values(m, worst),
         notes=("rateCheck.charted" if worst.order is None else "rateCheck.drafted",),
-        choices=(Choice("draft.delete", drafts),) if drafts else (),
+        choices=(Option("draft.delete", drafts),) if drafts else (),
         tests=level_tests(m) if charted else (),
         open=tuple(dict.fromkeys(one.reason for one in odd if one.reason is not None)),
         limits=("heparin.check_rate",) if worst.summary in BY_RATE else ("heparin.check_ratio",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
 from cds_service.assessment.model.case import HOUR
-from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Reason, Verdict, Verdicts
 from cds_service.assessment.recommend.switch import Switch, unmarked
 from cds_service.assessment.recommend.topics.advice import (
@@ -24,19 +24,19 @@ from cds_service.assessment.recommend.topics.switching import (
     switch_choices,
     switch_notes,
 )
-from cds_service.chart.facts import State
+from cds_service.chart.query_result import QueryState
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Suspected, or open by a missing fact, and no card above tells it [R8, R39, R40, R111]."""
     if not (verdicts["resistance_suspected"].yes or _left_open(verdicts["undecided"])):
         return None
     if "heparinDoseCeiling" in due and m.antithrombin.known.unknown:
         return None
     switch = _choices_of_refractory(m, verdicts)
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING if _is_loud(verdicts) else Indicator.INFO,
         summary=_summary(m, verdicts),
         facts=(*situation(m), *weight_fact(m)),
@@ -52,7 +52,7 @@ def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
 
 def _left_open(undecided: Verdict) -> bool:
     """Open by a fact of the patient; what could not be read at all `notAssessed` tells."""
-    states = {state.value for state in State} | {"medicinesUnknown"}
+    states = {state.value for state in QueryState} | {"medicinesUnknown"}
     return any(r.fact != "heparinDose" and r.why not in states for r in undecided.reasons)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cds_service.assessment.measure.antithrombin import Dose
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.case import Case
-from cds_service.assessment.model.recommendation import Choice, Indicator, Item, StartDrug
+from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation, StartDrug
 from cds_service.assessment.model.verdict import Reason, Verdicts
 from cds_service.assessment.recommend.offers import (
     allowed_dose,
@@ -37,17 +37,17 @@ from cds_service.assessment.recommend.topics.treatment import (
     treats_as_severe,
 )
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Confirmed with severe deficiency: another anticoagulant, or antithrombin [R43, R61, R62]."""
     if verdicts["waits"].yes or not (verdicts["confirmed"].yes and treats_as_severe(m)):
         return None
     switch, withheld = offered_switch(m)
     dose, against = _supplement(m, verdicts, switch)
     bleeding = m.gates.bleeding.yes or m.gates.high_risk.yes
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING if bleeding else Indicator.CRITICAL,
         summary="" if switch.starts else "withheld" if withheld else "noDrug",
         lead="delivery" if switch.starts else "",
@@ -77,11 +77,11 @@ def offered_switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     return (Switch((), choice.none_because), withheld) if withheld else (choice, ())
 
 
-def switch_choices(m: Measured, switch: Switch) -> tuple[Choice, ...]:
+def switch_choices(m: Measured, switch: Switch) -> tuple[Option, ...]:
     """One choice a drug: start it, stop every treatment heparin with it."""
     ended = stops(m, treatment_only=True)
     return tuple(
-        Choice(
+        Option(
             "switch.start",
             (start_action(m, start), *ended),
             start.recommended,
@@ -106,7 +106,7 @@ def _supplement(
     return (None, against) if against else (dose, ())
 
 
-def _supplement_choice(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
+def _supplement_choice(m: Measured, dose: Dose | None) -> tuple[Option, ...]:
     if dose is None or antithrombin_ordered(m):
         return ()
     return (dose_choice(dose, recommended=False),)

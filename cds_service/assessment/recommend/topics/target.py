@@ -7,20 +7,25 @@ from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
 from cds_service.assessment.measure.suspect_samples import is_suspect
 from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor
-from cds_service.assessment.model.recommendation import Choice, DeleteDraft, Indicator, Item
+from cds_service.assessment.model.recommendation import (
+    DeleteDraft,
+    Indicator,
+    Option,
+    Recommendation,
+)
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import levels_shown, running_fact, situation
 from cds_service.assessment.rules.dose_rules import is_raise
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
-def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """A raise drafted while the level is above target."""
     if not (verdicts["above_target"].yes and verdicts["drafted_raise"].yes):
         return None
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         facts=(*levels_shown(m), *drafted_and_running(m, verdicts)),
         notes=("above.rule",),
@@ -34,13 +39,13 @@ def drafted_and_running(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]
     return (*running_fact(m), *verdicts["drafted_raise"].facts)
 
 
-def delete_raises(m: Measured) -> Choice:
+def delete_raises(m: Measured) -> Option:
     """Take every drafted raise back."""
     raises = tuple(DeleteDraft(d.order) for d in m.drafted if is_raise(m, d))
-    return Choice("raise.delete", raises)
+    return Option("raise.delete", raises)
 
 
-def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Anti-Xa in range under a short aPTT, and a raise is drafted for it [R112, R121]."""
     if not (verdicts["pseudo_resistance"].yes and verdicts["drafted_raise"].yes):
         return None
@@ -48,7 +53,7 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
         c for c in ("fibrinogen", "factor_viii") if on_record(m.case, c, "acute_phase.current").no
     ]
     notes = ["pseudo.rule"] + (["contributor.acutePhase"] if verdicts["acute_phase"].yes else [])
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         facts=(*situation(m), *drafted_and_running(m, verdicts)[1:]),
         notes=tuple(notes),
@@ -58,7 +63,7 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     )
 
 
-def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
@@ -70,7 +75,7 @@ def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     far = verdicts["far_above"]
     if not far.yes or m.drafted:
         return None
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         facts=(*far.facts, *running_fact(m)),
         notes=("above.nomogram",),
@@ -88,9 +93,9 @@ def _suspect(m: Measured) -> Level | None:
     return None
 
 
-def _redraw(m: Measured, level: Level) -> Item:
+def _redraw(m: Measured, level: Level) -> Recommendation:
     """Redraw now; where that cannot be done within the hour it is taken as true."""
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         summary="suspect",
         facts=(*_shown(level), *running_fact(m)),
@@ -104,11 +109,11 @@ def _shown(level: Level) -> tuple[Evidence, ...]:
     return () if level.evidence is None else (level.evidence,)
 
 
-def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Item | None:
+def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Recommendation | None:
     aptt = newest(m.case, "aptt", "coagulation", "levels.current", "s")
     if not aptt.above(inhibitor.high).yes or aptt.evidence is None:
         return None
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         summary="inhibitor",
         facts=(aptt.evidence,),
@@ -136,13 +141,13 @@ def _far_rows(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
     return ("levels.anti_xa_far",) if anti_xa else ("levels.aptt_far",)
 
 
-def heparin_effect_lost(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def heparin_effect_lost(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """The level fell at an unchanged rate: sample, line, pump or bag before any drug."""
     lost = verdicts["effect_lost"]
     if not lost.yes:
         return None
     raised = verdicts["drafted_raise"].yes
-    return Item(
+    return Recommendation(
         indicator=Indicator.WARNING,
         facts=(*levels_shown(m), *lost.facts, *running_fact(m)),
         notes=("lost.rule",),

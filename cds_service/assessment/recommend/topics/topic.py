@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.model.recommendation import Item
+from cds_service.assessment.model.recommendation import Recommendation
 from cds_service.assessment.model.verdict import Verdicts
 
-Ask = Callable[[Measured, Verdicts, dict[str, Item]], Item | None]
+Ask = Callable[[Measured, Verdicts, dict[str, Recommendation]], Recommendation | None]
 
 
 class Opener(Enum):

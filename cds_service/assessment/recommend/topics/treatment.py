@@ -6,7 +6,7 @@ from cds_service.assessment.measure.antithrombin import Dose, label_dose
 from cds_service.assessment.measure.history import procedures, procedures_unread, recent_conditions
 from cds_service.assessment.measure.level import newest
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.model.recommendation import Choice, Indicator, Item, StartDrug
+from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation, StartDrug
 from cds_service.assessment.model.verdict import Reason, Verdicts
 from cds_service.assessment.recommend.offers import allowed_dose
 from cds_service.assessment.recommend.topics.advice import population_notes
@@ -18,7 +18,7 @@ from cds_service.assessment.recommend.topics.situation import (
     weight_fact,
 )
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 
 
 def treats_as_severe(m: Measured) -> bool:
@@ -41,11 +41,11 @@ def supplements(m: Measured) -> bool:
     return m.antithrombin.tier in ("low", "severe")
 
 
-def dose_choice(dose: Dose, *, recommended: bool) -> Choice:
+def dose_choice(dose: Dose, *, recommended: bool) -> Option:
     """The antithrombin order, equal in text and order."""
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
-    return Choice("antithrombin.give", (start,), recommended, values)
+    return Option("antithrombin.give", (start,), recommended, values)
 
 
 def form(m: Measured) -> str:
@@ -80,7 +80,7 @@ def beside_notes(m: Measured, dose: Dose | None) -> list[str]:
     return ["antithrombin.labelBeside"] if shown else []
 
 
-def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Confirmed with low antithrombin: the computed dose [R44, R45, R60]."""
     low = m.antithrombin.tier == "low" or (
         m.antithrombin.tier == "severe" and not treats_as_severe(m)
@@ -90,7 +90,7 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     dose, against = allowed_dose(m, verdicts)
     offered = dose if dose is not None and not against else None
     ordered = bool(offered) and antithrombin_ordered(m)
-    return Item(
+    return Recommendation(
         indicator=Indicator.INFO if ordered else Indicator.WARNING,
         summary="" if offered else "withheld",
         lead="delivery" if offered else "",
@@ -113,7 +113,7 @@ def antithrombin_ordered(m: Measured) -> bool:
     return bool(m.case.drafted("antithrombin")) or any(at >= max(since, given) for at in ordered)
 
 
-def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Choice, ...]:
+def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Option, ...]:
     if dose is None or antithrombin_ordered(m):
         return ()
     return (dose_choice(dose, recommended=recommends_antithrombin(m)),)

@@ -13,7 +13,7 @@ from cds_service.assessment.measure.patient_facts import on_record
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor
 from cds_service.assessment.model.case import Case
-from cds_service.assessment.model.recommendation import Indicator, Item
+from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.times import at_or_before
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.offers import heparin_in_play, wanted
@@ -21,7 +21,7 @@ from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import running_fact
 from cds_service.chart.fhir_datetime import latest
 
-Due = dict[str, Item]
+Due = dict[str, Recommendation]
 LEVELS = ("anti_xa", "aptt", "aptt_ratio")
 
 
@@ -35,14 +35,14 @@ class Watch:
     since: datetime
 
 
-def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Heparin does not work after andexanet alfa."""
     given = m.risk.andexanet
     if given is None or heparin_in_play(m).no:
         return None
     fact = Evidence("andexanet", 0.0, "", given.start, given.source, "given")
     known = m.organs.renal.no and m.organs.hepatic.no
-    return Item(
+    return Recommendation(
         indicator=Indicator.CRITICAL,
         facts=(fact, *running_fact(m)),
         notes=("andexanet.rule", "andexanet.starts" if known else "andexanet.organs"),
@@ -50,7 +50,7 @@ def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     )
 
 
-def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Heparin is being started in a patient at risk: the tests to have first [R33, R85, R104]."""
     if not m.drafted or not m.risk.any or not (_starting(m) or _circuit_begun(m.case)):
         return None
@@ -60,7 +60,7 @@ def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
     tests = tuple(missing) if answered else ()
     if not wanted(m.case, *tests):
         return None
-    return Item(
+    return Recommendation(
         indicator=Indicator.INFO,
         notes=("baseline.rule", "baseline.both", "contributor.risk"),
         tests=tests,
@@ -79,14 +79,14 @@ def _circuit_begun(case: Case) -> bool:
     return began is not None and began >= case.ago("monitoring.baseline_within")
 
 
-def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Item | None:
+def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Heparin or a thrombin inhibitor runs and a result is overdue [R87, R89, R90, R50]."""
     overdue = [w for w in _lines(m, verdicts) if _overdue(m.case, w)]
     tests = tuple(dict.fromkeys(t for w in overdue for t in w.order))
     if not wanted(m.case, *tests):
         return None
     first = overdue[0]
-    return Item(
+    return Recommendation(
         indicator=Indicator.INFO,
         facts=_last_results(m.case, overdue),
         values={"hours": m.case.protocol[first.span]},

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cds_service.tools.integrator.checks.outcome import Outcome, held, skipped, status
 from cds_service.tools.integrator.checks.subject import Subject
-from cds_service.tools.integrator.service import Answer
+from cds_service.tools.integrator.service import ServiceResponse
 
 AREA = "Browsers (CORS)"
 USUAL_ORIGIN = "http://localhost:8080"  # allowed in open mode
@@ -40,7 +40,7 @@ def _answers(subject: Subject, origin: str) -> Iterator[Outcome]:
     yield held(AREA, "headers on an error", _allows(refused, origin), str(refused.status))
 
 
-def _preflight(subject: Subject, origin: str) -> Answer:
+def _preflight(subject: Subject, origin: str) -> ServiceResponse:
     asked = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
@@ -49,14 +49,14 @@ def _preflight(subject: Subject, origin: str) -> Answer:
     return subject.service.ask("OPTIONS", subject.url("patient-view"), headers=asked)
 
 
-def _header(answer: Answer, name: str) -> str:
+def _header(answer: ServiceResponse, name: str) -> str:
     return answer.headers.get(f"Access-Control-{name}", "")
 
 
-def _allows(answer: Answer, origin: str) -> bool:
+def _allows(answer: ServiceResponse, origin: str) -> bool:
     return _header(answer, "Allow-Origin") in (origin, "*")
 
 
-def _names(answer: Answer, name: str) -> bool:
+def _names(answer: ServiceResponse, name: str) -> bool:
     allowed = _header(answer, name).lower()
     return all(header in allowed for header in ("authorization", "content-type"))

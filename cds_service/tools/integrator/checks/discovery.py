@@ -11,7 +11,7 @@ from cds_service.tools.integrator.checks.card_rules import empties
 from cds_service.tools.integrator.checks.outcome import Outcome, held
 from cds_service.tools.integrator.checks.subject import HOOKS
 from cds_service.tools.integrator.prefetching import USERS
-from cds_service.tools.integrator.service import Answer, CdsService
+from cds_service.tools.integrator.service import RemoteCdsService, ServiceResponse
 
 AREA = "Discovery"
 REQUIRED = ("hook", "description", "id")
@@ -20,7 +20,7 @@ TOKENS = {"context.userId", "context.patientId", "context.encounterId", *USERS}
 _TOKEN = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 
 
-def discovery_checks(service: CdsService, answer: Answer) -> Iterator[Outcome]:
+def discovery_checks(service: RemoteCdsService, answer: ServiceResponse) -> Iterator[Outcome]:
     """Everything that can be said of the discovery answer."""
     yield held(AREA, "encrypted, or on this machine", service.is_private)
     asks = "it asks who calls: --client-key, --issuer and --jku (or --kid)"

@@ -12,7 +12,7 @@ from cds_service.tools.integrator.checks.patient import UNRELATED
 from cds_service.tools.integrator.checks.subject import HOOKS, NOTHING_KNOWN, Subject
 from cds_service.tools.integrator.fhir_base import FhirBase
 from cds_service.tools.integrator.prefetching import fetch
-from cds_service.tools.integrator.service import Answer
+from cds_service.tools.integrator.service import ServiceResponse
 
 UNREAD = "notAssessed"
 # A registered client may make the service read from registered servers only.
@@ -35,7 +35,7 @@ def _prefetch(subject: Subject, hook: str) -> Mapping[str, Any]:
         return {r.key: r.value for r in fetch(base, templates_of(subject.entry(hook)), context)}
 
 
-def _answered(hook: str, way: str, answer: Answer) -> Iterator[Outcome]:
+def _answered(hook: str, way: str, answer: ServiceResponse) -> Iterator[Outcome]:
     yield status(hook, f"{way}: answered", answer.status, 200)
     if answer.status != 200:
         return
@@ -49,7 +49,7 @@ def _answered(hook: str, way: str, answer: Answer) -> Iterator[Outcome]:
     yield held(hook, f"{way}: read by the service", not unread, note)
 
 
-def _fetched(subject: Subject, hook: str, by_prefetch: Answer) -> Iterator[Outcome]:
+def _fetched(subject: Subject, hook: str, by_prefetch: ServiceResponse) -> Iterator[Outcome]:
     if not subject.fhir_is_known:
         yield skipped(hook, "data fetched", NOT_KNOWN)
         return
@@ -88,11 +88,11 @@ def _nothing_more(_subject: Subject) -> Iterator[Outcome]:
 MORE = {"patient-view": _not_known, "order-select": _silent}
 
 
-def _topics(answer: Answer) -> list[str]:
+def _topics(answer: ServiceResponse) -> list[str]:
     sources = [card.get("source") for card in answer.cards]
     topics = [source.get("topic") for source in sources if isinstance(source, dict)]
     return [str(topic.get("code")) for topic in topics if isinstance(topic, dict)]
 
 
-def _said(answer: Answer) -> list[tuple[Any, Any]]:
+def _said(answer: ServiceResponse) -> list[tuple[Any, Any]]:
     return [(card.get("indicator"), card.get("summary")) for card in answer.cards]

@@ -10,7 +10,7 @@ from cds_service.tools.integrator.calling import request_of
 from cds_service.tools.integrator.checks.outcome import Outcome, held, skipped, status
 from cds_service.tools.integrator.checks.subject import Subject
 from cds_service.tools.integrator.identity import Identity
-from cds_service.tools.integrator.service import Answer
+from cds_service.tools.integrator.service import ServiceResponse
 
 AREA = "Identity (JWT)"
 HOOK = "order-select"
@@ -59,7 +59,7 @@ def _bad_tokens(identity: Identity, url: str) -> Iterator[tuple[str, str]]:
     yield "another issuer", identity.token(url, iss="https://elsewhere.example.org")
 
 
-def _discover(subject: Subject, token: str) -> Answer:
+def _discover(subject: Subject, token: str) -> ServiceResponse:
     return subject.service.ask("GET", subject.service.url(), token=token)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from cds_service.demo.fixtures import Case, shifted
+from cds_service.demo.fixtures import Fixture, shifted
 from cds_service.rulebook.toml_table import load_concepts
 from cds_service.tools.integrator.calling import context
 from cds_service.tools.integrator.drafts import Draft, order
@@ -46,5 +46,5 @@ def check_patient(now: datetime) -> CheckPatient:
     name = f"{NAME}-{uuid4().hex[:8]}"
     record = json.loads(RECORD.read_text(encoding="utf-8").replace(NAME, name))
     then = datetime.fromisoformat(record["now"])
-    case = Case(name, then, "", "", "", {}, tuple(record["resources"]), {})
+    case = Fixture(name, then, "", "", "", {}, tuple(record["resources"]), {})
     return CheckPatient(name, shifted(case, now).resources, order(RAISED, 1, name, load_concepts()))

@@ -16,7 +16,7 @@ from cds_service.tools.integrator.checks.patient import check_patient
 from cds_service.tools.integrator.checks.refusals import refusal_checks
 from cds_service.tools.integrator.checks.subject import Subject
 from cds_service.tools.integrator.fhir_base import NotAnswered
-from cds_service.tools.integrator.service import CdsService
+from cds_service.tools.integrator.service import RemoteCdsService
 
 AREAS: Mapping[str, Callable[[Subject], Iterator[Outcome]]] = {
     "Browsers (CORS)": browser_checks,
@@ -27,7 +27,7 @@ AREAS: Mapping[str, Callable[[Subject], Iterator[Outcome]]] = {
 }
 
 
-def run(service: CdsService, origin: str = "", fhir_port: int = 0) -> Iterator[Outcome]:
+def run(service: RemoteCdsService, origin: str = "", fhir_port: int = 0) -> Iterator[Outcome]:
     """Every outcome, as it is known."""
     answer = service.discover()
     yield from discovery_checks(service, answer)

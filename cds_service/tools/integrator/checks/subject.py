@@ -8,7 +8,7 @@ from typing import Any
 
 from cds_service.tools.integrator.calling import request_of
 from cds_service.tools.integrator.checks.patient import CheckPatient
-from cds_service.tools.integrator.service import Answer, CdsService
+from cds_service.tools.integrator.service import RemoteCdsService, ServiceResponse
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ NOTHING_KNOWN = {
 class Subject:
     """The service under check."""
 
-    service: CdsService
+    service: RemoteCdsService
     patient: CheckPatient
     fhir: str  # base of the FHIR server on this machine
     fhir_is_known: bool  # whether the service may be asked to read from it
@@ -46,7 +46,7 @@ class Subject:
         """What discovery says of a hook."""
         return (self.entries or {}).get(hook, {"id": f"heparin-{hook}"})
 
-    def call(self, hook: str, *drafts: Json, **more: Any) -> Answer:
+    def call(self, hook: str, *drafts: Json, **more: Any) -> ServiceResponse:
         """One call of a hook about the patient."""
         body = request_of(hook, self.patient.context(hook, *drafts), **more)
         return self.service.post(self.url(hook), body)

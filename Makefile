@@ -81,7 +81,7 @@ check: setup ## lint, format, types, and the arrows between the stages
 	@if [ -e tests/test_architecture.py ]; then $(BIN)/pytest --quiet --no-header tests/test_architecture.py; fi
 
 # Generated charts and the real record only compute: they run beside the tests that keep time.
-BESIDE := tests/laws tests/oracle tests/never tests/simulate tests/real tests/test_mutations.py \
+BESIDE := tests/laws tests/oracle tests/invariants tests/tools/simulate tests/real tests/test_mutations.py \
           tests/assessment/test_laws.py tests/assessment/test_timeline_laws.py
 
 test: setup fhir-server browser check ## everything CI runs

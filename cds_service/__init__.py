@@ -1,14 +1,15 @@
 """Heparin resistance at the point of order: a CDS Hooks service.
 
-Reading order: `advice.py` (the spine), then the three stages it joins, then the shell.
+Reading order: `advice.py` (the spine), then the three stages it joins, then `service.py` (one
+call), then the rooms a call passes through.
 
     FHIR JSON --chart/--> facts --assessment/--> findings --cards/--> cards
 
-Arrows: cards -> assessment -> chart -> the standard library (cards also build FHIR resources
-with fhir.resources). The stages are pure: no clock, environment, file or network. `advice` joins
-the three. The shell (hooks, web, fhir_server, ledger, cli, replay ...) imports `advice`, never
-the reverse. `demo` imports nothing of ours but settings. tests/test_architecture.py holds this.
+    app -> web -> service -> security, hooks, fhir, advice, ledger
 
-Where do I change... a threshold: `assessment/protocol.toml`; a word: `cards/wording.toml`;
-a code or unit: `chart/concepts.toml`; a rule: `assessment/rules.py`, beside `review.md`.
+The stages are pure: no clock, environment, file or network. `tests/test_architecture.py` holds the
+arrows.
+
+Where do I change... a threshold: `assessment/model/protocol.toml`; a word: `cards/wording.toml`;
+a code or unit: `chart/concepts.toml`; a rule: `assessment/rules/`, beside `model/review.md`.
 """

@@ -85,7 +85,7 @@ def _config(connection: Connection) -> Any:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "cds_service:migrations")
+    config.set_main_option("script_location", "cds_service:ledger/migrations")
     config.attributes["connection"] = connection
     config.attributes["metadata"] = metadata
     return config

@@ -97,7 +97,7 @@ def differences(engine: Engine) -> list[Any]:
 
 def test_the_newest_script_is_the_version_the_code_expects() -> None:
     config = Config()
-    config.set_main_option("script_location", "cds_service:migrations")
+    config.set_main_option("script_location", "cds_service:ledger/migrations")
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 

@@ -184,13 +184,13 @@ class TestOverHttp:
 
         monkeypatch.setattr("cds_service.app._BESIDE_FHIR_SECONDS", 0.0)
         service = Service(tmp_path, fhir_deadline_seconds=0.05)
-        real = answering.gather
+        real = answering.retrieve
 
         def slow(*given: Any) -> Any:
             time.sleep(0.1)
             return real(*given)
 
-        monkeypatch.setattr(answering, "gather", slow)
+        monkeypatch.setattr(answering, "retrieve", slow)
         answer = service.call()
         assert (answer.status_code, answer.json["issue"][0]["code"]) == (503, "timeout")
         assert [row.outcome for row in service.rows(calls)] == ["late"]

@@ -40,7 +40,7 @@ class Advisor:
     failure: Exception | None = None
     given: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def concerns_us(self, _asked: HookContext, _rulebook: object, _still: object) -> bool:
+    def is_in_scope(self, _asked: HookContext, _rulebook: object, _still: object) -> bool:
         return self.concerned
 
     def advise(self, *given: Any) -> Any:
@@ -81,7 +81,7 @@ class FakeCard:
 def advisor(monkeypatch: pytest.MonkeyPatch) -> Advisor:
     advisor = Advisor()
     monkeypatch.setattr(answering, "advise", advisor.advise)
-    monkeypatch.setattr(answering, "concerns_us", advisor.concerns_us)
+    monkeypatch.setattr(answering, "is_in_scope", advisor.is_in_scope)
     return advisor
 
 
@@ -308,7 +308,7 @@ class TestFailure:
         logged = capfd.readouterr().err
         assert answer.headers["X-Request-ID"] in logged
         assert "ValueError" in logged
-        assert "test_web.py" in logged
+        assert "test_routes.py" in logged
         assert "Doe" not in logged + answer.text
 
 

@@ -33,31 +33,40 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
 
 # Parts that are no rule: module.function of the assessment, what it does, and its claims.
 PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "risk.read_risk": (
+    "measure.risk.read_risk": (
         "risk groups on record",
         ("R13", "R14", "R21", "R22", "R72", "R84", "R104"),
     ),
-    "topics.advice.contributors": ("what may contribute", ("R4", "R13", "R14", "R124")),
-    "topics.advice.population_notes": (
+    "recommend.topics.advice.contributors": ("what may contribute", ("R4", "R13", "R14", "R124")),
+    "recommend.topics.advice.population_notes": (
         "advice for one population",
         ("R72", "R76", "R81", "R83", "R84", "R87"),
     ),
-    "levels.read_levels": ("aptt and anti-Xa as a pair", ("R27", "R28", "R30", "R121")),
-    "dose.daily_dose": ("heparin of the last 24 h, by charted times", ("R8", "R120")),
-    "antithrombin.read_antithrombin": ("antithrombin activity, never antigen", ("R32", "R38")),
-    "antithrombin.tier_of": ("antithrombin tiers", ("R31",)),
-    "antithrombin.compute_dose": ("the loading dose", ("R44", "R45", "R117")),
-    "topics.treatment.recommends_antithrombin": (
+    "measure.heparin_levels.read_levels": (
+        "aptt and anti-Xa as a pair",
+        ("R27", "R28", "R30", "R121"),
+    ),
+    "measure.daily_dose.daily_dose": ("heparin of the last 24 h, by charted times", ("R8", "R120")),
+    "measure.antithrombin.read_antithrombin": (
+        "antithrombin activity, never antigen",
+        ("R32", "R38"),
+    ),
+    "measure.antithrombin.tier_of": ("antithrombin tiers", ("R31",)),
+    "measure.antithrombin.compute_dose": ("the loading dose", ("R44", "R45", "R117")),
+    "recommend.topics.treatment.recommends_antithrombin": (
         "where antithrombin is not marked as recommended",
         ("R51", "R74", "R79"),
     ),
-    "switch.argatroban": ("argatroban", ("R52", "R53", "R54", "R55")),
-    "switch.bivalirudin": ("bivalirudin", ("R56", "R57", "R58", "R59")),
-    "switch.choose_switch": ("the choice by kidney and liver", ("R61", "R62", "R81", "R96")),
-    "four_ts.four_ts": ("4Ts as far as it can be computed", ("R100",)),
-    "gates.read_gates": ("the gates before every finding", ("R42", "R96", "R122")),
-    "protocol.Protocol": ("a hospital's protocol as one table", ("R107",)),
-    "topics.watch.schedule": ("the monitoring schedule", ("R33", "R87", "R89", "R90")),
+    "recommend.switch.argatroban": ("argatroban", ("R52", "R53", "R54", "R55")),
+    "recommend.switch.bivalirudin": ("bivalirudin", ("R56", "R57", "R58", "R59")),
+    "recommend.switch.choose_switch": (
+        "the choice by kidney and liver",
+        ("R61", "R62", "R81", "R96"),
+    ),
+    "measure.four_ts.four_ts": ("4Ts as far as it can be computed", ("R100",)),
+    "measure.gates.read_gates": ("the gates before every finding", ("R42", "R96", "R122")),
+    "model.protocol.Protocol": ("a hospital's protocol as one table", ("R107",)),
+    "recommend.topics.watch.schedule": ("the monitoring schedule", ("R33", "R87", "R89", "R90")),
 }
 
 # Options under which a protocol follows the review as it is written.

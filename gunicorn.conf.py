@@ -176,9 +176,9 @@ def when_ready(server):
 
 def post_worker_init(worker):
     # Before it takes a call: keys are fetched by each process for itself.
-    gate = worker.wsgi.extensions.get("gate")
-    if gate is not None:
-        gate.warm_up()
+    verifier = worker.wsgi.extensions.get("token_verifier")
+    if verifier is not None:
+        verifier.warm_up()
 
 
 def child_exit(server, worker):

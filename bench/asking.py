@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from cds_service.advice import Rulebook, advise_on
 from cds_service.cards.card import Card
 from cds_service.chart.facts import Chart
-from cds_service.fhir.queries import read_plan
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import fhir_queries
 from cds_service.tools.replay.walk import Archive, read_past, walk
 from cds_service.tools.simulate.course import Course
 from cds_service.tools.simulate.fhir import StayAsFhir
@@ -32,7 +31,7 @@ def ask(
 ) -> tuple[Course, list[Moment]]:
     """A stay and every answer given about it, at each new fact and each full hour on heparin."""
     stay = StayAsFhir(simulate_stay(population, number, seed), seed)
-    plan = read_plan(query_urls(rules.concepts), rules.concepts.queries)
+    plan = fhir_queries(rules.concepts)
     archive = Archive(plan, frozenset(search.key for search in plan))
     past = read_past(stay.name, list(stay.resources()), archive, rules)
     moments: list[Moment] = []

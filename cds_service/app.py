@@ -15,8 +15,8 @@ from flask_cors import CORS
 from cds_service.advice import Rulebook
 from cds_service.errors import NotStored
 from cds_service.fhir.client import Limits
-from cds_service.fhir.retrieval import Sources
-from cds_service.ledger.calls import Audit
+from cds_service.fhir.retrieval import Retriever
+from cds_service.ledger.calls import CallRecorder
 from cds_service.ledger.database import Ledger
 from cds_service.logs import log, set_up_logs
 from cds_service.metrics import Metrics
@@ -24,7 +24,7 @@ from cds_service.outbound.base_url import is_literal
 from cds_service.outbound.http import FhirHttp
 from cds_service.outbound.workload import CallLimits
 from cds_service.rulebook.load import warn_when_review_is_due
-from cds_service.rulebook.practice import Practices, load_practices, new_practice
+from cds_service.rulebook.practice import Practices, TableChoice, load_practices, new_practice
 from cds_service.security.clients import Client, ClientPolicy, load_clients, open_mode_client
 from cds_service.security.jwt import make_verifier
 from cds_service.security.used_tokens import SeenTokens
@@ -56,24 +56,24 @@ def create_app(
     new_id: Callable[[], str] = random_id,
 ) -> Flask:
     """The service, ready to be served; refuses to start if a setting or a table is wrong."""
-    counts = Metrics()
-    set_up_logs(settings.log_level, counts.log_line_lost)
+    metrics = Metrics()
+    set_up_logs(settings.log_level, metrics.log_line_lost)
     clients = load_clients(settings.clients) if settings.clients else ()
     practices = _practices(settings, clients, rulebook, clock)
     protocols = [one.rulebook.protocol for one in practices.all]
-    counts.answers_by(version("heparin-cds"), {(one.name, one.digest) for one in protocols})
-    ledger = _ledger(settings, counts)
-    desk = _desk(settings, practices, clients, ledger, counts, clock, new_id)
+    metrics.answers_by(version("heparin-cds"), {(one.name, one.digest) for one in protocols})
+    ledger = _ledger(settings, metrics)
+    cds = _cds_service(settings, practices, clients, ledger, metrics, clock, new_id)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
     app.url_map.strict_slashes = False
     app.extensions["ledger"] = ledger  # whoever ends the application closes it
-    prepare(app, desk.counts)
-    authenticate = _authenticate(app, settings, clients, desk, clock)
-    app.register_blueprint(hook_routes(desk, authenticate, ledger))
-    app.register_blueprint(operations_routes(desk, ledger))
+    prepare(app, cds.metrics)
+    authenticate = _authenticate(app, settings, clients, cds, clock)
+    app.register_blueprint(hook_routes(cds, authenticate, ledger))
+    app.register_blueprint(operations_routes(cds, ledger))
     if settings.demo and settings.open:
-        for prefix, beside in services_beside(desk).items():
+        for prefix, beside in services_beside(cds).items():
             app.register_blueprint(hook_routes(beside, authenticate, ledger, prefix))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
@@ -94,36 +94,37 @@ def _practices(
     """What callers are answered by; tables that are handed in answer everybody."""
     if rulebook is not None:
         return Practices(new_practice(rulebook, settings.concepts, settings.time_zone))
-    practices = load_practices(settings, clients)
+    own = TableChoice(settings.protocol, settings.concepts, settings.time_zone)
+    practices = load_practices(own, clients, review_acknowledged=settings.review_acknowledged)
     for practice in practices.all:
         warn_when_review_is_due(practice.rulebook.protocol, clock().date())
     return practices
 
 
-def _desk(
+def _cds_service(
     settings: Settings,
     practices: Practices,
     clients: tuple[Client, ...],
     ledger: Ledger,
-    counts: Metrics,
+    metrics: Metrics,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
 ) -> CdsService:
-    sources = Sources(
-        plan=practices.own.plan,
+    retriever = Retriever(
+        queries=practices.own.queries,
         http=FhirHttp(_private_hosts(settings, clients)),
         limits=Limits(
             settings.fhir_deadline_seconds, settings.fhir_page_cap, settings.fhir_byte_cap
         ),
     )
-    audit = Audit(ledger, _ledger_key(settings), timedelta(days=settings.retention_days))
+    recorder = CallRecorder(ledger, _ledger_key(settings), timedelta(days=settings.retention_days))
     return CdsService(
         practices,
-        sources,
+        retriever,
         clock,
         new_id,
-        audit,
-        counts,
+        recorder,
+        metrics,
         public_url=settings.public_url,
         limits=CallLimits(
             settings.fhir_deadline_seconds + _BESIDE_FHIR_SECONDS,
@@ -154,27 +155,29 @@ def _authenticate(
     app: Flask,
     settings: Settings,
     clients: tuple[Client, ...],
-    desk: CdsService,
+    cds: CdsService,
     clock: Callable[[], datetime],
 ) -> Authenticate:
     """Open mode takes anybody; otherwise every call has to prove who makes it."""
     if settings.open:
         caller = open_mode_client(settings.fhir_allow)
         return lambda: caller
-    gate = make_verifier(clients, SeenTokens(desk.audit.ledger), clock, desk.counts.keys_fetched)
-    app.extensions["gate"] = gate  # a worker fetches its keys before it takes calls
+    verifier = make_verifier(
+        clients, SeenTokens(cds.recorder.ledger), clock, cds.metrics.keys_fetched
+    )
+    app.extensions["token_verifier"] = verifier  # a worker fetches its keys before it takes calls
 
-    def admit() -> ClientPolicy:
+    def authenticate() -> ClientPolicy:
         header = request.headers.get("Authorization", "")
         # Tokens are made out to the public URL; behind a proxy we see another one.
-        return gate.admit(header, settings.public_url + request.path)
+        return verifier.verify(header, settings.public_url + request.path)
 
-    return admit
+    return authenticate
 
 
-def _ledger(settings: Settings, counts: Metrics) -> Ledger:
+def _ledger(settings: Settings, metrics: Metrics) -> Ledger:
     """The database; a start without it is allowed, `/readyz` then says so."""
-    ledger = Ledger(settings.database_url, counts.ledger_failed)
+    ledger = Ledger(settings.database_url, metrics.ledger_failed)
     try:
         ledger.create()
     except NotStored as error:

@@ -1,11 +1,11 @@
-"""From one call to its cards: silence first, then facts, then advice.
+"""One call, from its request to its cards: silence first, then facts, then advice, then the record.
 
 The order matters: most drafts are no concern of ours and are answered before any query is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
@@ -13,10 +13,11 @@ from typing import Any
 
 from cds_service.advice import Advice, advise, is_in_scope
 from cds_service.cards.card import Card, ClientCapabilities
+from cds_service.chart.query_result import QueryResult
 from cds_service.errors import FactsUnavailable, NotStored, TookTooLong
-from cds_service.fhir.retrieval import Sources, retrieve, states
+from cds_service.fhir.retrieval import FhirAccess, Retriever, not_allowed, retrieve, states
 from cds_service.hooks.request import HookRequest
-from cds_service.ledger.calls import Audit, CallOutcome
+from cds_service.ledger.calls import CallOutcome, CallRecorder
 from cds_service.ledger.overrides import Subject, downgrade_overridden, facts_by_topic
 from cds_service.logs import log
 from cds_service.metrics import Metrics
@@ -27,35 +28,40 @@ from cds_service.security.clients import ClientPolicy
 
 @dataclass(frozen=True, slots=True)
 class CdsService:
-    """What answering needs, joined once at start."""
+    """What a call needs, joined once at start (app.py)."""
 
     practices: Practices
-    sources: Sources
+    retriever: Retriever
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    audit: Audit
-    counts: Metrics
+    recorder: CallRecorder
+    metrics: Metrics
     public_url: str = ""
-    recorded: bool = True  # false only for the demo's look back (beside_the_demo.py)
+    recorded: bool = True  # false only for the demo's look back (web/demo_variants.py)
     limits: CallLimits = field(default_factory=CallLimits)
     room: Room = field(default_factory=Room)
     record_required: bool = False  # advice that could not be written down is not given
 
 
 def handle(
-    call: HookRequest, caller: ClientPolicy, desk: CdsService, work: Workload
+    request: HookRequest, client: ClientPolicy, cds: CdsService, work: Workload
 ) -> list[dict[str, Any]]:
-    """The cards for one call, in wire form; what was advised is written down."""
-    practice = desk.practices.of(caller)
-    if not is_in_scope(call.asked, practice.rulebook, work.still):
-        desk.counts.call(call.asked.hook, "notOurs")
+    """Return the cards for one call in wire form, after writing down what was advised.
+
+    Raises `FactsUnavailable` (412), `TookTooLong` or `NotStored` (503); never returns an empty
+    list in their place.
+    """
+    practice = cds.practices.of(client.name)
+    hook = request.context.hook
+    if not is_in_scope(request.context, practice.rulebook, work.still):
+        cds.metrics.call(hook, "notOurs")
         return []
     began, outcome = perf_counter(), "failed"
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
-        advice = advise_on_request(call, caller, practice, desk, work)
-        cards = [card.wire(desk.new_id) for card in _shown(advice, call, caller, desk)]
+        advice = advise_on_request(request, client, practice, cds, work)
+        cards = [card.wire(cds.new_id) for card in _shown(advice, request, client, cds)]
         outcome = "cards" if cards else "silent"
     except FactsUnavailable:
         outcome = "unavailable"
@@ -66,46 +72,66 @@ def handle(
     finally:
         milliseconds = round((perf_counter() - began) * 1000)
         facts = {} if advice is None else facts_by_topic(advice.findings)
-        answered = CallOutcome(outcome, milliseconds, advice, cards, facts)
-        recorded = not desk.recorded or desk.audit.record(
-            call, caller, practice, answered, desk.clock()
+        ended = CallOutcome(outcome, milliseconds, advice, cards, facts)
+        recorded = not cds.recorded or cds.recorder.record(
+            request, client.name, practice, ended, cds.clock()
         )
-        desk.counts.call(call.asked.hook, outcome)
-    if desk.record_required and not recorded:
+        cds.metrics.call(hook, outcome)
+    if cds.record_required and not recorded:
         raise NotStored("The advice could not be recorded, and is not given without a record.")
-    desk.counts.cards(cards)
-    desk.counts.topics([item.topic for item in advice.findings.items], cards, practice.is_silent)
+    cds.metrics.cards(cards)
+    cds.metrics.topics([item.topic for item in advice.findings.items], cards, practice.is_silent)
     return cards
 
 
-def _shown(
-    advice: Advice, call: HookRequest, caller: ClientPolicy, desk: CdsService
-) -> tuple[Card, ...]:
-    """The cards, quieter where a clinician has answered them already."""
-    subject = Subject(caller.name, desk.audit.patient(caller, call.asked.patient_id))
-    return downgrade_overridden(
-        advice.cards, advice.findings, desk.audit.ledger, subject, desk.clock()
-    )
-
-
 def advise_on_request(
-    call: HookRequest, caller: ClientPolicy, practice: Practice, desk: CdsService, work: Workload
+    request: HookRequest,
+    client: ClientPolicy,
+    practice: Practice,
+    cds: CdsService,
+    work: Workload,
 ) -> Advice:
-    """The advice for a call that may concern us."""
-    now = desk.clock()
-    with desk.counts.stage("gather"):
-        answers = retrieve(call, caller, replace(desk.sources, plan=practice.plan), now, work)
+    """Retrieve the facts and advise on them; for a call that is in scope."""
+    now, context = cds.clock(), request.context
+    with cds.metrics.stage("gather"):
+        retriever = replace(cds.retriever, queries=practice.queries)
+        results = retrieve_for(request, client, retriever, now, work)
     work.still()
-    desk.counts.queries(answers)
-    log().info("gathered", client=caller.name, hook=call.asked.hook, queries=states(answers))
-    style = ClientCapabilities(
-        selection_behavior=caller.selection_behavior, single_action=caller.single_action
+    cds.metrics.queries(results)
+    log().info("gathered", client=client.name, hook=context.hook, queries=states(results))
+    capabilities = ClientCapabilities(
+        selection_behavior=client.selection_behavior, single_action=client.single_action
     )
-    asked = replace(call.asked, zone=call.asked.zone or practice.zone)
-    with desk.counts.stage("advise"):
-        advice = advise(asked, answers, practice.rulebook, now, style, work.still)
-    if call.asked.hook == "patient-view" and advice.findings.nothing_of_medicines:
+    placed = replace(context, zone=context.zone or practice.zone)
+    with cds.metrics.stage("advise"):
+        advice = advise(placed, results, practice.rulebook, now, capabilities, work.still)
+    if context.hook == "patient-view" and advice.findings.nothing_of_medicines:
         raise FactsUnavailable(
             "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"
         )
     return advice
+
+
+def retrieve_for(
+    request: HookRequest,
+    client: ClientPolicy,
+    retriever: Retriever,
+    now: datetime,
+    work: Workload | None = None,
+) -> Mapping[str, QueryResult]:
+    """One result per query; a FHIR server that this client may not name is not asked."""
+    allowed = client.allows_fhir_server(request.fhir_server)
+    access = FhirAccess(request.fhir_server, request.access_token) if allowed else None
+    results = retrieve(request.prefetch, access, request.context, retriever, now, work)
+    return not_allowed(results) if request.fhir_server and access is None else results
+
+
+def _shown(
+    advice: Advice, request: HookRequest, client: ClientPolicy, cds: CdsService
+) -> tuple[Card, ...]:
+    """The cards, quieter where a clinician has overridden them already."""
+    patient = cds.recorder.patient(client.name, request.context.patient_id)
+    subject = Subject(client.name, patient)
+    return downgrade_overridden(
+        advice.cards, advice.findings, cds.recorder.ledger, subject, cds.clock()
+    )

@@ -6,7 +6,6 @@ faults are listed at once. No secret has a default.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -24,12 +23,11 @@ from pydantic import (
 )
 
 from cds_service.errors import StartRefused
-from cds_service.outbound.base_url import parse_address
+from cds_service.outbound.base_url import PLACEHOLDER, parse_address
 
 PREFIX = "CDS_"
 OF_COMMANDS = ("CDS_FHIR_TOKEN",)  # for `heparin-cds load` and `call`; never read here
 DEFAULT_DATABASE = "sqlite:///heparin-cds.sqlite"
-PLACEHOLDER = re.compile(r"<[^<>]*>")
 _SHORTEST_KEY = 32
 
 
@@ -121,6 +119,11 @@ class Settings(BaseModel):
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 raise ValueError("must be the name of a time zone such as Europe/Berlin") from error
         return name
+
+    @property
+    def review_acknowledged(self) -> bool:
+        """Whether a protocol that doses by the review's formula may be loaded."""
+        return self.open or self.acknowledge_review
 
     @property
     def zone(self) -> ZoneInfo | None:

@@ -15,7 +15,7 @@ from cds_service.advice import advise
 from cds_service.assessment.assess import assess
 from cds_service.cards.card import ClientCapabilities
 from cds_service.cards.compose import compose
-from cds_service.hooks.request import SERVICES
+from cds_service.hooks.services import SERVICES
 from tests.cases import answered, called, cases, tables
 
 Json = dict[str, Any]

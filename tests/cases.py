@@ -16,9 +16,9 @@ from cds_service.cards.card import ClientCapabilities
 from cds_service.chart.facts import HookContext
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.demo.fixtures import Fixture, load_cases
-from cds_service.fhir.queries import FhirQuery, read_plan
-from cds_service.fhir.query_templates import query_urls
-from cds_service.hooks.request import SERVICES, read_call
+from cds_service.fhir.queries import FhirQuery, fhir_queries
+from cds_service.hooks.request import read_call
+from cds_service.hooks.services import SERVICES
 from cds_service.rulebook.load import PROTOCOLS, rulebook
 
 FIXTURES = Path(__file__).parent.parent / "fhir_fixtures"
@@ -39,12 +39,12 @@ def tables(protocol: str = "default") -> Rulebook:
 def called(request: Mapping[str, Any]) -> HookContext:
     """A hook call's own facts, read as the service reads them."""
     service = next(s for s in SERVICES.values() if s.hook == request["hook"])
-    return read_call(dict(request), service).asked
+    return read_call(dict(request), service).context
 
 
 def searches(rules: Rulebook) -> tuple[FhirQuery, ...]:
     """The queries of the tables."""
-    return read_plan(query_urls(rules.concepts), rules.concepts.queries)
+    return fhir_queries(rules.concepts)
 
 
 def answered(resources: Iterable[Mapping[str, Any]], rules: Rulebook) -> dict[str, QueryResult]:

@@ -13,7 +13,8 @@ from bench import payload
 from cds_service.advice import advise
 from cds_service.cards.card import ClientCapabilities
 from cds_service.fhir.prefetch import read_prefetch
-from cds_service.hooks.request import SERVICES, read_call
+from cds_service.hooks.request import read_call
+from cds_service.hooks.services import SERVICES
 from tests.cases import searches, tables
 
 Json = dict[str, Any]
@@ -205,7 +206,7 @@ def seconds(call: Json) -> float:
     asked = read_call(call, hook)
     began = process_time()
     answers = read_prefetch(asked.prefetch, searches(rules), NOW)
-    for card in advise(asked.asked, answers, rules, NOW, ClientCapabilities()).cards:
+    for card in advise(asked.context, answers, rules, NOW, ClientCapabilities()).cards:
         card.wire(lambda: "id")
     return process_time() - began
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.chart.concepts import Concepts
-from cds_service.fhir.query_templates import query_urls
-from cds_service.hooks.request import discovery
+from cds_service.fhir.queries import query_templates
+from cds_service.hooks.services import discovery
 from tests.cases import tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "deployment.md"
@@ -41,7 +41,7 @@ def _addresses() -> Iterator[str]:
 
 
 def _access() -> Iterator[str]:
-    queries = query_urls(_concepts()).values()
+    queries = query_templates(_concepts()).values()
     asked = {query.partition("?")[0].partition("/")[0] for query in queries}
     types = sorted(asked | {"Medication"})  # which orders and administrations refer to
     yield "**Who is calling.** A JWT as `Authorization: Bearer` on every call, discovery and"
@@ -63,7 +63,7 @@ def _prefetch() -> Iterator[str]:
     yield "**Prefetch**, the same for all three services. Other key names are read too, if the"
     yield "query is the same. Local codes of a site file appear in the queries: then print this"
     yield "sheet from your own `GET /cds-services`."
-    for key, template in query_urls(_concepts()).items():
+    for key, template in query_templates(_concepts()).items():
         yield from ["", f"`{key}`:", "", f"    {template}"]
     yield ""
 

@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cli import main as commands
 from cds_service.errors import StartRefused
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import query_templates
 from cds_service.rulebook.load import PROTOCOLS, load_protocol
 from cds_service.rulebook.toml_table import load_concepts
 from cds_service.security.clients import load_clients
@@ -57,9 +57,9 @@ class TestDeployment:
 
         assert written == sheet().strip(), "python -m tests.registration_sheet writes it"
 
-    @pytest.mark.parametrize("key", query_urls(tables().concepts))
+    @pytest.mark.parametrize("key", query_templates(tables().concepts))
     def test_every_prefetch_query_is_spelled_out(self, key: str) -> None:
-        query = query_urls(tables().concepts)[key]
+        query = query_templates(tables().concepts)[key]
 
         assert f"`{key}`:\n\n    {query}\n" in DEPLOYMENT
 
@@ -159,7 +159,10 @@ class TestInformaticians:
 
         concepts = load_concepts(site=tmp_path / "site.toml")
 
-        assert "https://general.example.org/lab-codes|HEPXA" in query_urls(concepts)["coagulation"]
+        assert (
+            "https://general.example.org/lab-codes|HEPXA"
+            in query_templates(concepts)["coagulation"]
+        )
 
     def test_the_example_of_a_sites_targets_is_accepted(self, tmp_path: Path) -> None:
         (block,) = (b for b in blocks(INFORMATICIANS, "toml") if "[intensities]" in b)

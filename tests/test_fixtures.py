@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from cds_service.app import create_app
 from cds_service.demo import create_demo
 from cds_service.demo.fixtures import shifted
-from cds_service.hooks.request import SERVICES
+from cds_service.hooks.services import SERVICES
 from cds_service.settings import Settings
 from tests.cases import FIXTURES, advice_for, answered, cases, searches, tables, wire
 from tests.golden import answers, written

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cds_service.advice import Rulebook
 from cds_service.app import create_app
 from cds_service.errors import StartRefused
 from cds_service.logs import set_up_logs
@@ -314,19 +315,23 @@ CLOSED = {
 }
 
 
+def loaded(settings: Settings) -> Rulebook:
+    return load_rulebook(settings.protocol, settings.concepts, settings.review_acknowledged)
+
+
 def test_it_does_not_start_without_being_acknowledged() -> None:
     with pytest.raises(StartRefused, match="CDS_ACKNOWLEDGE_REVIEW=1"):
-        load_rulebook(Settings.from_environ(CLOSED))
+        loaded(Settings.from_environ(CLOSED))
 
 
 def test_it_starts_when_acknowledged() -> None:
     acknowledged = Settings.from_environ(CLOSED | {"CDS_ACKNOWLEDGE_REVIEW": "1"})
-    assert load_rulebook(acknowledged).protocol.name == REVIEW
+    assert loaded(acknowledged).protocol.name == REVIEW
 
 
 def test_it_starts_in_open_mode() -> None:
     opened = Settings.from_environ({"CDS_OPEN": "1", "CDS_PROTOCOL": REVIEW})
-    assert load_rulebook(opened).protocol.name == REVIEW
+    assert loaded(opened).protocol.name == REVIEW
 
 
 def test_a_copy_under_another_name_needs_the_same(tmp_path: Path) -> None:
@@ -334,12 +339,12 @@ def test_a_copy_under_another_name_needs_the_same(tmp_path: Path) -> None:
     text = FILES[REVIEW].read_text(encoding="utf-8")
     copy.write_text(text.replace('name = "review-as-written"', 'name = "ours"'), encoding="utf-8")
     with pytest.raises(StartRefused, match="ours doses antithrombin"):
-        load_rulebook(Settings.from_environ(CLOSED | {"CDS_PROTOCOL": str(copy)}))
+        loaded(Settings.from_environ(CLOSED | {"CDS_PROTOCOL": str(copy)}))
 
 
 def test_the_default_needs_no_acknowledgement() -> None:
     plain = Settings.from_environ(CLOSED | {"CDS_PROTOCOL": "default"})
-    assert load_rulebook(plain).protocol.name == "default"
+    assert loaded(plain).protocol.name == "default"
 
 
 @pytest.mark.parametrize(("days", "due"), [(-1, False), (0, False), (1, True)])

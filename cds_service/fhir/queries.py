@@ -1,18 +1,20 @@
-"""What is asked about a patient: each query's template, taken apart once at start.
+"""What is asked about a patient: one query per row of the table of concepts, made once at start.
 
-The templates are advertised as prefetch; the same text is what we ask a FHIR server ourselves.
+Its template is advertised as prefetch, in the portable subset of CDS Hooks: no dates and no
+`draftOrders` tokens, since windows are applied by the service. The same text, filled in, is what
+the service asks a FHIR server itself. https://cds-hooks.hl7.org/2.0/#prefetch-template
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, quote
 
-from cds_service.chart.concepts import Query
+from cds_service.chart.concepts import Code, Concepts, Query
 
-PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105 - a placeholder, no secret
+PATIENT = "{{context.patientId}}"
 _REFUSABLE = frozenset({"_sort", "_include", "_count"})
 
 
@@ -32,7 +34,7 @@ class FhirQuery:
         path, mark, query = self.template.partition("?")
         in_path = quote(patient_id, safe="")
         in_query = quote(_escape(patient_id), safe="")
-        path, query = path.replace(PATIENT_TOKEN, in_path), query.replace(PATIENT_TOKEN, in_query)
+        path, query = path.replace(PATIENT, in_path), query.replace(PATIENT, in_query)
         return path + mark + query
 
     def plain_url(self, patient_id: str) -> str:
@@ -46,11 +48,14 @@ class FhirQuery:
         return None if self.window_hours is None else now - timedelta(hours=self.window_hours)
 
 
-def read_plan(templates: Mapping[str, str], queries: Mapping[str, Query]) -> tuple[FhirQuery, ...]:
-    """All searches, from the prefetch templates and the table they were made from."""
-    return tuple(
-        _search(key, template, queries[key].window_hours) for key, template in templates.items()
-    )
+def fhir_queries(concepts: Concepts) -> tuple[FhirQuery, ...]:
+    """Every query of the table, with its prefetch template; Observations are filtered by code."""
+    return tuple(_query(key, query, concepts) for key, query in concepts.queries.items())
+
+
+def query_templates(concepts: Concepts) -> dict[str, str]:
+    """The prefetch templates by key, as discovery advertises them."""
+    return {query.key: query.template for query in fhir_queries(concepts)}
 
 
 def codes_asked(url: str) -> frozenset[str]:
@@ -67,17 +72,37 @@ def filters(url: str) -> frozenset[str]:
     )
 
 
-def _search(key: str, template: str, window_hours: float | None) -> FhirQuery:
-    path, _, query = template.partition("?")
-    count = parse_qs(query).get("_count", [""])[0]
+def _query(key: str, row: Query, concepts: Concepts) -> FhirQuery:
+    codes = tuple(_codes(key, concepts))
+    count = row.params.get("_count", "")
     return FhirQuery(
         key=key,
-        template=template,
-        resource=path.split("/")[0],
-        codes=codes_asked(template),
+        template=_template(row, [_token(code, concepts) for code in codes]),
+        resource=row.resource,
+        codes=frozenset(code.code for code in codes),
         count=int(count) if count.isdigit() else None,
-        window_hours=window_hours,
+        window_hours=row.window_hours,
     )
+
+
+def _template(row: Query, tokens: Sequence[str]) -> str:
+    """Plain text, not URL-encoded: clients fill in the patient and encode as they need."""
+    if row.resource == "Patient":
+        return f"Patient/{PATIENT}"
+    params = [f"patient={PATIENT}", *([f"code={','.join(tokens)}"] if tokens else [])]
+    params += [f"{name}={value}" for name, value in row.params.items()]
+    return f"{row.resource}?{'&'.join(params)}"
+
+
+def _codes(key: str, concepts: Concepts) -> Iterator[Code]:
+    for observation in concepts.observations.values():
+        if observation.query == key:
+            yield from (code for code in observation.codes if code.matched)
+
+
+def _token(code: Code, concepts: Concepts) -> str:
+    """`system|code`; only what would break the query is escaped, so LOINC stays readable."""
+    return f"{concepts.systems[code.system][0]}|{quote(code.code, safe=':/()')}"
 
 
 def _escape(patient_id: str) -> str:

@@ -1,82 +1,97 @@
-"""All answers for one call: prefetch first, then the FHIR server for what is lacking."""
+"""One result for each query of a call: prefetch first, then the FHIR server for what is lacking."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
+from cds_service.chart.facts import HookContext
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.circuit_breaker import NOT_ANSWERING, CircuitBreaker
 from cds_service.fhir.client import Endpoint, FhirReader, Limits
 from cds_service.fhir.medication_references import with_medications
 from cds_service.fhir.prefetch import read_prefetch
 from cds_service.fhir.queries import FhirQuery
-from cds_service.hooks.request import HookRequest
 from cds_service.outbound.base_url import parse_address
 from cds_service.outbound.http import Deadline, FhirHttp
 from cds_service.outbound.workload import Workload
-from cds_service.security.clients import ClientPolicy
 
 NOT_ALLOWED = "FHIR server not allowed"
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """What gathering needs, set up once at start."""
+class FhirAccess:
+    """The FHIR server of one call, which its client may name, and the token for it."""
 
-    plan: tuple[FhirQuery, ...]
+    base_url: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retriever:
+    """What retrieval needs, set up once at start."""
+
+    queries: tuple[FhirQuery, ...]
     http: FhirHttp
     limits: Limits
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
 
 def retrieve(
-    call: HookRequest,
-    caller: ClientPolicy,
-    sources: Sources,
+    prefetch: Mapping[str, Any],
+    access: FhirAccess | None,
+    context: HookContext,
+    retriever: Retriever,
     now: datetime,
     work: Workload | None = None,
 ) -> dict[str, QueryResult]:
-    """One answer per query, with whatever could be had within the limits of the call."""
-    sent = read_prefetch(call.prefetch, sources.plan, now)
-    if not call.fhir_server:
+    """Return one result per query key, with whatever could be had within the call's limits.
+
+    Without `access` only prefetch is read. Never raises for a server that fails: its queries end
+    as `QueryState.FAILED` with the problem in words.
+    """
+    sent = read_prefetch(prefetch, retriever.queries, now)
+    server = parse_address(access.base_url) if access else None
+    if access is None or server is None:
         return sent
-    lacking = [search for search in sources.plan if not sent[search.key].state.answered]
-    server = parse_address(call.fhir_server)
-    if server is None or not caller.allows_fhir_server(call.fhir_server):
-        return {key: _unfetched(answer) for key, answer in sent.items()}
-    if lacking and not sources.breaker.lets(server):
+    lacking = [query for query in retriever.queries if not sent[query.key].state.answered]
+    if lacking and not retriever.breaker.lets(server):
         silence = QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
-        return sent | {s.key: _better(sent[s.key], silence) for s in lacking}
-    reader = _reader(call, sources, work)
-    fetched = reader.search_all(lacking, call.asked.patient_id, now)
+        return sent | {query.key: _better(sent[query.key], silence) for query in lacking}
+    reader = _reader(access, retriever, work)
+    fetched = reader.search_all(lacking, context.patient_id, now)
     if lacking:
-        sources.breaker.learn(server, fetched.values())
-    answers = {key: _better(answer, fetched.get(key)) for key, answer in sent.items()}
-    return with_medications(answers, reader.read_all, sources.limits.medications, call.asked)
+        retriever.breaker.learn(server, fetched.values())
+    results = {key: _better(result, fetched.get(key)) for key, result in sent.items()}
+    return with_medications(results, reader.read_all, retriever.limits.medications, context)
 
 
-def states(answers: Mapping[str, QueryResult]) -> dict[str, str]:
-    """How each query ended, for the log."""
+def not_allowed(results: Mapping[str, QueryResult]) -> dict[str, QueryResult]:
+    """The results of a call whose FHIR server its client may not name: the cards say so."""
     return {
-        key: f"{answer.state.value}: {answer.problem}" if answer.problem else answer.state.value
-        for key, answer in answers.items()
+        key: result if result.state.answered else replace(result, problem=NOT_ALLOWED)
+        for key, result in results.items()
     }
 
 
-def _reader(call: HookRequest, sources: Sources, work: Workload | None) -> FhirReader:
-    seconds = sources.limits.seconds
+def states(results: Mapping[str, QueryResult]) -> dict[str, str]:
+    """How each query ended, for the log."""
+    return {
+        key: f"{result.state.value}: {result.problem}" if result.problem else result.state.value
+        for key, result in results.items()
+    }
+
+
+def _reader(access: FhirAccess, retriever: Retriever, work: Workload | None) -> FhirReader:
+    seconds = retriever.limits.seconds
     return FhirReader(
-        sources.http,
-        Endpoint(call.fhir_server, call.access_token),
-        sources.limits,
+        retriever.http,
+        Endpoint(access.base_url, access.token),
+        retriever.limits,
         Deadline(min(seconds, work.remaining) if work else seconds, work),
     )
-
-
-def _unfetched(answer: QueryResult) -> QueryResult:
-    return answer if answer.state.answered else replace(answer, problem=NOT_ALLOWED)
 
 
 def _better(sent: QueryResult, fetched: QueryResult | None) -> QueryResult:

@@ -1,4 +1,4 @@
-"""The services on the wire, and one call of a hook as plain values.
+"""One call of a hook as plain values: the body of a request, read and checked.
 
 Reads requests of CDS Hooks 1.0 to the 3.0 ballot: what we do not need is never looked at, what we
 need may have been written by any of the real clients. https://cds-hooks.hl7.org/2.0/
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.chart.facts import HookContext
-from cds_service.errors import MalformedRequest, UnknownService
+from cds_service.errors import MalformedRequest
 from cds_service.fhir.bundles import Page, read_page
+from cds_service.hooks.services import Service
 from cds_service.outbound.base_url import is_odd
 from cds_service.outbound.json_text import is_within_depth_limit
 
@@ -20,83 +21,14 @@ _LONGEST_ID = 200  # Epic's ids run to almost 200 characters; FHIR's own limit i
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """One entry of the discovery answer."""
-
-    id: str
-    hook: str
-    title: str
-    description: str
-
-
-_USAGE = (
-    "Works on prefetch alone if every key is supplied; asks the FHIR server for keys that are"
-    " missing, failed or cut off (scopes: read and search of the resource types in prefetch)."
-    " Where neither gives the deciding facts, a card says so."
-)
-
-SERVICES: Mapping[str, Service] = {
-    service.id: service
-    for service in (
-        Service(
-            id="heparin-patient-view",
-            hook="patient-view",
-            title="Heparin resistance: chart opened",
-            description="For adults on treatment-dose unfractionated heparin: tells when heparin"
-            " is failing, why it may be, and what the protocol advises next.",
-        ),
-        Service(
-            id="heparin-order-select",
-            hook="order-select",
-            title="Heparin resistance: order chosen",
-            description="When heparin, antithrombin or another anticoagulant is chosen: checks"
-            " dose, antithrombin, anti-Xa and signs of HIT against the protocol.",
-        ),
-        Service(
-            id="heparin-order-sign",
-            hook="order-sign",
-            title="Heparin resistance: order signed",
-            description="Last check of drafted heparin, antithrombin and other anticoagulant"
-            " orders before they are signed.",
-        ),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
 class HookRequest:
     """One call: what it asks, what came along, and where more can be had."""
 
-    asked: HookContext
+    context: HookContext
     instance: str
     prefetch: Mapping[str, Any]
     fhir_server: str = ""
     access_token: str = ""  # transient: sent to the FHIR server, never kept or logged
-
-
-def find_service(service_id: str) -> Service:
-    """The service of this id."""
-    service = SERVICES.get(service_id)
-    if service is None:
-        raise UnknownService("There is no such service; discovery lists those there are.", "id")
-    return service
-
-
-def discovery(templates: Mapping[str, str]) -> dict[str, Any]:
-    """The answer to `GET /cds-services`."""
-    return {
-        "services": [
-            {
-                "id": service.id,
-                "hook": service.hook,
-                "title": service.title,
-                "description": service.description,
-                "usageRequirements": _USAGE,
-                "prefetch": dict(templates),
-            }
-            for service in SERVICES.values()
-        ]
-    }
 
 
 def read_call(body: object, service: Service) -> HookRequest:
@@ -108,7 +40,7 @@ def read_call(body: object, service: Service) -> HookRequest:
     context = _context(body)
     prefetch = body.get("prefetch")
     return HookRequest(
-        asked=_asked(service.hook, context, _string(body.get("fhirServer"))),
+        context=_hook_context(service.hook, context, _string(body.get("fhirServer"))),
         instance=_text(body, "hookInstance"),
         prefetch=prefetch if isinstance(prefetch, Mapping) else {},
         fhir_server=_string(body.get("fhirServer")),
@@ -116,7 +48,7 @@ def read_call(body: object, service: Service) -> HookRequest:
     )
 
 
-def _asked(hook: str, context: Mapping[str, Any], base: str) -> HookContext:
+def _hook_context(hook: str, context: Mapping[str, Any], base: str) -> HookContext:
     patient_id = _text(context, "patientId", "context.").removeprefix("Patient/")
     if not patient_id or is_odd(patient_id):  # such would change the path of a query
         raise MalformedRequest("context.patientId is not an id.", "context.patientId")

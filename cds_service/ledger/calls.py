@@ -34,7 +34,6 @@ from cds_service.ledger.database import Ledger, Purge, cause
 from cds_service.ledger.schema import metadata, of_client
 from cds_service.logs import log
 from cds_service.rulebook.practice import Practice
-from cds_service.security.clients import ClientPolicy
 
 calls = Table(
     "call",
@@ -73,7 +72,7 @@ _PURGE_EVERY = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class Audit:
+class CallRecorder:
     """Writes the rows; the ledger is told of each one that could not be written."""
 
     ledger: Ledger
@@ -86,19 +85,19 @@ class Audit:
 
     def record(
         self,
-        call: HookRequest,
-        caller: ClientPolicy,
+        request: HookRequest,
+        client: str,
         practice: Practice,
-        answered: CallOutcome,
+        ended: CallOutcome,
         now: datetime,
     ) -> bool:
         """Write down one call, or say loudly that it could not be; whether it was."""
-        row = self._row(call, caller, practice, answered, now)
+        row = self._row(request, client, practice, ended, now)
         try:
             with self.ledger.writing() as connection:
                 connection.execute(_NEW_CALL, row)
-                if answered.cards:
-                    connection.execute(_NEW_CARDS, _card_rows(row["id"], answered))
+                if ended.cards:
+                    connection.execute(_NEW_CARDS, _card_rows(row["id"], ended))
         except NotStored as error:
             self.ledger.failed(calls)
             log().error("audit row not stored", error=cause(error))
@@ -106,35 +105,35 @@ class Audit:
         self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
         return True
 
-    def patient(self, caller: ClientPolicy, patient_id: str) -> str:
+    def patient(self, client: str, patient_id: str) -> str:
         """The keyed hash that the calls of one client about a patient are found by."""
         keyed = hmac.new(self.key, patient_id.encode(), hashlib.sha256).hexdigest()
-        return of_client(caller.name, keyed)
+        return of_client(client, keyed)
 
     def _row(
         self,
-        call: HookRequest,
-        caller: ClientPolicy,
+        request: HookRequest,
+        client: str,
         practice: Practice,
-        answered: CallOutcome,
+        ended: CallOutcome,
         now: datetime,
     ) -> dict[str, Any]:
         return {
             "id": str(uuid4()),
             "at": _utc(now),
-            "client": caller.name,
-            "user": _id(call.asked.user),
-            "hook": call.asked.hook,
-            "hook_instance": _id(call.instance),
-            "patient": self.patient(caller, call.asked.patient_id),
+            "client": client,
+            "user": _id(request.context.user),
+            "hook": request.context.hook,
+            "hook_instance": _id(request.instance),
+            "patient": self.patient(client, request.context.patient_id),
             "protocol": practice.rulebook.protocol.name,
             "protocol_hash": practice.rulebook.protocol.digest,
             "concepts_hash": practice.concepts_hash,
             "time_zone": practice.time_zone,
-            "outcome": answered.outcome,
-            "milliseconds": answered.milliseconds,
-            "skipped": len(answered.advice.chart.skipped) if answered.advice else 0,
-            "answers": _answers(answered.advice) if answered.advice else {},
+            "outcome": ended.outcome,
+            "milliseconds": ended.milliseconds,
+            "skipped": len(ended.advice.chart.skipped) if ended.advice else 0,
+            "answers": _answers(ended.advice) if ended.advice else {},
         }
 
 
@@ -153,7 +152,7 @@ def _answers(advice: Advice) -> dict[str, str]:
     return {name: verdict.answer.value for name, verdict in advice.findings.verdicts.items()}
 
 
-def _card_rows(call_id: str, answered: CallOutcome) -> list[dict[str, Any]]:
+def _card_rows(call_id: str, ended: CallOutcome) -> list[dict[str, Any]]:
     return [
         {
             "uuid": card["uuid"],
@@ -161,9 +160,9 @@ def _card_rows(call_id: str, answered: CallOutcome) -> list[dict[str, Any]]:
             "topic": card["source"]["topic"]["code"],
             "indicator": card["indicator"],
             "suggestions": [suggestion["uuid"] for suggestion in card.get("suggestions", ())],
-            "facts": dict(answered.facts.get(card["source"]["topic"]["code"], {})),
+            "facts": dict(ended.facts.get(card["source"]["topic"]["code"], {})),
         }
-        for card in answered.cards
+        for card in ended.cards
     ]
 
 

@@ -202,8 +202,3 @@ def _new(table: Table, dialect: str) -> Insert:
 def cause(error: NotStored) -> str:
     """What kind of error lies behind it, for the log."""
     return type(error.__cause__ or error).__name__
-
-
-def stored(text: object, longest: int) -> str:
-    """A text as it can be stored anywhere: PostgreSQL takes no NUL, a column no more than fits."""
-    return text.replace("\0", "")[:longest] if isinstance(text, str) else ""

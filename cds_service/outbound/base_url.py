@@ -2,16 +2,19 @@
 
 A caller chooses `fhirServer` and a server chooses its `next` links; neither may lead elsewhere, not
 even at a server or proxy that decodes a path twice, drops what follows a `;` or folds characters.
-Looks at text only; what a name resolves to is checked when connecting (`fhir_http.py`).
+Looks at text only; what a name resolves to is checked when connecting (`http.py`).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import unicodedata
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
+# What an example leaves to be filled in: "https://<your EHR>/fhir".
+PLACEHOLDER = re.compile(r"<[^<>]*>")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SEPARATING = frozenset("/\\;%?#\N{REPLACEMENT CHARACTER}")
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})  # control, format, line and paragraph separators

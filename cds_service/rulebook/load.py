@@ -19,7 +19,6 @@ from cds_service.cards.wording import Wording
 from cds_service.errors import StartRefused
 from cds_service.logs import log
 from cds_service.rulebook.toml_table import TableFault, load_concepts, read_table
-from cds_service.settings import Settings
 
 PACKAGE = Path(__file__).parents[1]
 PROTOCOLS = {
@@ -30,12 +29,14 @@ BOUNDS = PACKAGE / "assessment" / "model" / "bounds.toml"
 WORDING = PACKAGE / "cards" / "wording.toml"
 
 
-def load_rulebook(settings: Settings) -> Rulebook:
-    """The tables that the settings name; a formula that is not the label's must be known."""
-    site = Path(settings.concepts) if settings.concepts else None
-    rules = rulebook(protocol_path(settings.protocol), site)
+def load_rulebook(protocol: str, concepts: Path | None, review_acknowledged: bool) -> Rulebook:
+    """Load the tables of a protocol (a shipped one by name, or a file) and a site's own codes.
+
+    Refuses a protocol that doses by another formula than the label's, unless that is acknowledged.
+    """
+    rules = rulebook(protocol_path(protocol), concepts)
     unlabelled = rules.protocol.chosen("dose_form") == "multiply"
-    if unlabelled and not (settings.open or settings.acknowledge_review):
+    if unlabelled and not review_acknowledged:
         raise StartRefused([NOT_ACKNOWLEDGED.format(protocol=rules.protocol.name)])
     return rules
 

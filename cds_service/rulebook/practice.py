@@ -12,30 +12,41 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
-from cds_service.fhir.queries import FhirQuery, read_plan
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import FhirQuery, fhir_queries
 from cds_service.rulebook.load import DIGEST_LENGTH, load_rulebook
-from cds_service.security.clients import Client, ClientPolicy
-from cds_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TableChoice:
+    """Which files and zone somebody is answered by, as settings or a profile name them."""
+
+    protocol: str  # a shipped one by name, or a file
+    concepts: Path | None = None  # a site's own codes
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """The tables, and what follows from them: the prefetch templates and the queries."""
+    """The tables, and the queries that follow from them."""
 
     rulebook: Rulebook
-    templates: Mapping[str, str]
-    plan: tuple[FhirQuery, ...]
+    queries: tuple[FhirQuery, ...]
     concepts_hash: str = ""  # of the site's own codes; empty without
     time_zone: str = ""  # as the settings or the profile name it; empty: not known
 
     def is_silent(self, topic: str) -> bool:
         """Whether the protocol keeps a topic to itself."""
         return self.rulebook.protocol.topics.get(topic) == "silent"
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """The prefetch templates by key, for discovery."""
+        return {query.key: query.template for query in self.queries}
 
     @property
     def zone(self) -> tzinfo | None:
@@ -50,9 +61,9 @@ class Practices:
     own: Practice
     by_client: Mapping[str, Practice] = field(default_factory=dict)
 
-    def of(self, caller: ClientPolicy) -> Practice:
-        """What this caller is answered by."""
-        return self.by_client.get(caller.name, self.own)
+    def of(self, client: str) -> Practice:
+        """What the client of this name is answered by."""
+        return self.by_client.get(client, self.own)
 
     @property
     def all(self) -> tuple[Practice, ...]:
@@ -60,25 +71,38 @@ class Practices:
         return (self.own, *(one for one in self.by_client.values() if one is not self.own))
 
 
-def load_practices(settings: Settings, clients: Iterable[Client]) -> Practices:
-    """Load and check what the settings and all profiles name; every fault is listed."""
+class Named(Protocol):
+    """A client's own choice of tables; what is empty is the service's."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def protocol(self) -> str: ...
+    @property
+    def concepts(self) -> Path | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+
+
+def load_practices(
+    own: TableChoice, clients: Iterable[Named], *, review_acknowledged: bool
+) -> Practices:
+    """Load and check what the service and all its clients name; every fault is listed."""
 
     @cache  # clients with the same files share their tables, and the look-ups made of them
-    def practice(protocol: str, concepts: Path | None, time_zone: str) -> Practice:
-        named = {"protocol": protocol, "concepts": concepts}
-        rulebook = load_rulebook(settings.model_copy(update=named))
-        return new_practice(rulebook, concepts, time_zone)
+    def practice(chosen: TableChoice) -> Practice:
+        rules = load_rulebook(chosen.protocol, chosen.concepts, review_acknowledged)
+        return new_practice(rules, chosen.concepts, chosen.time_zone)
 
-    own = (settings.protocol, settings.concepts, settings.time_zone)
     faults: list[str] = []
     by_client: dict[str, Practice] = {}
     for client in clients:
         try:
-            by_client[client.name] = practice(*_chosen(client, own))
+            by_client[client.name] = practice(_chosen(client, own))
         except StartRefused as refusal:
             faults += [f"client {client.name}: {fault}" for fault in refusal.faults]
     try:
-        service = practice(*own)
+        service = practice(own)
     except StartRefused as refusal:
         raise StartRefused([*refusal.faults, *faults]) from refusal
     if faults:
@@ -88,12 +112,13 @@ def load_practices(settings: Settings, clients: Iterable[Client]) -> Practices:
 
 def new_practice(rulebook: Rulebook, concepts: Path | None = None, time_zone: str = "") -> Practice:
     """What follows from a rulebook; `concepts` is the site's file that is already in it."""
-    templates = query_urls(rulebook.concepts)
     digest = hashlib.sha256(concepts.read_bytes()).hexdigest()[:DIGEST_LENGTH] if concepts else ""
-    plan = read_plan(templates, rulebook.concepts.queries)
-    return Practice(rulebook, templates, plan, digest, time_zone)
+    return Practice(rulebook, fhir_queries(rulebook.concepts), digest, time_zone)
 
 
-def _chosen(client: Client, own: tuple[str, Path | None, str]) -> tuple[str, Path | None, str]:
-    protocol, concepts, time_zone = own
-    return client.protocol or protocol, client.concepts or concepts, client.time_zone or time_zone
+def _chosen(client: Named, own: TableChoice) -> TableChoice:
+    return TableChoice(
+        client.protocol or own.protocol,
+        client.concepts or own.concepts,
+        client.time_zone or own.time_zone,
+    )

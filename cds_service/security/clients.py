@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cds_service.errors import StartRefused
-from cds_service.outbound.base_url import Address, parse_address
+from cds_service.outbound.base_url import PLACEHOLDER, Address, parse_address
 from cds_service.rulebook.load import PROTOCOLS
-from cds_service.settings import PLACEHOLDER
 
 # What a site may opt into; "none" and symmetric algorithms are never accepted (CDS Hooks 2.0).
 Algorithm = Literal["ES384", "RS384", "ES256", "RS256", "ES512", "RS512", "PS384"]

@@ -43,7 +43,7 @@ class TokenVerifier:
     seen: SeenTokens
     clock: Callable[[], datetime]
 
-    def admit(self, header: str, endpoint: str) -> ClientPolicy:
+    def verify(self, header: str, endpoint: str) -> ClientPolicy:
         """The caller a request's Authorization header proves; `endpoint` is the URL called."""
         token = _bearer(header)
         head, claims = _unverified(token)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
 from cds_service.ledger.database_url import unreachable, url_fault
+from cds_service.outbound.base_url import PLACEHOLDER
 from cds_service.rulebook.load import load_protocol, load_rulebook, protocol_path
 from cds_service.rulebook.toml_table import load_concepts
 from cds_service.security.clients import load_clients
-from cds_service.settings import DEFAULT_DATABASE, PLACEHOLDER, Settings, given_in
+from cds_service.settings import DEFAULT_DATABASE, Settings, given_in
 
 
 def start_faults(environ: Mapping[str, str], *, connect: bool) -> tuple[str, ...]:
@@ -27,7 +29,7 @@ def start_faults(environ: Mapping[str, str], *, connect: bool) -> tuple[str, ...
 
 def _faults(environ: Mapping[str, str], connect: bool) -> Iterator[str]:
     given = given_in(environ)
-    yield from _refusals(lambda: load_rulebook(Settings.from_environ(environ)))
+    yield from _refusals(lambda: _rulebook(Settings.from_environ(environ)))
     if "clients" in given:
         yield from _refusals(lambda: load_clients(Path(given["clients"])))
     yield from _refusals(lambda: load_protocol(protocol_path(given.get("protocol", "default"))))
@@ -38,6 +40,10 @@ def _faults(environ: Mapping[str, str], connect: bool) -> Iterator[str]:
         fault = unreachable(url)
         if fault:
             yield f"CDS_DATABASE_URL: {fault}"
+
+
+def _rulebook(settings: Settings) -> Rulebook:
+    return load_rulebook(settings.protocol, settings.concepts, settings.review_acknowledged)
 
 
 def _refusals(load: Callable[[], object]) -> tuple[str, ...]:

@@ -18,14 +18,14 @@ REVIEW = "review-as-written"
 LOOKING_BACK = "/looking-back"
 
 
-def services_beside(desk: CdsService) -> Mapping[str, CdsService]:
+def services_beside(cds: CdsService) -> Mapping[str, CdsService]:
     """By prefix of the address: who answers there."""
     protocol = load_protocol(PROTOCOLS[REVIEW])
-    own = desk.practices.own
+    own = cds.practices.own
     practice = replace(own, rulebook=replace(own.rulebook, protocol=protocol))
-    review = replace(desk, practices=Practices(practice))
+    review = replace(cds, practices=Practices(practice))
     return {
         f"/{REVIEW}": review,
-        LOOKING_BACK: replace(desk, recorded=False),
+        LOOKING_BACK: replace(cds, recorded=False),
         f"/{REVIEW}{LOOKING_BACK}": replace(review, recorded=False),
     }

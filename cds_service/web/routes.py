@@ -32,9 +32,11 @@ from cds_service.errors import (
     UnreadableJson,
     WrongMediaType,
 )
-from cds_service.hooks.request import SERVICES, discovery, find_service, read_call
+from cds_service.hooks.feedback import read_feedback
+from cds_service.hooks.request import read_call
+from cds_service.hooks.services import SERVICES, discovery, find_service
 from cds_service.ledger.database import Ledger
-from cds_service.ledger.feedback import read_feedback, store_feedback
+from cds_service.ledger.feedback import store_feedback
 from cds_service.logs import log, where
 from cds_service.metrics import Metrics
 from cds_service.outbound.json_text import read_json, write_json
@@ -68,7 +70,7 @@ Authenticate = Callable[[], ClientPolicy]  # reads the current request; raises N
 
 
 def hook_routes(
-    desk: CdsService, authenticate: Authenticate, ledger: Ledger, prefix: str = ""
+    cds: CdsService, authenticate: Authenticate, ledger: Ledger, prefix: str = ""
 ) -> Blueprint:
     """The CDS Hooks endpoints, at the root or under a prefix of their own."""
     name = prefix.strip("/").replace("/", "-") or "cds"
@@ -76,45 +78,45 @@ def hook_routes(
 
     @blueprint.get("/cds-services")
     def discover() -> Response:
-        caller = authenticate()
-        return _json(discovery(desk.practices.of(caller).templates))
+        client = authenticate()
+        return _json(discovery(cds.practices.of(client.name).templates))
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        caller = authenticate()
+        client = authenticate()
         service = find_service(service_id)
         with (
-            desk.counts.call_timer(service.hook),
-            Workload(desk.limits, desk.room) as work,
+            cds.metrics.call_timer(service.hook),
+            Workload(cds.limits, cds.room) as work,
         ):
             hook_call = read_call(_body(work), service)
-            _name_in_logs(client=caller.name, hook=service.hook, instance=_uuid(hook_call.instance))
-            return _json({"cards": handle(hook_call, caller, desk, work)})
+            _name_in_logs(client=client.name, hook=service.hook, instance=_uuid(hook_call.instance))
+            return _json({"cards": handle(hook_call, client, cds, work)})
 
     @blueprint.post("/cds-services/<service_id>/feedback")
     def feed_back(service_id: str) -> Response:
-        caller = authenticate()
+        client = authenticate()
         service = find_service(service_id)
-        with Workload(desk.limits, desk.room) as work:
+        with Workload(cds.limits, cds.room) as work:
             items = read_feedback(_body(work))
-        topics = store_feedback(ledger, items, caller.name, service.id, desk.clock())
-        desk.counts.feedback((topics[item.card], item.outcome) for item in items)
+        topics = store_feedback(ledger, items, client.name, service.id, cds.clock())
+        cds.metrics.feedback((topics[item.card], item.outcome) for item in items)
         return _json({"received": len(items)})
 
     return blueprint
 
 
-def operations_routes(desk: CdsService, ledger: Ledger) -> Blueprint:
+def operations_routes(cds: CdsService, ledger: Ledger) -> Blueprint:
     """What those ask who run and connect the service."""
     blueprint = Blueprint("supervisor", __name__)
 
     @blueprint.get("/openapi.json")
     def describe() -> Response:
-        return _json(description(desk.public_url))
+        return _json(description(cds.public_url))
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        return Response(desk.counts.text(), content_type=CONTENT_TYPE_LATEST)
+        return Response(cds.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
     @blueprint.get("/healthz")
     def alive() -> Response:
@@ -242,7 +244,7 @@ def _name_in_logs(**fields: str) -> None:
 
 
 def _trace(text: str) -> dict[str, str]:
-    """The trace that a caller says its call belongs to: https://www.w3.org/TR/trace-context/."""
+    """The trace that a client says its call belongs to: https://www.w3.org/TR/trace-context/."""
     found = _TRACE_PARENT.fullmatch(text)
     if found is None or not found["trace"].strip("0") or not found["parent"].strip("0"):
         return {}

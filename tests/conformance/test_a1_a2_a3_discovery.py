@@ -12,7 +12,7 @@ import responses
 from sqlalchemy import event
 
 from cds_service.errors import StartRefused
-from cds_service.hooks.request import SERVICES
+from cds_service.hooks.services import SERVICES
 from cds_service.ledger.calls import calls
 from cds_service.settings import Settings
 from tests.calls import request

@@ -1,22 +1,23 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from cds_service.chart.concepts import Query
-from cds_service.fhir.queries import codes_asked, read_plan
+from cds_service.chart.concepts import Code, Query
+from cds_service.fhir.queries import codes_asked, fhir_queries
+from tests.chart.builders import shipped
 
-TEMPLATES = {
-    "patient": "Patient/{{context.patientId}}",
-    "labs": "Observation?patient={{context.patientId}}"
-    "&code=http://loinc.org|3173-2,http://loinc.org|3243-3&_sort=-date&_count=50",
-    "conditions": "Condition?patient={{context.patientId}}&_count=200",
-}
 QUERIES = {
     "patient": Query("Patient", {}),
     "labs": Query("Observation", {"_sort": "-date", "_count": "50"}, window_hours=48.0),
     "conditions": Query("Condition", {"_count": "200"}),
 }
-PATIENT, LABS, CONDITIONS = read_plan(TEMPLATES, QUERIES)
+TABLE = shipped()
+CODES = (Code("loinc", "3173-2"), Code("loinc", "3243-3"))
+APTT = replace(TABLE.observations["aptt"], query="labs", codes=CODES)
+PATIENT, LABS, CONDITIONS = fhir_queries(
+    replace(TABLE, queries=QUERIES, observations={"aptt": APTT})
+)
 
 
 def test_a_template_is_taken_apart() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs
 
 from cds_service.chart.concepts import Code
-from cds_service.fhir.query_templates import PATIENT, query_urls
+from cds_service.fhir.queries import PATIENT, query_templates
 from tests.chart.builders import shipped
 
 # https://cds-hooks.hl7.org/2.0/#prefetch-query-restrictions; beyond it, most know `_include`.
@@ -12,7 +12,7 @@ PORTABLE = {"patient", "code", "_count", "_sort", "_include"}
 
 
 def test_every_query_has_a_template_in_the_portable_subset() -> None:
-    urls = query_urls(shipped())
+    urls = query_templates(shipped())
     assert set(urls) == set(shipped().queries)
     assert urls.pop("patient") == f"Patient/{PATIENT}"
     for url in urls.values():
@@ -26,7 +26,7 @@ def test_every_query_has_a_template_in_the_portable_subset() -> None:
 
 
 def test_observations_are_asked_for_by_every_code_that_may_be_matched() -> None:
-    urls = query_urls(shipped())
+    urls = query_templates(shipped())
     for row in shipped().observations.values():
         tokens = parse_qs(urls[row.query].partition("?")[2])["code"][0].split(",")
         for code in row.codes:
@@ -37,7 +37,7 @@ def test_observations_are_asked_for_by_every_code_that_may_be_matched() -> None:
 def test_newest_come_first_by_the_parameter_of_each_type() -> None:
     sorts = {
         key: parse_qs(url.partition("?")[2]).get("_sort", [""])[0]
-        for key, url in query_urls(shipped()).items()
+        for key, url in query_templates(shipped()).items()
     }
     assert sorts == {
         "patient": "",
@@ -68,4 +68,4 @@ def test_local_codes_are_escaped_and_unverified_ones_left_out() -> None:
         systems={**table.systems, "local": ("urn:lab",)},
         observations={"aptt": aptt},
     )
-    assert "&code=urn:lab|PTT%20%26%20more&" in query_urls(changed)["coagulation"]
+    assert "&code=urn:lab|PTT%20%26%20more&" in query_templates(changed)["coagulation"]

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +10,11 @@ from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.circuit_breaker import NOT_ANSWERING
 from cds_service.fhir.client import Limits
 from cds_service.fhir.queries import FhirQuery
-from cds_service.fhir.retrieval import NOT_ALLOWED, Sources, retrieve, states
+from cds_service.fhir.retrieval import NOT_ALLOWED, Retriever, states
 from cds_service.hooks.request import HookRequest
 from cds_service.outbound.http import FhirHttp
 from cds_service.security.clients import open_mode_client
+from cds_service.service import retrieve_for
 
 Json = dict[str, Any]
 
@@ -37,10 +39,10 @@ def bundle(*resources: Json, then: str = "") -> Json:
     }
 
 
-def gathered(prefetch: Json, server: str = BASE, token: str = "abc") -> dict[str, QueryResult]:
+def gathered(prefetch: Json, server: str = BASE, token: str = "abc") -> Mapping[str, QueryResult]:
     call = HookRequest(HookContext("patient-view", "p1"), "i", prefetch, server, token)
-    sources = Sources(PLAN, FhirHttp(), Limits(2.0))
-    return retrieve(call, open_mode_client(["fhir.test"]), sources, NOW)
+    retriever = Retriever(PLAN, FhirHttp(), Limits(2.0))
+    return retrieve_for(call, open_mode_client(["fhir.test"]), retriever, NOW)
 
 
 def test_complete_prefetch_asks_no_server(responses_mock: Any) -> None:
@@ -125,14 +127,14 @@ def responses_mock() -> Any:
 
 def test_a_server_that_never_answers_is_left_alone(responses_mock: Any) -> None:
     responses_mock.get(f"{BASE}/Observation", body=requests.ReadTimeout())
-    sources = Sources(PLAN, FhirHttp(), Limits(2.0))
+    retriever = Retriever(PLAN, FhirHttp(), Limits(2.0))
     call = HookRequest(HookContext("patient-view", "p1"), "i", {"orders": None}, BASE)
     for _ in range(3):
         assert (
-            retrieve(call, open_mode_client(["fhir.test"]), sources, NOW)["labs"].problem
+            retrieve_for(call, open_mode_client(["fhir.test"]), retriever, NOW)["labs"].problem
             == "timed out"
         )
     asked = len(responses_mock.calls)
-    found = retrieve(call, open_mode_client(["fhir.test"]), sources, NOW)
+    found = retrieve_for(call, open_mode_client(["fhir.test"]), retriever, NOW)
     assert found["labs"] == QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
     assert len(responses_mock.calls) == asked

@@ -19,10 +19,12 @@ from cds_service.app import create_app
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.client import Limits
 from cds_service.fhir.queries import FhirQuery
-from cds_service.fhir.retrieval import Sources, retrieve
-from cds_service.hooks.request import SERVICES, HookRequest
+from cds_service.fhir.retrieval import Retriever
+from cds_service.hooks.request import HookRequest
+from cds_service.hooks.services import SERVICES
 from cds_service.outbound.http import FhirHttp
 from cds_service.security.clients import open_mode_client
+from cds_service.service import retrieve_for
 from cds_service.settings import Settings
 from tests.calls import every_answer
 from tests.cases import answered, called, cases, searches, tables, wire
@@ -111,11 +113,11 @@ def comparable(cards: list[Json], base: str) -> list[Json]:
 def gathered(name: str, base: str, plan: tuple[FhirQuery, ...]) -> dict[str, QueryResult]:
     """What the service reads of one patient by some other plan."""
     call = HookRequest(called(cases()[name].request), "i", {}, base, sekmet.TOKEN)
-    sources = Sources(plan, FhirHttp(frozenset({"127.0.0.1"})), Limits(seconds=20.0))
+    retriever = Retriever(plan, FhirHttp(frozenset({"127.0.0.1"})), Limits(seconds=20.0))
     try:
-        return retrieve(call, open_mode_client(()), sources, NOW)
+        return retrieve_for(call, open_mode_client(()), retriever, NOW)
     finally:
-        sources.http.close()
+        retriever.http.close()
 
 
 def in_pages_of(count: int) -> tuple[FhirQuery, ...]:

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from cds_service.errors import MalformedRequest, UnknownService
-from cds_service.hooks.request import SERVICES, HookRequest, discovery, find_service, read_call
+from cds_service.hooks.request import HookRequest, read_call
+from cds_service.hooks.services import SERVICES, discovery, find_service
 
 Json = dict[str, Any]
 
@@ -114,9 +115,9 @@ class TestTolerated:
 
     def test_the_least_request_is_read(self) -> None:
         call = self.call(context={"patientId": "p1"})
-        assert call.asked.patient_id == "p1"
-        assert call.asked.user == ""
-        assert call.asked.drafts == ()
+        assert call.context.patient_id == "p1"
+        assert call.context.user == ""
+        assert call.context.drafts == ()
         assert call.prefetch == {}
         assert call.fhir_server == ""
 
@@ -133,20 +134,20 @@ class TestTolerated:
 
     def test_ids_as_long_and_dotted_as_real_ones_are_taken(self) -> None:
         patient_id = "e.Xy-" * 39
-        assert self.call(context={"patientId": patient_id}).asked.patient_id == patient_id
+        assert self.call(context={"patientId": patient_id}).context.patient_id == patient_id
 
     def test_a_patient_given_as_a_reference_is_its_id(self) -> None:
-        assert self.call(context={"patientId": "Patient/p1"}).asked.patient_id == "p1"
+        assert self.call(context={"patientId": "Patient/p1"}).context.patient_id == "p1"
 
     @pytest.mark.parametrize("user", [None, 7, {}, []])
     def test_a_user_that_is_none_is_left_out(self, user: object) -> None:
-        assert self.call(context={"patientId": "p1", "userId": user}).asked.user == ""
+        assert self.call(context={"patientId": "p1", "userId": user}).context.user == ""
 
     @pytest.mark.parametrize(
         "user", ["Practitioner/1", "PractitionerRole/1", "Patient/1", "RelatedPerson/1"]
     )
     def test_users_of_all_four_types_are_taken(self, user: str) -> None:
-        assert self.call(context={"patientId": "p1", "userId": user}).asked.user == user
+        assert self.call(context={"patientId": "p1", "userId": user}).context.user == user
 
     @pytest.mark.parametrize("prefetch", [None, "text", 7, [], True])
     def test_prefetch_that_is_none_is_none(self, prefetch: object) -> None:
@@ -158,7 +159,7 @@ class TestTolerated:
             futureField=[1, 2],
             context={"patientId": "p1", "extension": {"x": 1}, "new": {}},
         )
-        assert call.asked.patient_id == "p1"
+        assert call.context.patient_id == "p1"
 
     @pytest.mark.parametrize(
         "authorization",
@@ -193,18 +194,18 @@ class TestTolerated:
 
 class TestDrafts:
     def test_an_order_hook_without_drafts_has_none(self) -> None:
-        assert read_call(order(), SIGN).asked.drafts == ()
-        assert read_call(order(draftOrders=None), SIGN).asked.drafts == ()
-        assert read_call(order("order-select"), SELECT).asked.drafts == ()
+        assert read_call(order(), SIGN).context.drafts == ()
+        assert read_call(order(draftOrders=None), SIGN).context.drafts == ()
+        assert read_call(order("order-select"), SELECT).context.drafts == ()
 
     def test_every_entry_is_kept_medications_too(self) -> None:
         medication = {"resourceType": "Medication", "id": "m"}
         call = read_call(order(draftOrders=bundle(DRAFT, medication)), SIGN)
-        assert call.asked.drafts == (DRAFT, medication)
+        assert call.context.drafts == (DRAFT, medication)
 
     def test_a_bundle_without_type_and_entries_without_resource_are_taken(self) -> None:
         drafts = {"resourceType": "Bundle", "entry": [{}, None, {"resource": DRAFT}]}
-        assert read_call(order(draftOrders=drafts), SIGN).asked.drafts == (DRAFT,)
+        assert read_call(order(draftOrders=drafts), SIGN).context.drafts == (DRAFT,)
 
     def test_selections_are_references(self) -> None:
         request = order(
@@ -212,8 +213,8 @@ class TestDrafts:
             draftOrders=bundle(DRAFT),
             selections=["MedicationRequest/a", 7, None],
         )
-        assert read_call(request, SELECT).asked.selections == {"MedicationRequest/a"}
+        assert read_call(request, SELECT).context.selections == {"MedicationRequest/a"}
 
     def test_patient_view_has_no_drafts(self) -> None:
         request = body(context={"patientId": "p1", "draftOrders": bundle(DRAFT)})
-        assert read_call(request, VIEW).asked.drafts == ()
+        assert read_call(request, VIEW).context.drafts == ()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import query_templates
 from cds_service.ledger.calls import calls, cards
 from tests.cases import cases, tables
 from tests.faulty_server import answering, faulty
@@ -155,7 +155,7 @@ class TestNothingOfThePatient:
 
         resources = planted(json.loads(json.dumps(cases()[CASE].resources)))
         bundle = {"resourceType": "Bundle", "entry": [{"resource": r} for r in resources]}
-        prefetch = dict.fromkeys(query_urls(tables().concepts), bundle)
+        prefetch = dict.fromkeys(query_templates(tables().concepts), bundle)
         service.call(prefetch=prefetch)
         self.searched(service, capfd.readouterr().err)
 

@@ -16,8 +16,9 @@ import requests
 from sqlalchemy import event, func, select
 
 from cds_service.errors import NotStored
+from cds_service.hooks.feedback import read_feedback
 from cds_service.ledger.database import Ledger
-from cds_service.ledger.feedback import feedback, read_feedback, store_feedback
+from cds_service.ledger.feedback import feedback, store_feedback
 from tests.cases import cases
 from tests.databases import Postgres
 from tests.ledger.shown import at_present, show

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import event, select
 
 from cds_service.errors import BodyTooLarge, MalformedRequest, NotStored, UnknownCard
+from cds_service.hooks.feedback import FeedbackItem, read_feedback
 from cds_service.ledger.database import Ledger
-from cds_service.ledger.feedback import FeedbackItem, feedback, read_feedback, store_feedback
+from cds_service.ledger.feedback import feedback, store_feedback
 from tests.ledger.shown import show
 
 Json = dict[str, Any]

@@ -44,7 +44,7 @@ class Host:
 
 
 class Door:
-    """A gate with one client, its key URL and a clock to turn."""
+    """A verifier with one client, its key URL and a clock to turn."""
 
     def __init__(self, ledger: Ledger, **registration: Any) -> None:
         self.host = Host()
@@ -55,10 +55,10 @@ class Door:
     def register(self, **registration: Any) -> None:
         self.client = Client(**({"name": "General", "issuer": ISSUER, "jku": JKU} | registration))
         keys = JwksCache(self.host.fetch, lambda: self.now.timestamp())
-        self.gate = TokenVerifier(((self.client, keys),), self.seen, lambda: self.now)
+        self.verifier = TokenVerifier(((self.client, keys),), self.seen, lambda: self.now)
 
     def admit(self, token: str) -> str:
-        return self.gate.admit(f"Bearer {token}", ENDPOINT).name
+        return self.verifier.verify(f"Bearer {token}", ENDPOINT).name
 
     def token(self, *, key: Any = None, alg: str = "ES384", headers: Json | None = None,
               **changes: Any) -> str:  # fmt: skip
@@ -94,7 +94,7 @@ class TestLetIn:
 
     def test_a_client_brings_its_profile(self, door: Door) -> None:
         door.register(selection_behavior="any", single_action=True, fhir_servers=[ISSUER])
-        caller = door.gate.admit(f"Bearer {door.token()}", ENDPOINT)
+        caller = door.verifier.verify(f"Bearer {door.token()}", ENDPOINT)
         assert caller.selection_behavior == "any"
         assert caller.single_action
         assert caller.allows_fhir_server(ISSUER)
@@ -142,13 +142,15 @@ class TestLetIn:
             Client(name="two", issuer=ISSUER, jku=JKU + "2"),
         ]
         sources = [JwksCache(host.fetch, lambda: 0.0) for host in (one, two)]
-        gate = TokenVerifier(
+        verifier = TokenVerifier(
             tuple(zip(clients, sources, strict=True)), SeenTokens(ledger), lambda: NOW
         )
         token = sign(claims(NOW, ENDPOINT), OTHER_EC, headers={"jku": JKU + "2"})
-        assert gate.admit(f"Bearer {token}", ENDPOINT).name == "two"
+        assert verifier.verify(f"Bearer {token}", ENDPOINT).name == "two"
         with pytest.raises(NotAuthenticated):
-            gate.admit(f"Bearer {sign(claims(NOW, ENDPOINT), headers={'jku': None})}", ENDPOINT)
+            verifier.verify(
+                f"Bearer {sign(claims(NOW, ENDPOINT), headers={'jku': None})}", ENDPOINT
+            )
 
 
 def segment(value: Json) -> str:
@@ -163,7 +165,7 @@ class TestRefused:
     )  # fmt: skip
     def test_what_is_no_token(self, door: Door, header: str) -> None:
         with pytest.raises(NotAuthenticated):
-            door.gate.admit(header, ENDPOINT)
+            door.verifier.verify(header, ENDPOINT)
 
     @pytest.mark.parametrize("payload", ["[]", "7", '"text"', "{", "null"])
     def test_claims_that_are_no_object(self, door: Door, payload: str) -> None:

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cds_service.hooks.request import SERVICES
+from cds_service.hooks.services import SERVICES
 from cds_service.web.description import description
 from cds_service.web.routes import STATUSES
 from tests.cases import cases

@@ -21,9 +21,9 @@ from cds_service.cards.wording import Wording
 from cds_service.chart.fhir_datetime import recorded
 from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.demo.fixtures import Fixture
-from cds_service.fhir.queries import FhirQuery, read_plan
-from cds_service.fhir.query_templates import query_urls
-from cds_service.hooks.request import SERVICES, read_call
+from cds_service.fhir.queries import FhirQuery, fhir_queries
+from cds_service.hooks.request import read_call
+from cds_service.hooks.services import SERVICES
 from cds_service.tools.explain.tables import DoseRow, dose_rows
 
 
@@ -62,7 +62,7 @@ class Walk:
 def walk(case: Fixture, rules: Rulebook) -> Walk:
     """The steps from the record of a fixture to its cards."""
     service = next(s for s in SERVICES.values() if s.hook == case.hook)
-    asked = read_call(dict(case.request), service).asked
+    asked = read_call(dict(case.request), service).context
     answers = answers_from(case.resources, rules)
     advice = advise(asked, answers, rules, case.now)
     measured = advice.findings.measured
@@ -81,7 +81,7 @@ def walk(case: Fixture, rules: Rulebook) -> Walk:
 def answers_from(resources: Iterable[Resource], rules: Rulebook) -> dict[str, QueryResult]:
     """What a server that holds exactly these resources would answer to each query."""
     held = tuple(resources)
-    plan = read_plan(query_urls(rules.concepts), rules.concepts.queries)
+    plan = fhir_queries(rules.concepts)
     medications = tuple(r for r in held if r.get("resourceType") == "Medication")
     return {search.key: _answer(held, medications, search) for search in plan}
 

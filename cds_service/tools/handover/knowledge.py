@@ -14,7 +14,7 @@ from typing import Any
 from cds_service.advice import Rulebook
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.cards.suggested_resources import INTRAVENOUS, LOINC, RXNORM
-from cds_service.hooks.request import SERVICES
+from cds_service.hooks.services import SERVICES
 from cds_service.tools.explain.review import load_review
 from cds_service.tools.explain.tables import Explanation, Subject, explain
 from cds_service.tools.explain.text import to_text

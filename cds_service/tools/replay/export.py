@@ -18,8 +18,7 @@ import orjson
 
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.query_result import Resource
-from cds_service.fhir.queries import FhirQuery, read_plan
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import FhirQuery, fhir_queries
 from cds_service.tools.replay.codes import GROUPS, write_codes
 
 SORTED = "patients.parquet"
@@ -86,7 +85,7 @@ def shards_for(files: Iterable[Path]) -> int:
 
 def sort_export(files: tuple[Path, ...], folder: Path, concepts: Concepts, shards: int) -> Export:
     """Write the kept rows, sorted, into a folder, and codes.csv with all codes that were there."""
-    plan = read_plan(query_urls(concepts), concepts.queries)
+    plan = fhir_queries(concepts)
     scratch = folder / SCRATCH
     scratch.unlink(missing_ok=True)
     with opened(MEMORY, threads=1, file=scratch) as db:

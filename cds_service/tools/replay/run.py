@@ -21,8 +21,7 @@ from distributed import Client, LocalCluster, as_completed
 
 from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
-from cds_service.fhir.queries import read_plan
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import fhir_queries
 from cds_service.tools.replay.codes import write_stub
 from cds_service.tools.replay.export import Export, shards_for, sort_export
 from cds_service.tools.replay.shards import Task, done, replay_shard
@@ -79,7 +78,7 @@ def _task(request: Request, work: Path) -> Task:
     """The sorted export, from before if it is of the same files and tables."""
     found = found_at(request.source)
     concepts = request.rulebooks[0].concepts
-    plan = read_plan(query_urls(concepts), concepts.queries)
+    plan = fhir_queries(concepts)
     shards = request.shards or shards_for(found.files)
     mark, state = work / "export.json", _state(found.files, request, shards)
     if mark.exists():

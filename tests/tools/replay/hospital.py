@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.advice import Rulebook
-from cds_service.fhir.queries import read_plan
-from cds_service.fhir.query_templates import query_urls
+from cds_service.fhir.queries import fhir_queries
 from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay.walk import Archive
 
@@ -133,5 +132,5 @@ def write(folder: Path, *files: Iterable[Json], packed: bool = False) -> Path:
 def archive(rules: Rulebook | None = None) -> Archive:
     """All queries answered."""
     concepts = (rules or rulebook()).concepts
-    plan = read_plan(query_urls(concepts), concepts.queries)
+    plan = fhir_queries(concepts)
     return Archive(plan, frozenset(search.key for search in plan))

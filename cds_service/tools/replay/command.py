@@ -46,8 +46,10 @@ Examples:
 )
 @click.option(
     "--outcomes",
-    type=FILE,
-    help="What happened: CSV with patient, time, label (a topic, or one of the built-in labels).",
+    default="",
+    metavar="FILE|truth",
+    help="What happened: CSV with patient, time, label (a topic, or one of the built-in labels);"
+    " or the truth that simulate wrote into SOURCE.",
 )
 @click.option(
     "--time-zone",
@@ -86,7 +88,7 @@ class Options:
     protocols: tuple[str, ...]
     workers: int
     scheduler: str
-    outcomes: Path | None
+    outcomes: str
     time_zone: str
     sweep: str
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -32,27 +32,42 @@ Known = Mapping[str, datetime]  # source of a resource -> when it was first know
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One kind of outcome, and within how many hours after a card it judges that topic."""
+    """One kind of outcome, and within how many hours after a card it judges that topic.
+
+    The last two are for a state, which holds for a time: hours after its end at which a card still
+    counts as right, and hours it must have held before a card counts as missed.
+    """
 
     title: str
     judges: Mapping[str, float]
+    after: float = 0.0
+    lasting: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One label of one patient."""
+    """One label of one patient: known from `time` on, or with `until` a state that held so long."""
 
     patient: str
     label: str
     time: datetime
+    until: datetime | None = None
 
 
-def labels() -> Mapping[str, Label]:
-    """The table of labels; a topic that does not exist is a fault."""
-    found = read_table(TABLE, dict[str, Label])
+@dataclass(frozen=True, slots=True)
+class GivenOutcomes:
+    """Labels that do not come from the record itself, with the table of those that need one."""
+
+    rows: tuple[Outcome, ...] = ()
+    labels: Mapping[str, Label] = field(default_factory=dict)
+
+
+def labels(table: Path = TABLE) -> Mapping[str, Label]:
+    """A table of labels; a topic that does not exist is a fault."""
+    found = read_table(table, dict[str, Label])
     wrong = [t for label in found.values() for t in label.judges if t not in TOPICS]
     if wrong:
-        raise StartRefused([f"{TABLE.name}: no such topic: {', '.join(wrong)}"])
+        raise StartRefused([f"{table.name}: no such topic: {', '.join(wrong)}"])
     return found
 
 
@@ -114,7 +129,7 @@ BUILT_IN: Mapping[str, Callable[[Chart, Protocol], Iterator[str]]] = {
 }
 
 
-def read_outcomes(file: Path) -> tuple[Outcome, ...]:
+def read_outcomes(file: Path) -> GivenOutcomes:
     """A hospital's own labels: CSV with patient, time and label; every faulty line is named."""
     known = {*labels(), *TOPICS}
     found, faults = list[Outcome](), list[str]()
@@ -132,7 +147,7 @@ def read_outcomes(file: Path) -> tuple[Outcome, ...]:
                 found.append(Outcome(row["patient"], row["label"], at))
     if faults:
         raise StartRefused(faults[:MOST_FAULTS])
-    return tuple(found)
+    return GivenOutcomes(tuple(found))
 
 
 MOST_FAULTS = 20  # of a file with thousands of lines the first tell enough

@@ -2,7 +2,8 @@
 
 A patient is a case: judged by the first card of the topic and by labels that became known within
 the label's hours after a card. Where the label was known before the first card, the patient judges
-nothing and is counted apart.
+nothing and is counted apart. A state (of a simulated unit's truth) judges by whether a card came
+while it held: nobody knew of it, so no card came too late to be of use.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 from math import ceil, comb, floor, sqrt
 from pathlib import Path
 
-from cds_service.tools.replay.outcomes import Label, Outcome, labels
+from cds_service.tools.replay.outcomes import GivenOutcomes, Label, Outcome, labels
 from cds_service.tools.replay.tables import read_rows
 from cds_service.tools.replay.tally import UNCOUNTED
 
@@ -43,7 +44,7 @@ class Quality:
     label: str
     ppv: Estimate  # of patients with a card, those the label came to
     sensitivity: Estimate  # of patients the label came to, those with a card before it
-    lead_hours: Estimate  # median, from the card to the label
+    lead_hours: Estimate  # median, from the card to the label; below 0 the label's state came first
     alerts_per_case: Estimate  # counted cards for each patient that the label came to
     known_before: int  # patients whose label was there before the first card
 
@@ -53,6 +54,7 @@ class _Tally:
     carded: int = 0
     true: int = 0
     labelled: int = 0
+    found: int = 0  # of the labelled
     known_before: int = 0
     leads: list[float] = field(default_factory=list)
     alerts: list[tuple[int, int]] = field(default_factory=list)  # cards, 1 if true
@@ -73,18 +75,18 @@ def quality(
 
     `on_heparin` are the patients that could have had a card: sensitivity counts only those.
     """
-    times: dict[str, dict[str, list[datetime]]] = defaultdict(lambda: defaultdict(list))
+    came: dict[str, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for outcome in outcomes:
-        times[outcome.label][outcome.patient].append(outcome.time)
-    own = {name: Label(name, {name: OWN_HOURS}) for name in times if name not in table}
+        came[outcome.label][outcome.patient].append(outcome)
+    own = {name: Label(name, {name: OWN_HOURS}) for name in came if name not in table}
     for protocol in protocols:
         for name, label in {**table, **own}.items():
             for topic, hours in label.judges.items():
                 shown = cards.get((protocol, topic), {})
-                tally = _Tally(labelled=len((times[name].keys() & on_heparin) - shown.keys()))
-                for patient in sorted(shown):
-                    came = times[name].get(patient, [])
-                    _judge(tally, shown[patient], came, timedelta(hours=hours))
+                tally = _Tally()
+                for patient in sorted(shown.keys() | (came[name].keys() & on_heparin)):
+                    those = came[name].get(patient, [])
+                    _judge(tally, label, timedelta(hours=hours), shown.get(patient, ()), those)
                 yield _quality(protocol, topic, name, tally)
 
 
@@ -92,19 +94,40 @@ OWN_HOURS = 168.0  # a label of the hospital's own that names a topic
 
 
 def _judge(
-    tally: _Tally, shown: Sequence[datetime], came: Sequence[datetime], within: timedelta
+    tally: _Tally,
+    label: Label,
+    within: timedelta,
+    shown: Sequence[datetime],
+    came: Sequence[Outcome],
 ) -> None:
-    tally.labelled += bool(came)
-    if any(at <= shown[0] for at in came):
+    """Count one patient that had cards, labels or both."""
+    due = bool(came) and _held(came) >= timedelta(hours=label.lasting)
+    tally.labelled += due
+    if not shown:
+        return
+    if any(one.until is None and one.time <= shown[0] for one in came):
         tally.known_before += 1  # too late to be of use, and nothing to be judged by
         return
-    followed = [(card, at) for card in shown for at in came if card < at <= card + within]
+    right = [(card, one.time) for card in shown for one in came if _right(card, one, label, within)]
     tally.carded += 1
-    tally.true += bool(followed)
-    tally.alerts.append((len(shown), int(bool(followed))))
-    if followed:
-        card, at = min(followed)
+    tally.true += bool(right)
+    tally.found += due and bool(right)
+    tally.alerts.append((len(shown), int(bool(right))))
+    if right:
+        card, at = min(right)
         tally.leads.append((at - card) / HOUR)
+
+
+def _right(card: datetime, one: Outcome, label: Label, within: timedelta) -> bool:
+    """Whether the label became known after a card, in time; of a state: whether it held."""
+    if one.until is None:
+        return card < one.time <= card + within
+    return one.time - within <= card <= one.until + timedelta(hours=label.after)
+
+
+def _held(came: Sequence[Outcome]) -> timedelta:
+    """How long states held in all; what is no state has no length."""
+    return sum((one.until - one.time for one in came if one.until), timedelta())
 
 
 def _quality(protocol: str, topic: str, label: str, tally: _Tally) -> Quality:
@@ -113,7 +136,7 @@ def _quality(protocol: str, topic: str, label: str, tally: _Tally) -> Quality:
         topic=topic,
         label=label,
         ppv=share(tally.true, tally.carded),
-        sensitivity=share(tally.true, tally.labelled),
+        sensitivity=share(tally.found, tally.labelled),
         lead_hours=median(tally.leads),
         alerts_per_case=ratio(tally.alerts),
         known_before=tally.known_before,
@@ -175,8 +198,8 @@ def ratio(pairs: Sequence[tuple[int, int]]) -> Estimate:
 # --- from the tables of a replay ----------------------------------------------------------------
 
 
-def read_quality(out: Path, protocols: Iterable[str], more: Iterable[Outcome]) -> list[Quality]:
-    """The quality of a replay whose tables stand in a folder; `more` are labels of a file."""
+def read_quality(out: Path, protocols: Iterable[str], given: GivenOutcomes) -> list[Quality]:
+    """The quality of a replay whose tables stand in a folder, by its own labels and those given."""
     cards: dict[tuple[str, str], dict[str, list[datetime]]] = defaultdict(dict)
     for row in read_rows(out, "events"):
         if row["event"] in UNCOUNTED:
@@ -188,7 +211,8 @@ def read_quality(out: Path, protocols: Iterable[str], more: Iterable[Outcome]) -
         Outcome(row["patient"], row["label"], datetime.fromisoformat(row["time"]))
         for row in read_rows(out, "outcomes")
     ]
-    return list(quality(cards, (*found, *more), labels(), protocols, frozenset(on_heparin)))
+    table = {**labels(), **given.labels}
+    return list(quality(cards, (*found, *given.rows), table, protocols, frozenset(on_heparin)))
 
 
 # --- the table ---------------------------------------------------------------------------------

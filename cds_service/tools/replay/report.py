@@ -20,7 +20,7 @@ from cds_service.tools.replay.codes import (
     unread_first_guessed,
 )
 from cds_service.tools.replay.export import Export
-from cds_service.tools.replay.outcomes import Outcome, labels
+from cds_service.tools.replay.outcomes import GivenOutcomes, labels
 from cds_service.tools.replay.plots import bars, histogram
 from cds_service.tools.replay.quality import read_quality, write_quality
 from cds_service.tools.replay.run import Replayed
@@ -42,17 +42,18 @@ def write_report(
     out: Path,
     rulebooks: tuple[Rulebook, ...],
     replayed: Replayed,
-    known: Sequence[Outcome] = (),
+    known: GivenOutcomes | None = None,
     now: datetime | None = None,
 ) -> Path:
     """Write report.html, quality.csv and summary.json beside the tables.
 
-    `known` are a hospital's own labels.
+    `known` are labels that are not in the record.
     """
     protocols = {rules.protocol.name: rules.protocol for rules in rulebooks}
     lines = {name: p["heparin.high_daily_dose"] for name, p in protocols.items()}
     by_protocol = sums(out, lines)
     names = tuple(protocols)
+    known = known or GivenOutcomes()
     judged = read_quality(out, names, known)
     write_quality(out, judged)
     burden = burdens(out, names)
@@ -68,6 +69,7 @@ def write_report(
         differences=differences(out, *names[:2]) if len(names) > 1 else {},
         parted=parted(out) if len(names) == PAIR else [],
         plots=_plots(by_protocol, lines[names[0]], rulebooks[0]),
+        titles={name: label.title for name, label in {**labels(), **known.labels}.items()},
         **_parts(out, rulebooks[0], replayed.export, by_protocol),
     )
     place = out / PAGE
@@ -103,7 +105,6 @@ def _parts(
         "unread": unread_codes(out, rules.concepts),
         "guesses": guesses,
         "concepts": rules.concepts,
-        "titles": {name: label.title for name, label in labels().items()},
     }
 
 

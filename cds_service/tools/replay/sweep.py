@@ -17,7 +17,7 @@ from cds_service.assessment.model.protocol import Bounds, Protocol, ProtocolFile
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import BOUNDS, DIGEST_LENGTH, protocol_faults, protocol_path
 from cds_service.rulebook.toml_table import read_table
-from cds_service.tools.replay.outcomes import Outcome, labels
+from cds_service.tools.replay.outcomes import GivenOutcomes, labels
 from cds_service.tools.replay.plots import curves
 from cds_service.tools.replay.quality import Quality, read_quality, write_quality
 from cds_service.tools.replay.sums import Sums, sums
@@ -94,7 +94,7 @@ def named(protocol: str, value: Decimal) -> str:
 
 
 def write_sweep(
-    out: Path, rulebooks: Sequence[Rulebook], sweep: Sweep, own: float, known: Iterable[Outcome]
+    out: Path, rulebooks: Sequence[Rulebook], sweep: Sweep, own: float, known: GivenOutcomes
 ) -> Path:
     """Write sweep.csv and sweep.html, from the tables of the replay in the sweep's folder.
 
@@ -111,7 +111,8 @@ def write_sweep(
         writer.writerow(COLUMNS)
         writer.writerows([sweep.key, value, unit, *rest] for value, *rest in _rows(found))
     place = out / PAGE
-    place.write_text(_page(sweep, found, judged, unit, own), encoding="utf-8")
+    titles = {name: label.title for name, label in {**labels(), **known.labels}.items()}
+    place.write_text(_page(sweep, found, judged, (unit, own), titles), encoding="utf-8")
     return place
 
 
@@ -124,8 +125,13 @@ def _rows(found: Mapping[Decimal, Sums]) -> Iterator[tuple[object, ...]]:
 
 
 def _page(
-    sweep: Sweep, found: Mapping[Decimal, Sums], judged: list[Quality], unit: str, own: float
+    sweep: Sweep,
+    found: Mapping[Decimal, Sums],
+    judged: list[Quality],
+    in_use: tuple[str, float],
+    titles: Mapping[str, str],
 ) -> str:
+    unit, own = in_use
     values = [float(value) for value in sweep.values]
     receivers = {t: [float(s.receivers[t]) for s in found.values()] for t in SPOKEN}
     changing = {t: counts for t, counts in receivers.items() if len(set(counts)) > 1}
@@ -139,7 +145,7 @@ def _page(
         steady=[t for t, counts in receivers.items() if len(set(counts)) == 1 and counts[0]],
         curve=curves(values, changing, (axis, "patients with a card"), own) if changing else "",
         quality=_quality(judged, changing, len(values)),
-        titles={name: label.title for name, label in labels().items()},
+        titles=titles,
     )
 
 

@@ -9,20 +9,22 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from cds_service.tools.replay.outcomes import read_outcomes
+from cds_service.errors import StartRefused
+from cds_service.tools.replay.outcomes import GivenOutcomes, read_outcomes
 from cds_service.tools.replay.report import write_report
 from cds_service.tools.replay.run import Replayed, Request
 from cds_service.tools.replay.run import replay as run
 from cds_service.tools.replay.scheduler import refuse_unreachable
 from cds_service.tools.replay.sources.found import found_at
 from cds_service.tools.replay.sweep import FOLDER, moved, parse, write_sweep
+from cds_service.tools.replay.truth import TRUTH, read_truth
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is wanted beside the tables."""
 
-    outcomes: Path | None = None  # a hospital's own labels
+    outcomes: str = ""  # a file with a hospital's own labels, or TRUTH
     sweep: str = ""  # "heparin.high_rate=20:26:1", of the first protocol
     protocol: str = "default"  # the first protocol, as it was named
 
@@ -32,7 +34,7 @@ def carry_out(request: Request, wanted: Wanted) -> None:
     console = Console(stderr=True)
     found_at(request.source)
     refuse_unreachable(request.scheduler)
-    known = read_outcomes(wanted.outcomes) if wanted.outcomes else ()
+    known = _given(request, wanted.outcomes)
     sweep = parse(wanted.sweep) if wanted.sweep else None
     steps = moved(request.rulebooks[0], wanted.protocol, sweep) if sweep else ()
     replayed = _shown(request, console)
@@ -49,6 +51,17 @@ def carry_out(request: Request, wanted: Wanted) -> None:
         _shown(replace(request, out=request.out / FOLDER, rulebooks=steps), console)
         own = request.rulebooks[0].protocol[sweep.key]
         click.echo(write_sweep(request.out, steps, sweep, own, known))
+
+
+def _given(request: Request, outcomes: str) -> GivenOutcomes:
+    """The labels of a file, or of the truth that `heparin-cds simulate` wrote beside its export."""
+    if not outcomes:
+        return GivenOutcomes()
+    if outcomes == TRUTH:
+        return read_truth(request.source, request.rulebooks[0].protocol)
+    if not Path(outcomes).is_file():
+        raise StartRefused([f"--outcomes: there is no file {outcomes}"])
+    return read_outcomes(Path(outcomes))
 
 
 def _shown(request: Request, console: Console) -> Replayed:

@@ -109,7 +109,8 @@ def file(tmp_path: Path, *lines: str, header: str = "patient,time,label") -> Pat
 
 
 def test_a_file_of_labels_is_read(tmp_path: Path) -> None:
-    (one,) = read_outcomes(file(tmp_path, "p,2026-03-01T12:00:00+01:00,heparinResistance"))
+    given = read_outcomes(file(tmp_path, "p,2026-03-01T12:00:00+01:00,heparinResistance"))
+    (one,) = given.rows
 
     assert (one.patient, one.label) == ("p", "heparinResistance")
     assert one.time == datetime.fromisoformat("2026-03-01T11:00:00+00:00")

@@ -539,7 +539,7 @@ def failing(
 
 def answer(findings: Findings, rule: str) -> str:
     """ "yes", "no" or "unknown"."""
-    return findings.verdicts[rule].answer.value
+    return findings.verdicts[rule].truth.value
 
 
 def why(reasons: Iterable[Reason]) -> set[str]:

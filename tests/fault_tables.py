@@ -232,7 +232,7 @@ UNTOLD: Mapping[str, Json] = {
 }
 
 
-def untold_medicines(client: FlaskClient) -> Iterator[list[str]]:
+def unidentified_medicines(client: FlaskClient) -> Iterator[list[str]]:
     """One row per medicine that cannot be told: beside her heparin, alone, and as a draft."""
     for name, row in UNTOLD.items():
         beside, alone = healthy(), healthy() | {"orders": json.loads(EMPTY)}
@@ -353,7 +353,7 @@ def main() -> int:
             list(whole_server(client, hasty)),
             list(one_query(client)),
             list(hollow_answers(client)),
-            list(untold_medicines(client)),
+            list(unidentified_medicines(client)),
         )
     DOCUMENT.write_text(text, encoding="utf-8")
     sys.stdout.write(f"wrote {DOCUMENT}\n")

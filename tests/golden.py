@@ -51,7 +51,7 @@ def answers(name: str) -> str:
 def _told(name: str, value: object) -> Iterator[str]:
     """A line for every value that says something, and one for each fact an answer rests on."""
     if isinstance(value, Verdict):
-        yield f"{name} {value.answer.value}"
+        yield f"{name} {value.truth.value}"
         yield from (f"  {line}" for line in map(_fact, (*value.facts, *value.reasons)))
     elif isinstance(value, Evidence):
         yield f"{name} = {_fact(value)}"

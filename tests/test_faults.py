@@ -34,7 +34,7 @@ from tests.fault_tables import (
     service,
     serving,
     status,
-    untold_medicines,
+    unidentified_medicines,
     whole_server,
 )
 from tests.faulty_server import hanging
@@ -85,7 +85,7 @@ def test_the_document_says_what_the_service_does(client: FlaskClient, hasty: Fla
         list(whole_server(client, hasty)),
         list(one_query(client)),
         list(hollow_answers(client)),
-        list(untold_medicines(client)),
+        list(unidentified_medicines(client)),
     )
     assert DOCUMENT.read_text(encoding="utf-8") == written, "python -m tests.fault_tables"
 

@@ -117,7 +117,7 @@ def outcome(case: Fixture, resources: list[Json], zone: tzinfo | None) -> Outcom
     verdicts = findings.verdicts | {"gate.hit": gates.hit, "gate.bleeding": gates.bleeding}
     actions = (a for i in findings.items for choice in i.choices for a in choice.actions)
     return Outcome(
-        {name: verdict.answer.value for name, verdict in verdicts.items() if name not in QUIET},
+        {name: verdict.truth.value for name, verdict in verdicts.items() if name not in QUIET},
         frozenset(a.drug for a in actions if isinstance(a, StartDrug)),
         tuple(i.topic for i in findings.items),
     )

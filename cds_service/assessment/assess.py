@@ -40,7 +40,7 @@ def assess(
     measured = measure(case)
     verdicts = evaluate(measured)
     bag = protocol["heparin.bag_content"]
-    scope = scope_of(asked, chart.drafts, chart.untold, bag_content=bag)
+    scope = scope_of(asked, chart.drafts, chart.unidentified, bag_content=bag)
     allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
     due = _due(measured, verdicts, allowed)
     return Findings(
@@ -48,7 +48,9 @@ def assess(
         verdicts=verdicts,
         items=tuple(due.values()),
         scope=scope,
-        nothing_of_medicines=not (case.came("administrations") or case.came("orders")),
+        nothing_of_medicines=not (
+            case.were_retrieved("administrations") or case.were_retrieved("orders")
+        ),
     )
 
 

@@ -17,9 +17,9 @@ from cds_service.chart.fhir_json import codings, each, member, reference, source
 from cds_service.chart.goals import GoalReader
 from cds_service.chart.medication_lookup import MedicationResolver, ResolvedMedication, concepts_at
 from cds_service.chart.query_result import Resource
-from cds_service.chart.resources import NO_MEDICATION, STATUS, Record
+from cds_service.chart.resources import NO_MEDICATION, STATUS, PatientResources
 from cds_service.chart.route_and_use import AdministrationVocabulary
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 from cds_service.chart.unknown_medicines import UnknownMedicines
 from cds_service.chart.vocabulary import Vocabulary
 
@@ -29,7 +29,7 @@ _HALTED = frozenset({"stopped", "on-hold"})
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReaderTables:
     """The tables an order or an administration is read with."""
 
     vocabulary: Vocabulary
@@ -40,13 +40,13 @@ class Reading:
     unknown: UnknownMedicines
     placing: Placing = NOWHERE  # of times without zone
 
-    def untold(
+    def unidentified(
         self, resource: Resource, dosages: Iterable[object], period: Period, *, is_open: bool
-    ) -> Untold:
+    ) -> UnidentifiedMedicine:
         """What can be said of a medicine that nobody can tell."""
         return self.unknown.read(source(resource), tuple(dosages), period, is_open=is_open)
 
-    def is_named(self, one: Untold, resource: Resource) -> bool:
+    def is_named(self, one: UnidentifiedMedicine, resource: Resource) -> bool:
         """Whether it is named among what was left out: a local code that weighs little is not."""
         return one.weighs or not codings(concepts_at(resource, "medication"))
 
@@ -56,16 +56,18 @@ class Reading:
 
 
 def read_administrations(
-    record: Record, reading: Reading
-) -> tuple[tuple[Administration, ...], list[Untold], list[Skipped]]:
+    record: PatientResources, reading: ReaderTables
+) -> tuple[tuple[Administration, ...], list[UnidentifiedMedicine], list[Skipped]]:
     """All of known drugs, newest first; those of untold medicines; and what was left out."""
     found, skipped = record.read("MedicationAdministration", partial(_read, reading=reading))
     given = [one for one in found if isinstance(one, Administration)]
-    untold = [one for one in found if isinstance(one, Untold)]
+    untold = [one for one in found if isinstance(one, UnidentifiedMedicine)]
     return tuple(sorted(given, key=_newest_first)), untold, skipped
 
 
-def _read(resource: Resource, reading: Reading) -> list[Administration | Untold | Skipped]:
+def _read(
+    resource: Resource, reading: ReaderTables
+) -> list[Administration | UnidentifiedMedicine | Skipped]:
     medicines = reading.pharmacy.medicines(resource)
     if medicines is None:
         return _unknown(resource, reading)
@@ -74,7 +76,9 @@ def _read(resource: Resource, reading: Reading) -> list[Administration | Untold 
     return [_administration(resource, one, reading) for one in medicines]
 
 
-def _unknown(resource: Resource, reading: Reading) -> list[Administration | Untold | Skipped]:
+def _unknown(
+    resource: Resource, reading: ReaderTables
+) -> list[Administration | UnidentifiedMedicine | Skipped]:
     """Something of an unknown medicine was given, unless the row says that nothing was."""
     dosages = each(member(resource, "dosage"))[:1]
     methods = [member(dosage, "method") for dosage in dosages]
@@ -83,7 +87,7 @@ def _unknown(resource: Resource, reading: Reading) -> list[Administration | Unto
         return []
     _, period = _when(resource, reading.placing)
     is_open = status == "in-progress" and period.end is None
-    one = reading.untold(resource, dosages, period, is_open=is_open)
+    one = reading.unidentified(resource, dosages, period, is_open=is_open)
     return [one, Skipped(one.source, NO_MEDICATION)] if reading.is_named(one, resource) else [one]
 
 
@@ -98,7 +102,7 @@ def _newest_first(one: Administration) -> tuple[object, ...]:
 
 
 def _administration(
-    resource: Resource, medicine: ResolvedMedication, reading: Reading
+    resource: Resource, medicine: ResolvedMedication, reading: ReaderTables
 ) -> Administration:
     dosages = each(member(resource, "dosage"))[:1]
     methods = [member(dosage, "method") for dosage in dosages]
@@ -199,18 +203,20 @@ def _when(resource: Resource, placing: Placing) -> tuple[bool, Period]:
     return False, Period()
 
 
-def _is_long(period: Period, reading: Reading) -> bool:
+def _is_long(period: Period, reading: ReaderTables) -> bool:
     minutes = reading.vocabulary.concepts.infusion_minutes
     return period.hours is not None and period.hours * 60 > minutes
 
 
-def _is_not_given(resource: Resource, status: str, methods: list[object], reading: Reading) -> bool:
+def _is_not_given(
+    resource: Resource, status: str, methods: list[object], reading: ReaderTables
+) -> bool:
     reasons = each(member(resource, "statusReason"))
     return status == "not-done" or reading.giving.is_not_given([*methods, *reasons])
 
 
 def _form(
-    dosage: Dosage, route: Route, point: bool, telling: list[object], reading: Reading
+    dosage: Dosage, route: Route, point: bool, telling: list[object], reading: ReaderTables
 ) -> Form:
     """By what is charted first, by what it is called second."""
     if reading.giving.is_single(telling) or route in (Route.SUBCUTANEOUS, Route.ORAL):

@@ -13,7 +13,7 @@ from cds_service.chart.facts import Condition, Skipped
 from cds_service.chart.fhir_datetime import Placing, read_instant
 from cds_service.chart.fhir_json import LONGEST_TEXT, codings, each, label, member, source, text
 from cds_service.chart.query_result import Resource
-from cds_service.chart.resources import MALFORMED, NEAR_SYSTEM, STATUS, Record
+from cds_service.chart.resources import MALFORMED, NEAR_SYSTEM, STATUS, PatientResources
 from cds_service.chart.vocabulary import Matcher, Vocabulary, Words, spaced, written
 
 _REFUTED = frozenset({"refuted", "entered-in-error"})
@@ -31,12 +31,12 @@ HEPARIN, HEPARIN_HIT = "heparin", "heparin_hit"
 Found = tuple[tuple[Condition, ...], list[Skipped]]
 
 
-def read_conditions(record: Record, vocabulary: Vocabulary) -> Found:
+def read_conditions(record: PatientResources, vocabulary: Vocabulary) -> Found:
     """All problems of known concepts, newest first, and what was left out."""
     return _read(record, "Condition", vocabulary.conditions, vocabulary)
 
 
-def read_allergies(record: Record, vocabulary: Vocabulary) -> Found:
+def read_allergies(record: PatientResources, vocabulary: Vocabulary) -> Found:
     """All allergies to known substances, those to heparin that name HIT apart."""
     found, skipped = _read(record, "AllergyIntolerance", vocabulary.allergies, vocabulary)
     by_source = {source(r): r for r in record.of("AllergyIntolerance")}
@@ -62,7 +62,7 @@ def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tupl
     return tuple(dict.fromkeys(both))
 
 
-def _read(record: Record, kind: str, matcher: Matcher, vocabulary: Vocabulary) -> Found:
+def _read(record: PatientResources, kind: str, matcher: Matcher, vocabulary: Vocabulary) -> Found:
     found, skipped = record.read(
         kind, lambda resource: _read_one(resource, matcher, vocabulary, record.placing)
     )

@@ -14,7 +14,7 @@ from enum import Enum
 
 from cds_service.chart.goal import UNSAID, Goal
 from cds_service.chart.query_result import QueryState, Resource
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
 
 class Problem(Enum):
@@ -243,7 +243,7 @@ class Chart:
     procedures: tuple[Procedure, ...] = ()
     tests: tuple[TestOrder, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    untold: tuple[Untold, ...] = ()  # drafts among them
+    unidentified: tuple[UnidentifiedMedicine, ...] = ()  # drafts among them
     admitted: datetime | None = None  # start of the current encounter, when known
 
     def of(self, concept: str) -> Sequence[Result]:

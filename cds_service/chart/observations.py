@@ -36,7 +36,7 @@ from cds_service.chart.fhir_json import (
     written,
 )
 from cds_service.chart.query_result import Resource
-from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, Record
+from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, PatientResources
 from cds_service.chart.results import Row, newest_first
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
@@ -48,7 +48,7 @@ _NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedValue:
     """What a value comes to."""
 
     value: float | None = None
@@ -90,7 +90,7 @@ class QualitativeResult:
 
 
 def read_observations(
-    record: Record, reader: ObservationReader
+    record: PatientResources, reader: ObservationReader
 ) -> tuple[dict[str, Sequence[Result]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
     found, skipped = record.read("Observation", partial(reader.rows, placing=record.placing))
@@ -200,30 +200,30 @@ class ObservationReader:
 
     def _reading(
         self, row: ObservationConcept, node: Resource, positive: bool | None, near: bool
-    ) -> Reading:
+    ) -> ParsedValue:
         if near:
-            return Reading(problem=Problem.SYSTEM, written=_system(node))
+            return ParsedValue(problem=Problem.SYSTEM, written=_system(node))
         if node.get("dataAbsentReason") is not None:
-            return Reading(problem=Problem.UNREADABLE, written=_words(node))
+            return ParsedValue(problem=Problem.UNREADABLE, written=_words(node))
         if node.get("valueQuantity") is not None:
             return self._measured(row, read_quantity(node["valueQuantity"]))
         quantity = _quantity_in(text(node.get("valueString")))
         if quantity is not None and row.units and self._units.factor_of(row.units, quantity):
             return self._measured(row, quantity)
         said = positive is not None
-        return Reading(problem=None if said else Problem.UNREADABLE, written=_words(node))
+        return ParsedValue(problem=None if said else Problem.UNREADABLE, written=_words(node))
 
-    def _measured(self, row: ObservationConcept, quantity: Quantity) -> Reading:
+    def _measured(self, row: ObservationConcept, quantity: Quantity) -> ParsedValue:
         said = _as_written(quantity)
         if quantity.value is None or quantity.comparator is None:
-            return Reading(problem=Problem.UNREADABLE, written=said)
+            return ParsedValue(problem=Problem.UNREADABLE, written=said)
         factor = self._units.factor_of(row.units, quantity)
         if factor is None:
-            return Reading(comparator=quantity.comparator, problem=Problem.UNIT, written=said)
+            return ParsedValue(comparator=quantity.comparator, problem=Problem.UNIT, written=said)
         value = rounded(quantity.value * factor)
         low, high = row.plausible or (0.0, float("inf"))
         problem = None if low <= value <= high and value < float("inf") else Problem.IMPLAUSIBLE
-        return Reading(None if problem else value, quantity.comparator, problem, said)
+        return ParsedValue(None if problem else value, quantity.comparator, problem, said)
 
 
 def _system(node: Resource) -> str:

@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from cds_service.chart.administrations import Reading
+from cds_service.chart.administrations import ReaderTables
 from cds_service.chart.facts import ENDING, Dosage, Form, HookContext, Order, Route, Skipped, Use
 from cds_service.chart.fhir_datetime import Period, read_instant
 from cds_service.chart.fhir_json import codings, each, member, reference, source, text
 from cds_service.chart.goal import Goal
 from cds_service.chart.medication_lookup import ResolvedMedication, concepts_at, points_at
 from cds_service.chart.query_result import Resource
-from cds_service.chart.resources import NO_MEDICATION, STATUS, Record
+from cds_service.chart.resources import NO_MEDICATION, STATUS, PatientResources
 from cds_service.chart.selections import Selected
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 from cds_service.chart.validity import validity
 
 _HOME = frozenset({"community", "discharge", "patientspecified"})
@@ -29,16 +29,18 @@ _STANDING = frozenset({"active", "on-hold", ""})
 
 
 def read_orders(
-    record: Record, reading: Reading
-) -> tuple[tuple[Order, ...], list[Untold], list[Skipped]]:
+    record: PatientResources, reading: ReaderTables
+) -> tuple[tuple[Order, ...], list[UnidentifiedMedicine], list[Skipped]]:
     """All orders on record of known drugs, newest first; the untold; and what was left out."""
     found, skipped = record.read("MedicationRequest", partial(_read, reading=reading))
     orders = [one for one in found if isinstance(one, Order)]
-    untold = [one for one in found if isinstance(one, Untold)]
+    untold = [one for one in found if isinstance(one, UnidentifiedMedicine)]
     return tuple(sorted(orders, key=_newest_first)), untold, skipped
 
 
-def _read(resource: Resource, reading: Reading) -> list[Order | Untold | Skipped]:
+def _read(
+    resource: Resource, reading: ReaderTables
+) -> list[Order | UnidentifiedMedicine | Skipped]:
     medicines = reading.pharmacy.medicines(resource)
     if medicines is None:
         return _unknown(resource, reading)
@@ -47,13 +49,15 @@ def _read(resource: Resource, reading: Reading) -> list[Order | Untold | Skipped
     return [_order(resource, one, reading) for one in medicines]
 
 
-def _unknown(resource: Resource, reading: Reading) -> list[Order | Untold | Skipped]:
+def _unknown(
+    resource: Resource, reading: ReaderTables
+) -> list[Order | UnidentifiedMedicine | Skipped]:
     """An order of a medicine that cannot be told; a home medicine is none that is given here."""
     if _is_no_order(resource):
         return []
     dosages = each(member(resource, "dosageInstruction"))
     standing = text(member(resource, "status")) in _STANDING
-    one = reading.untold(
+    one = reading.unidentified(
         resource,
         dosages,
         Period(read_instant(member(resource, "authoredOn"), reading.placing)),
@@ -63,12 +67,12 @@ def _unknown(resource: Resource, reading: Reading) -> list[Order | Untold | Skip
 
 
 def read_drafts(
-    record: Record, asked: HookContext, reading: Reading
-) -> tuple[tuple[Order, ...], list[Untold]]:
+    record: PatientResources, asked: HookContext, reading: ReaderTables
+) -> tuple[tuple[Order, ...], list[UnidentifiedMedicine]]:
     """The drafted orders of known drugs, and those whose medicine cannot be told."""
     selected = Selected(asked)
     orders: list[Order] = []
-    untold: list[Untold] = []
+    unidentified: list[UnidentifiedMedicine] = []
     for resource in record.of("MedicationRequest"):
         record.still()
         if member(resource, "doNotPerform") is True:
@@ -78,9 +82,9 @@ def read_drafts(
         if medicines is None and not _is_begun(resource, asked):
             continue
         if medicines is None:
-            untold.append(_untold_draft(resource, reading, chosen))
+            unidentified.append(_unidentified_draft(resource, reading, chosen))
         orders += [_order(resource, one, reading, chosen) for one in medicines or ()]
-    return tuple(orders), untold
+    return tuple(orders), unidentified
 
 
 def _is_begun(resource: Resource, asked: HookContext) -> bool:
@@ -89,10 +93,12 @@ def _is_begun(resource: Resource, asked: HookContext) -> bool:
     return bool(named) or asked.hook != "order-select"
 
 
-def _untold_draft(resource: Resource, reading: Reading, selected: bool) -> Untold:
+def _unidentified_draft(
+    resource: Resource, reading: ReaderTables, selected: bool
+) -> UnidentifiedMedicine:
     ends = text(member(resource, "status")) in ENDING
     dosages = each(member(resource, "dosageInstruction"))
-    one = reading.untold(resource, dosages, Period(), is_open=not ends)
+    one = reading.unidentified(resource, dosages, Period(), is_open=not ends)
     return replace(one, drafted=True, selected=selected)
 
 
@@ -112,7 +118,10 @@ def _is_no_order(resource: Resource) -> bool:
 
 
 def _order(
-    resource: Resource, medicine: ResolvedMedication, reading: Reading, selected: bool | None = None
+    resource: Resource,
+    medicine: ResolvedMedication,
+    reading: ReaderTables,
+    selected: bool | None = None,
 ) -> Order:
     """An order; `selected` is given for drafts alone."""
     dosages = each(member(resource, "dosageInstruction"))
@@ -149,7 +158,7 @@ def _use(
     dosages: tuple[object, ...],
     medicine: ResolvedMedication,
     form: Form,
-    reading: Reading,
+    reading: ReaderTables,
 ) -> Use:
     """What for; where nothing else tells how it is given, "flush the line" in the text does."""
     said = [text(member(dosage, "text")) for dosage in dosages]
@@ -159,7 +168,10 @@ def _use(
 
 
 def _goal(
-    resource: Resource, dosages: tuple[object, ...], medicine: ResolvedMedication, reading: Reading
+    resource: Resource,
+    dosages: tuple[object, ...],
+    medicine: ResolvedMedication,
+    reading: ReaderTables,
 ) -> Goal:
     """The goal of a heparin infusion, wherever the order has words: product, note, dosage."""
     if medicine.drug.family != "heparin":
@@ -180,7 +192,7 @@ def _words(
 
 
 def _form(
-    dosage: Dosage, route: Route, words: tuple[list[object], list[str]], reading: Reading
+    dosage: Dosage, route: Route, words: tuple[list[object], list[str]], reading: ReaderTables
 ) -> Form:
     if route in (Route.SUBCUTANEOUS, Route.ORAL):
         return Form.SINGLE

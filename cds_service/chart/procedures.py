@@ -9,7 +9,7 @@ from cds_service.chart.facts import Procedure, Skipped, TestOrder
 from cds_service.chart.fhir_datetime import Period, Placing, read_instant, read_period
 from cds_service.chart.fhir_json import codings, label, member, named, source, text
 from cds_service.chart.query_result import Resource
-from cds_service.chart.resources import STATUS, Record
+from cds_service.chart.resources import STATUS, PatientResources
 from cds_service.chart.vocabulary import Vocabulary
 
 _NOT_DONE = frozenset({"not-done", "preparation", "entered-in-error"})
@@ -19,7 +19,7 @@ _ORDERS = frozenset(
 
 
 def read_procedures(
-    record: Record, vocabulary: Vocabulary
+    record: PatientResources, vocabulary: Vocabulary
 ) -> tuple[tuple[Procedure, ...], list[Skipped]]:
     """All procedures of known concepts that took or take place, newest first."""
     found, skipped = record.read(
@@ -38,7 +38,7 @@ def _read(
 
 
 def read_tests(
-    record: Record, vocabulary: Vocabulary, drafted: bool = False
+    record: PatientResources, vocabulary: Vocabulary, drafted: bool = False
 ) -> tuple[TestOrder, ...]:
     """Laboratory orders of known tests; plans and proposals are none, unless drafted just now."""
     found = [

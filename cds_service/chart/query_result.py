@@ -20,7 +20,7 @@ class QueryState(Enum):
     NOT_SUPPLIED = "not supplied"
 
     @property
-    def answered(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether "not on record" may be said of it."""
         return self in (QueryState.SUPPLIED, QueryState.EMPTY)
 

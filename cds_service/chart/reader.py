@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from cds_service.chart.administrations import (
-    Reading,
+    ReaderTables,
     by_their_administrations,
     by_their_orders,
     read_administrations,
@@ -32,8 +32,8 @@ from cds_service.chart.procedures import read_procedures, read_tests
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.references import Located
 from cds_service.chart.resources import (
-    Readings,
-    Record,
+    PatientResources,
+    ReadCache,
     Still,
     bare_id,
     index_resources,
@@ -42,7 +42,7 @@ from cds_service.chart.resources import (
 )
 from cds_service.chart.route_and_use import AdministrationVocabulary
 from cds_service.chart.units import Units
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 from cds_service.chart.unknown_medicines import UnknownMedicines
 from cds_service.chart.vocabulary import Vocabulary
 
@@ -61,10 +61,10 @@ class _Lexicon:
     goals: GoalReader
     unknown: UnknownMedicines
 
-    def reading(self, record: Record) -> Reading:
+    def reading(self, record: PatientResources) -> ReaderTables:
         """What orders and administrations of one chart are read with."""
         pharmacy = MedicationResolver(self.vocabulary, self.strengths, record.medications)
-        return Reading(
+        return ReaderTables(
             self.vocabulary,
             pharmacy,
             self.dosing,
@@ -94,7 +94,7 @@ def read_chart(
     asked: HookContext,
     answers: Mapping[str, QueryResult],
     concepts: Concepts,
-    kept: Readings | None = None,
+    kept: ReadCache | None = None,
     still: Still = on_and_on,
 ) -> Chart:
     """Everything that is known about the patient of one hook call.
@@ -106,10 +106,10 @@ def read_chart(
     lexicon = _lexicon(concepts)
     reading, vocabulary = lexicon.reading(record), lexicon.vocabulary
     results, unread = read_observations(record, lexicon.observations)
-    given, untold_given, not_given = read_administrations(record, reading)
-    orders, untold_orders, no_orders = read_orders(record, reading)
+    given, unidentified_given, not_given = read_administrations(record, reading)
+    orders, unidentified_orders, no_orders = read_orders(record, reading)
     administrations = by_their_orders(given, orders)
-    drafts, untold_drafts = read_drafts(drafted, asked, reading)
+    drafts, unidentified_drafts = read_drafts(drafted, asked, reading)
     conditions, refuted = read_conditions(record, vocabulary)
     allergies, no_allergies = read_allergies(record, vocabulary)
     procedures, not_done = read_procedures(record, vocabulary)
@@ -130,14 +130,14 @@ def read_chart(
             *read_tests(drafted, vocabulary, drafted=True),
         ),
         skipped=tuple(sorted(skipped, key=lambda one: (one.source, one.reason, one.concept))),
-        untold=(*untold_given, *untold_orders, *untold_drafts),
+        unidentified=(*unidentified_given, *unidentified_orders, *unidentified_drafts),
         admitted=_admitted(record, asked),
     )
 
 
 def _sorted_out(
-    asked: HookContext, answers: Mapping[str, QueryResult], kept: Readings | None
-) -> tuple[Record, Record]:
+    asked: HookContext, answers: Mapping[str, QueryResult], kept: ReadCache | None
+) -> tuple[PatientResources, PatientResources]:
     """The record and the drafts; each lends the other its Medications."""
     resources = [one for answer in answers.values() for one in answer.resources]
     located = _located(asked, answers)
@@ -157,7 +157,7 @@ def _located(asked: HookContext, answers: Mapping[str, QueryResult]) -> Located:
 
 def read_drafted(
     asked: HookContext, concepts: Concepts, still: Still = on_and_on
-) -> tuple[tuple[Order, ...], list[Untold]]:
+) -> tuple[tuple[Order, ...], list[UnidentifiedMedicine]]:
     """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
     drafted = index_resources(asked.drafts, asked.patient_id, located=_located(asked, {}))
     drafted = replace(drafted, placing=Placing(asked.zone), still=still)
@@ -169,11 +169,13 @@ def _state(answers: Mapping[str, QueryResult], key: str, asked: HookContext) -> 
     answer = answers.get(key)
     if answer is None:
         return QueryState.NOT_SUPPLIED
-    mixed_up = answer.state.answered and is_of_others(answer.resources, bare_id(asked.patient_id))
+    mixed_up = answer.state.is_complete and is_of_others(
+        answer.resources, bare_id(asked.patient_id)
+    )
     return QueryState.FAILED if mixed_up else answer.state
 
 
-def _person(record: Record, asked: HookContext) -> Person:
+def _person(record: PatientResources, asked: HookContext) -> Person:
     patient = next(iter(record.of("Patient")), None)
     sex = text(member(patient, "gender"))
     written = member(patient, "birthDate")
@@ -186,7 +188,7 @@ def _person(record: Record, asked: HookContext) -> Person:
     )
 
 
-def _admitted(record: Record, asked: HookContext) -> datetime | None:
+def _admitted(record: PatientResources, asked: HookContext) -> datetime | None:
     """When the stay began: the encounter of the call, else the newest in progress."""
     stays = {text(member(one, "id")): one for one in record.of("Encounter")}
     asked_for = stays.get(bare_id(asked.encounter)) if asked.encounter else None

@@ -45,17 +45,17 @@ def on_and_on() -> None:
 
 # What each resource came to, by its identity: for whoever reads one patient time and again,
 # with the very same objects and tables.
-Readings = dict[int, tuple[Resource, Sequence[object]]]
+ReadCache = dict[int, tuple[Resource, Sequence[object]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PatientResources:
     """The patient's resources by type, sorted by id; and what was left out."""
 
     by_type: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     medications: Medications = field(default_factory=Medications)
     skipped: tuple[Skipped, ...] = ()
-    kept: Readings | None = None
+    kept: ReadCache | None = None
     placing: Placing = NOWHERE  # of times without zone
     still: Still = on_and_on
 
@@ -102,7 +102,7 @@ def index_resources(
     patient_id: str,
     known: Iterable[object] = (),
     located: Located | None = None,
-) -> Record:
+) -> PatientResources:
     """Sort out whatever came; `known` may lend Medications without being part of the record."""
     latest: dict[str, dict[str, Resource]] = {}
     skipped: list[Skipped] = []
@@ -129,7 +129,7 @@ def index_resources(
     lent = (one for one in known if text(member(one, "resourceType")) == "Medication")
     where = (located or Located()).with_patients(r for rows in kept.values() for r in rows)
     index = Medications.of((*medications, *(r for r in lent if isinstance(r, dict))), where)
-    return Record(kept, index, tuple(skipped))
+    return PatientResources(kept, index, tuple(skipped))
 
 
 def is_of_others(resources: Iterable[object], patient_id: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class UnidentifiedMedicine:
     """An order, draft or administration of a medicine that nobody can tell from what was sent.
 
     It might be heparin or any other drug of ours.

@@ -13,7 +13,7 @@ from cds_service.chart.fhir_datetime import Period
 from cds_service.chart.fhir_json import each, member, text, written
 from cds_service.chart.route_and_use import AdministrationVocabulary
 from cds_service.chart.units import Quantity, Units, read_quantity
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
 _RATES = ("rateQuantity", "rateRatio", "rateRange")
 
@@ -27,12 +27,14 @@ class UnknownMedicines:
 
     def read(
         self, source: str, dosages: tuple[object, ...], period: Period, *, is_open: bool
-    ) -> Untold:
+    ) -> UnidentifiedMedicine:
         """One order or administration; what is swallowed is no heparin, whatever its units."""
         if self._giving.route(dosages) is Route.ORAL:
-            return Untold(source, period.start, period.end, is_open, rate=False, weighs=False)
+            return UnidentifiedMedicine(
+                source, period.start, period.end, is_open, rate=False, weighs=False
+            )
         rate = any(self._runs(node) for node in dosages)
-        return Untold(
+        return UnidentifiedMedicine(
             source=source,
             start=period.start,
             end=period.end,

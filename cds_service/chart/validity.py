@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from cds_service.chart.administrations import Reading
+from cds_service.chart.administrations import ReaderTables
 from cds_service.chart.fhir_datetime import Period, read_period
 from cds_service.chart.fhir_json import each, member
 from cds_service.chart.query_result import Resource
@@ -19,7 +19,7 @@ _LONGEST_HOURS = 24.0 * 36_525  # a century: beyond it something else is meant
 
 
 def validity(
-    resource: Resource, authored: datetime | None, reading: Reading
+    resource: Resource, authored: datetime | None, reading: ReaderTables
 ) -> tuple[datetime | None, datetime | None]:
     """When an order begins and ends.
 
@@ -48,7 +48,7 @@ def _has_rate(node: object) -> bool:
     )
 
 
-def _bounds(node: object, authored: datetime | None, reading: Reading) -> Period:
+def _bounds(node: object, authored: datetime | None, reading: ReaderTables) -> Period:
     repeat = member(node, "timing", "repeat")
     stated = read_period(member(repeat, "boundsPeriod"), reading.placing)
     hours = reading.vocabulary.concepts.units["time"]

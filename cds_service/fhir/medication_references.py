@@ -108,6 +108,6 @@ def _completed(
         if not one.named and not isinstance(fault := read.get(one.pointer), Mapping)
     ]
     failed = [f for f in faults if not (isinstance(f, FhirFault) and f.status in _ABSENT)]
-    if not failed or not answer.state.answered:
+    if not failed or not answer.state.is_complete:
         return whole
     return replace(whole, state=QueryState.PARTIAL, problem=f"Medication: {failed[0]}")

@@ -127,7 +127,7 @@ def _joined(found: list[QueryResult], reservation: str) -> QueryResult | None:
     """Several answers as one; a reservation makes it a part."""
     if not found:
         return None
-    problem = reservation or next((a.problem for a in found if not a.state.answered), "")
+    problem = reservation or next((a.problem for a in found if not a.state.is_complete), "")
     resources = tuple(resource for answer in found for resource in answer.resources)
     urls = {url: one for answer in found for url, one in answer.full_urls.items()}
     if problem:

@@ -56,7 +56,7 @@ def retrieve(
     server = parse_address(access.base_url) if access else None
     if access is None or server is None:
         return sent
-    lacking = [query for query in retriever.queries if not sent[query.key].state.answered]
+    lacking = [query for query in retriever.queries if not sent[query.key].state.is_complete]
     if lacking and not retriever.breaker.lets(server):
         silence = QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
         return sent | {query.key: _better(sent[query.key], silence) for query in lacking}
@@ -71,7 +71,7 @@ def retrieve(
 def not_allowed(results: Mapping[str, QueryResult]) -> dict[str, QueryResult]:
     """The results of a call whose FHIR server its client may not name: the cards say so."""
     return {
-        key: result if result.state.answered else replace(result, problem=NOT_ALLOWED)
+        key: result if result.state.is_complete else replace(result, problem=NOT_ALLOWED)
         for key, result in results.items()
     }
 
@@ -98,6 +98,6 @@ def _better(sent: QueryResult, fetched: QueryResult | None) -> QueryResult:
     """What was fetched, unless the part that was sent tells more."""
     if fetched is None:
         return sent
-    if fetched.state.answered or len(fetched.resources) >= len(sent.resources):
+    if fetched.state.is_complete or len(fetched.resources) >= len(sent.resources):
         return fetched
     return sent

@@ -149,7 +149,7 @@ class CallOutcome:
 
 
 def _answers(advice: Advice) -> dict[str, str]:
-    return {name: verdict.answer.value for name, verdict in advice.findings.verdicts.items()}
+    return {name: verdict.truth.value for name, verdict in advice.findings.verdicts.items()}
 
 
 def _card_rows(call_id: str, ended: CallOutcome) -> list[dict[str, Any]]:

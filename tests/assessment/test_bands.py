@@ -67,7 +67,7 @@ def clearance(value, hours):
 )
 def test_just_above_the_line_a_kidney_stays_impaired(now, before, impaired):
     found = kidney(clearance(now, 5), clearance(before, 40))
-    assert found.renal.answer.value == impaired
+    assert found.renal.truth.value == impaired
 
 
 def test_dialysis_between_begins_anew():
@@ -89,4 +89,4 @@ def test_the_line_of_the_lowest_dose_does_not_flap_either():
 )
 def test_just_under_the_line_a_liver_stays_impaired(now, before, impaired):
     found = measured(*running(), lab("bilirubin", now, 5), lab("bilirubin", before, 40))
-    assert found.organs.hepatic.answer.value == impaired
+    assert found.organs.hepatic.truth.value == impaired

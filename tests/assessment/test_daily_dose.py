@@ -302,7 +302,7 @@ def test_a_dose_that_is_unknown_says_why(facts, reason):
     ("orders that failed, nothing charted", (failed("orders"),), "unknown"),
 )
 def test_running_now(facts, running):
-    assert measured(*facts).infusion.running.answer.value == running
+    assert measured(*facts).infusion.running.truth.value == running
 
 
 def test_boluses_are_added_up_apart_and_decide_nothing():

@@ -46,7 +46,7 @@ def lysis(hours):
     ("without a birth date", nobody_knows_when_born(), "unknown"),
 )
 def test_gate_2(who, gate):
-    assert measured(who).gates.under_age.answer.value == gate
+    assert measured(who).gates.under_age.truth.value == gate
 
 
 @spec(
@@ -143,7 +143,7 @@ def test_gate_2_unknown_says_why(state, reason):
     ),
 )
 def test_gate_4(facts, gate):
-    assert measured(*facts).gates.bleeding.answer.value == gate
+    assert measured(*facts).gates.bleeding.truth.value == gate
 
 
 DAY_3 = 72
@@ -228,7 +228,7 @@ def fell_to(count, before=200, hours=72):
     ("failed, but a sign is there", (failed("blood"), given("alteplase", 5, 50)), "yes"),
 )
 def test_gate_4_high_risk(facts, risk):
-    assert measured(*facts).gates.high_risk.answer.value == risk
+    assert measured(*facts).gates.high_risk.truth.value == risk
 
 
 FULL = failing(lab("antithrombin", 45))  # would open a switch and a dose

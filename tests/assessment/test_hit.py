@@ -418,7 +418,7 @@ NEGATIVE = lab("hit_antibody", None, DAY, positive=False)
     ("the antithrombin failed", (failed("coagulation"),), "no"),
 )
 def test_gate_3(facts, gate):
-    assert measured(*facts).gates.hit.answer.value == gate
+    assert measured(*facts).gates.hit.truth.value == gate
 
 
 def test_a_reopened_gate_says_so():
@@ -436,7 +436,7 @@ def test_a_reopened_gate_says_so():
     ("the query failed", (failed("allergies"),), "unknown"),
 )
 def test_heparin_allergy(facts, allergy):
-    assert measured(*facts).gates.heparin_allergy.answer.value == allergy
+    assert measured(*facts).gates.heparin_allergy.truth.value == allergy
 
 
 # --- hitSuspected ------------------------------------------------------------------------------

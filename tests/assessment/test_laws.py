@@ -293,9 +293,9 @@ def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, st
     """Answers that went from yes to no, or from no to yes."""
     both = {"yes", "no"}
     return {
-        name: f"{verdict.answer.value} became {after[name].answer.value}"
+        name: f"{verdict.truth.value} became {after[name].truth.value}"
         for name, verdict in before.items()
-        if {verdict.answer.value, after[name].answer.value} == both
+        if {verdict.truth.value, after[name].truth.value} == both
     }
 
 

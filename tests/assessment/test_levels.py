@@ -355,7 +355,7 @@ def test_an_aptt_on_record_before_any_heparin_is_usable():
 )
 def test_a_current_aptt_over_the_upper_line_forbids_a_start(result, over):
     found = levels(*([result] if result else [])).over_high_aptt
-    assert found.answer.value == over
+    assert found.truth.value == over
 
 
 def test_the_lines_are_the_protocols_own():

@@ -175,7 +175,7 @@ AGED = (person(60), weight(72))  # clearance 80 / creatinine
     ),
 )
 def test_renal_impairment(facts, renal):
-    assert measured(*facts).organs.renal.answer.value == renal
+    assert measured(*facts).organs.renal.truth.value == renal
 
 
 @spec(
@@ -222,7 +222,7 @@ WEEK = 7 * 24
     ("the query failed", (failed("body"),), "unknown"),
 )
 def test_hepatic_impairment(facts, hepatic):
-    assert measured(*facts).organs.hepatic.answer.value == hepatic
+    assert measured(*facts).organs.hepatic.truth.value == hepatic
 
 
 def test_a_liver_that_is_unknown_says_why():

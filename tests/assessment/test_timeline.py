@@ -94,7 +94,7 @@ def infusion(*facts: Any) -> Infusion:
 
 def now(found: Infusion) -> tuple[str, float | None]:
     """Whether it runs, and how fast."""
-    return found.running.answer.value, found.rate
+    return found.running.truth.value, found.rate
 
 
 def hours_of(found: Infusion) -> list[float]:
@@ -519,7 +519,7 @@ def test_infusions_side_by_side_and_one_after_the_other(
     ),
 )
 def test_an_open_row_that_is_outlived_by_its_order(facts: Any, expected: str) -> None:
-    assert infusion(*facts).running.answer.value == expected
+    assert infusion(*facts).running.truth.value == expected
 
 
 def test_where_one_infusion_may_still_run_the_dose_is_unknown() -> None:
@@ -656,7 +656,7 @@ def test_amounts_over_time_are_stretches_with_a_mean_rate(
     rows: Any, expected: Any, boluses: float
 ) -> None:
     found = infusion(*rows)
-    assert found.running.answer.value == expected[0]
+    assert found.running.truth.value == expected[0]
     assert found.rate == (expected[1] and pytest.approx(expected[1]))
     assert found.bolus_units == boluses
 
@@ -847,7 +847,7 @@ def test_a_smaller_step_counts_where_it_is_asked_for() -> None:
 )
 def test_a_bolus_or_a_pause_before_a_moment(hours: float, span: float, expected: str) -> None:
     found = infusion(*COURSE).bolus_or_pause_within(ago(hours), span * HOUR)
-    assert found.answer.value == expected
+    assert found.truth.value == expected
 
 
 def test_a_pause_is_unknown_where_it_is_not_known_whether_anything_ran() -> None:
@@ -867,7 +867,7 @@ def test_a_pause_is_unknown_where_it_is_not_known_whether_anything_ran() -> None
     ("from a standstill", 19, "yes"),
 )
 def test_whether_the_rate_was_raised_since(hours: float, expected: str) -> None:
-    assert infusion(*COURSE).raised_since(ago(hours)).answer.value == expected
+    assert infusion(*COURSE).raised_since(ago(hours)).truth.value == expected
 
 
 def test_a_tenth_is_a_raise_and_a_little_less_is_none() -> None:

@@ -189,8 +189,8 @@ def told(found: Advice) -> Json:
     """What a chart comes to: every rule's answer, what runs, and every card's words."""
     infusion = found.findings.measured.infusion
     return {
-        "rules": {name: verdict.answer.value for name, verdict in found.findings.verdicts.items()},
-        "running": (infusion.running.answer, infusion.rate, infusion.since, infusion.changes),
+        "rules": {name: verdict.truth.value for name, verdict in found.findings.verdicts.items()},
+        "running": (infusion.running.truth, infusion.rate, infusion.since, infusion.changes),
         "boluses": round(infusion.bolus_units, 6),
         "cards": [(c.topic, c.indicator, c.summary, c.detail, labels(c)) for c in found.cards],
     }

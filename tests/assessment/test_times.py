@@ -45,7 +45,7 @@ YES, NO, UNKNOWN = Truth.YES, Truth.NO, Truth.UNKNOWN
     ],
 )
 def test_before(one: datetime, other: datetime, answer: Truth) -> None:
-    assert before(one, other, "aptt").answer is answer
+    assert before(one, other, "aptt").truth is answer
 
 
 def moments(one: datetime) -> list[datetime]:
@@ -62,22 +62,22 @@ TIMES = [at(h) for h in (-2, 0, 2)] + [at(-3, -1), at(-2, 2), at(0, 2), at(2, 5)
 def test_an_answer_is_the_answer_for_every_moment(compare) -> None:
     """Unknown exactly where two moments of the stretches answer differently."""
     for one, other in product(TIMES, TIMES):
-        answers = {compare(a, b, "aptt").answer for a, b in product(moments(one), moments(other))}
-        assert compare(one, other, "aptt").answer is (
+        answers = {compare(a, b, "aptt").truth for a, b in product(moments(one), moments(other))}
+        assert compare(one, other, "aptt").truth is (
             answers.pop() if len(answers) == 1 else UNKNOWN
         ), (one, other)
 
 
 def test_within_a_window_counts_both_its_ends() -> None:
     window = (at(-2), at(2), "aptt")
-    assert [within(at(h), *window).answer for h in (-3, -2, 0, 2, 3)] == [NO, YES, YES, YES, NO]
+    assert [within(at(h), *window).truth for h in (-3, -2, 0, 2, 3)] == [NO, YES, YES, YES, NO]
     assert within(at(-1, 1), *window).yes
     assert within(at(1, 3), *window).unknown
     assert within(at(3, 4), *window).no
 
 
 def test_a_span_between_two_times() -> None:
-    assert [apart(at(h), EXACT, 6 * HOUR, "aptt").answer for h in (5.9, 6, 7)] == [NO, YES, YES]
+    assert [apart(at(h), EXACT, 6 * HOUR, "aptt").truth for h in (5.9, 6, 7)] == [NO, YES, YES]
     assert apart(at(5, 7), EXACT, 6 * HOUR, "aptt").unknown
     assert apart(at(9), at(0, 2), 6 * HOUR, "aptt").yes
     assert apart(at(7), at(0, 2), 6 * HOUR, "aptt").unknown

@@ -181,11 +181,11 @@ def test_a_site_may_list_codes_that_are_none_of_ours() -> None:
     insulin = administration(
         {"dose": quantity(4, "units")}, medicationCodeableConcept=concept(("urn:local", "HUMU100I"))
     )
-    assert read(insulin, concepts=replace(shipped(), **local)).untold
+    assert read(insulin, concepts=replace(shipped(), **local)).unidentified
     listed = replace(shipped(), **local, other_drugs=(Code("local", "HUMU100I", "site"),))
-    assert not read(insulin, concepts=listed).untold
+    assert not read(insulin, concepts=listed).unidentified
     whole = replace(shipped(), **local, whole_systems=("local",))
-    assert not read(insulin, concepts=whole).untold
+    assert not read(insulin, concepts=whole).unidentified
 
 
 def test_a_drug_that_is_not_ours_is_no_problem() -> None:

@@ -219,7 +219,7 @@ def test_the_drafts_can_be_read_alone() -> None:
     asked = HookContext("order-sign", "p1", (order(RATE), unknown))
     orders, untold = read_drafted(asked, shipped())
     chart = read(drafts=asked.drafts)
-    assert (orders, tuple(untold)) == (chart.drafts, chart.untold)
+    assert (orders, tuple(untold)) == (chart.drafts, chart.unidentified)
     assert [one.source for one in (*orders, *untold)] == [
         "MedicationRequest/m1",
         "MedicationRequest/m2",

@@ -177,7 +177,7 @@ class TestForeignKeys:
         assert read("labs", {"x": bundle(lab(), self_url=self.PART)}).state is QueryState.PARTIAL
 
     def test_a_part_that_found_nothing_answers_nothing(self) -> None:
-        assert not read("labs", {"x": bundle(self_url=self.PART)}).state.answered
+        assert not read("labs", {"x": bundle(self_url=self.PART)}).state.is_complete
 
     def test_queries_that_share_our_codes_among_them_are_whole_together(self) -> None:
         one, two = bundle(lab(), self_url=self.PART), bundle(lab("3243-3"), self_url=self.REST)

@@ -54,11 +54,11 @@ def differences(cell: Cell) -> list[str]:
     """Where service and oracle part, in words; empty when they agree."""
     expected, advice = decide(cell), ask(cell)
     found = [
-        f"{name}: service {advice.findings.verdicts[name].answer.value}, oracle {answer}"
+        f"{name}: service {advice.findings.verdicts[name].truth.value}, oracle {answer}"
         for name, answer in expected.findings.items()
         if name in FINDINGS
         and not (name == "pseudo_resistance" and cell.trust != "good")  # no usable pair
-        and advice.findings.verdicts[name].answer.value != answer
+        and advice.findings.verdicts[name].truth.value != answer
     ]
     items = {i.topic: i for i in advice.findings.items if i.topic not in IGNORED}
     indicators = {topic: item.indicator.value for topic, item in items.items()}

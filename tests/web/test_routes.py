@@ -47,7 +47,7 @@ class Advisor:
         self.given.append(given)
         if self.failure:
             raise self.failure
-        verdict = SimpleNamespace(answer=SimpleNamespace(value="unknown"))
+        verdict = SimpleNamespace(truth=SimpleNamespace(value="unknown"))
         findings = SimpleNamespace(
             nothing_of_medicines=self.nothing_of_medicines,
             verdicts={"failing": verdict},

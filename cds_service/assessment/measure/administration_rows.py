@@ -164,7 +164,7 @@ class Charting:
             source=row.source,
             written=row.dosage.written,
             why=why,
-            said=charted_rate(dosage),
+            charted=charted_rate(dosage),
             point=row.point or end == start,
             order=row.request,
             over=self._is_over(row, order),
@@ -173,7 +173,7 @@ class Charting:
             units=None if row.dosage.dose is None else self._units(row) or None,
         )
         if row.unread_end and not halted:
-            yield replace(new, rate=None, said=None, why=END_UNREAD)
+            yield replace(new, rate=None, charted=None, why=END_UNREAD)
         elif halted or end is None or end == start:
             yield new
         elif row.halted and (row.status != "stopped" or row.stopped):
@@ -187,7 +187,7 @@ class Charting:
         if not row.request:
             return False
         if order is None:
-            return self._case.answered("orders")
+            return self._case.is_complete("orders")
         return has_ended(self._case, order)
 
     def _units(self, row: Administration) -> float:
@@ -230,4 +230,4 @@ def _of_none(row: Row, firsts: list[datetime]) -> Row:
         return replace(row, end=min(ends, default=None)) if row.end is None else row
     if row.kind is not Kind.RATE:
         return row
-    return replace(row, rate=None, said=None, why=REPLACES_OR_ADDS)
+    return replace(row, rate=None, charted=None, why=REPLACES_OR_ADDS)

@@ -117,7 +117,7 @@ def _within(case: Case, result: Result, span: str, found: Evidence) -> Verdict:
     fresh = at_or_after(result.at, case.ago(span), ACTIVITY)
     if not fresh.yes:
         return unknown(*fresh.reasons or (Reason(ACTIVITY, "stale"),))
-    if not case.answered("administrations", "orders"):
+    if not case.is_complete("administrations", "orders"):
         return unknown(Reason(ACTIVITY, "medicinesUnknown"))
     return yes(found)
 

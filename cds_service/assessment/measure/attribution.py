@@ -32,7 +32,7 @@ def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reas
         return None
     if OTHERS_NAMED.search(result.label):
         return Reason("anti_xa", "namesAnother")
-    if not case.answered("administrations", "orders"):
+    if not case.is_complete("administrations", "orders"):
         return Reason("anti_xa", "medicinesUnknown")
     by_order = _no_administrations_kept(case)
     for families, span in _spans(case, slow=slow):

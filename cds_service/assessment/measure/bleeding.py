@@ -95,7 +95,7 @@ def _recorded(case: Case, span: str, *concepts: str) -> Verdict:
     found = recent_conditions(case, span, *concepts)
     if found:
         return yes(*(_condition_fact(c) for c in found))
-    if not case.answered("conditions"):
+    if not case.is_complete("conditions"):
         return unknown(Reason("conditions", case.state("conditions").value))
     return NO
 
@@ -114,7 +114,7 @@ def _done(case: Case, span: str, *concepts: str) -> Verdict:
 
 
 def _procedures_answered(case: Case) -> Verdict:
-    if not case.answered("procedures"):
+    if not case.is_complete("procedures"):
         return unknown(Reason("procedures", case.state("procedures").value))
     return NO
 
@@ -185,7 +185,7 @@ def _hemoglobin_fell(case: Case, line: str, since: datetime | None) -> Verdict:
         high = highs.get(later.source)
         if high is not None and _by(high, later) >= limit and _by(high, counts[0]) >= limit:
             return yes(evidence(high, "g/dL"), evidence(later, "g/dL"))
-    if not case.answered("blood"):
+    if not case.is_complete("blood"):
         return unknown(Reason("hemoglobin", case.state("blood").value))
     newest_count = newest(case, "hemoglobin", "blood", "bleeding.hemoglobin_window", "g/dL")
     return _newest_unread(newest_count)
@@ -244,7 +244,7 @@ def _platelets_low(case: Case) -> Verdict:
 
 
 def _blood_answered(case: Case) -> Verdict:
-    if not case.answered("blood"):
+    if not case.is_complete("blood"):
         return unknown(Reason("platelets", case.state("blood").value))
     return NO
 

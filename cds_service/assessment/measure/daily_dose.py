@@ -44,7 +44,7 @@ def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDos
     if not infusion.running.yes:
         reasons = infusion.running.reasons or (Reason("heparinDose", "notRunning"),)
         return DailyDose(unknown(*reasons))
-    if not infusion.by_order and not case.answered("administrations"):
+    if not infusion.by_order and not case.is_complete("administrations"):
         return DailyDose(unknown(Reason("heparinDose", case.state("administrations").value)))
     parts = _parts(infusion)
     if infusion.rate is None:

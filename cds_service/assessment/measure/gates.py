@@ -73,7 +73,7 @@ def _under_age(case: Case) -> Verdict:
     age = age_in_years(case)
     if age is None:
         state = case.state("patient")
-        why = "missing" if state.answered else state.value
+        why = "missing" if state.is_complete else state.value
         why = "unreadable" if case.chart.person.birth_unread else why
         return unknown(Reason("birthDate", why))
     fact = Evidence("age", age, "a", source=f"Patient/{case.chart.person.id}")

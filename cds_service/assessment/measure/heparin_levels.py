@@ -217,7 +217,7 @@ def _above_by(target: Target, level: Level) -> Verdict:
 def _trusted(level: Level, told: Verdict, *, stands: Truth) -> Verdict:
     """What is disturbed one way leaves one answer standing."""
     one_way = level.at_most or level.at_least
-    if level.usable.yes or (one_way and told.answer is stands):
+    if level.usable.yes or (one_way and told.truth is stands):
         return told
     return unknown(*dict.fromkeys((*level.usable.reasons, *told.reasons)))
 
@@ -236,7 +236,7 @@ def _below(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     if anti_xa.unplaced:
         return by_anti_xa
     raw = target.below(anti_xa)
-    if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.answer is not raw.answer:
+    if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.truth is not raw.truth:
         return unknown(*anti_xa.usable.reasons)
     return by_aptt
 

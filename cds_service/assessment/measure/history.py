@@ -57,7 +57,7 @@ def _ended_since(case: Case, procedure: Procedure, since: datetime) -> bool:
 
 def procedures_unread(case: Case) -> tuple[Reason, ...]:
     """Why dialysis and bypass are not ruled out; nothing when the record answered."""
-    if case.answered("procedures"):
+    if case.is_complete("procedures"):
         return ()
     return (Reason("procedures", case.state("procedures").value),)
 

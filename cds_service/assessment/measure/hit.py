@@ -64,7 +64,7 @@ def read_hit(case: Case) -> Hit:
 
 def _out_of_reach(case: Case, *, reaches: bool) -> Verdict:
     """No by the score; but unknown where counts fell and nobody can say when heparin began."""
-    unread = [q for q in ("administrations", "orders") if not case.answered(q)]
+    unread = [q for q in ("administrations", "orders") if not case.is_complete(q)]
     if unread and not reaches and may_have_fallen(case):
         return unknown(Reason("exposure", case.state(unread[0]).value))
     return NO
@@ -75,7 +75,7 @@ def _recorded(case: Case) -> Verdict:
     found = [c for c in case.chart.conditions if c.concept == "hit"]
     if found:
         return yes(*(_fact("hit", c) for c in found))
-    if not case.answered("conditions"):
+    if not case.is_complete("conditions"):
         return unknown(Reason("conditions", case.state("conditions").value))
     return NO
 
@@ -90,7 +90,7 @@ def _allergy(case: Case, *, names_hit: bool) -> Verdict:
     found = [a for a in case.chart.allergies if a.concept == wanted]
     if found:
         return yes(*(_fact("heparinAllergy", a) for a in found))
-    if not case.answered("allergies"):
+    if not case.is_complete("allergies"):
         return unknown(Reason("allergies", case.state("allergies").value))
     return NO
 
@@ -101,7 +101,7 @@ class Antibody(Enum):
     NEGATIVE = "negative"
     EQUIVOCAL = "equivocal"  # an optical density that most functional assays do not confirm
     POSITIVE = "positive"
-    UNTOLD = "untold"
+    UNCLEAR = "untold"
 
 
 def antibody(case: Case, result: Result) -> Antibody:
@@ -114,7 +114,7 @@ def antibody(case: Case, result: Result) -> Antibody:
     elif result.positive is not None:
         return Antibody.POSITIVE if result.positive else Antibody.NEGATIVE
     else:
-        return Antibody.UNTOLD
+        return Antibody.UNCLEAR
     if low is Truth.YES:
         return Antibody.NEGATIVE
     if high is Truth.NO:
@@ -124,7 +124,7 @@ def antibody(case: Case, result: Result) -> Antibody:
 
 def _above(low: Truth) -> Antibody:
     """A limit reported: above the cut-off it counts as positive."""
-    return Antibody.POSITIVE if low is Truth.NO else Antibody.UNTOLD
+    return Antibody.POSITIVE if low is Truth.NO else Antibody.UNCLEAR
 
 
 def _under(case: Case, result: Result, line: str) -> Truth:
@@ -138,7 +138,7 @@ def _positive(case: Case, score: Score) -> Verdict:
     if functional or found:
         facts = (*(evidence(r, _scale(r), "positive") for r in (*found, *functional)),)
         return yes(*facts)
-    if not case.answered("blood"):
+    if not case.is_complete("blood"):
         return unknown(Reason("platelets", case.state("blood").value))
     return NO
 

@@ -19,7 +19,7 @@ def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
     found: list[Row] = []
     for group in _groups(sorted(rows, key=lambda row: earliest(row.start))):
         loose = next((row.start for row in group if isinstance(row.start, Stretch)), None)
-        if loose is None or len({(row.kind, row.rate, row.said) for row in group}) == 1:
+        if loose is None or len({(row.kind, row.rate, row.charted) for row in group}) == 1:
             found.extend(group)
         else:
             stops = any(row.kind is Kind.STOP for row in group)
@@ -46,4 +46,4 @@ def _groups(rows: list[Row]) -> Iterator[list[Row]]:
 def _without_rate(row: Row, why: Reason) -> Row:
     if row.kind is Kind.BARE:
         return row
-    return replace(row, kind=Kind.RATE, rate=None, said=None, why=why)
+    return replace(row, kind=Kind.RATE, rate=None, charted=None, why=why)

@@ -70,7 +70,7 @@ class Infusion:
         before = self.segments[place - 1] if place else None
         begun = before is None or before.rate != segment.rate
         unplaced = begun and at < latest(segment.start)
-        if not segment.told or unplaced or _may_be_over(segment, at):
+        if not segment.state_known or unplaced or _may_be_over(segment, at):
             return None
         return segment.rate
 
@@ -82,7 +82,7 @@ class Infusion:
         change: it is steady since that stretch began.
         """
         segment = self._at(at)
-        if segment is None or segment.rate == 0 or not segment.told:
+        if segment is None or segment.rate == 0 or not segment.state_known:
             return None
         found = self.changes
         if percent is not None and percent != self.step:
@@ -99,7 +99,7 @@ class Infusion:
         segment = self._at(at)
         if segment is None or segment.rate == 0:
             return unknown(Reason(fact, "notRunning"))
-        if not segment.told:
+        if not segment.state_known:
             return unknown(*_why(segment))
         waited = apart(at, self.steady_since(at), span, fact)
         if not waited.no:
@@ -121,8 +121,8 @@ class Infusion:
         long_enough = at_or_before(self.since, now - span, fact)
         if not long_enough.no:
             return long_enough
-        untold = [s for s in self._between(now - span, now) if not s.told]
-        at_best = run_start([replace(s, told=True) for s in self.segments], self.gap)
+        untold = [s for s in self._between(now - span, now) if not s.state_known]
+        at_best = run_start([replace(s, state_known=True) for s in self.segments], self.gap)
         if not untold or at_or_before(at_best, now - span, fact).no:
             return unknown(Reason(fact, "tooShort"))
         return unknown(*dict.fromkeys(reason for s in untold for reason in _why(s)))
@@ -140,7 +140,7 @@ class Infusion:
             until = segment.end or at
             if until > since and segment.rate == 0:
                 return YES
-            if until > since and not segment.told:
+            if until > since and not segment.state_known:
                 found = unknown(*_why(segment))
         return YES if until is None or at - until > self.gap else found
 

@@ -61,17 +61,17 @@ def _lines_now(case: Case, charted: tuple[Line, ...], weight: float | None) -> t
     if any(line.rated for line in recent):
         sites = {line.site for line in charted if is_recent(case, line)}
         return (*recent, *by_orders(case, weight, without={"", *sites}))
-    if not case.came("administrations", "orders"):
+    if not case.were_retrieved("administrations", "orders"):
         return recent
     return by_orders(case, weight) or recent
 
 
 def _running(case: Case, lines: tuple[Line, ...], doubts: tuple[Reason, ...]) -> Verdict:
     charted = any(not line.by_order for line in lines)
-    if not charted and not case.came("administrations", "orders"):
+    if not charted and not case.were_retrieved("administrations", "orders"):
         return unknown(Reason("heparinDose", case.state("administrations").value))
-    untold = case.untold("administrations", "orders")
-    if not charted and untold and (lines or case.untold_rates()):
+    untold = case.unidentified("administrations", "orders")
+    if not charted and untold and (lines or case.unidentified_rates()):
         # It may be the infusion that was ordered, or be one itself.
         return unknown(Reason("medicine", "untold", untold[0].written))
     if dti_runs(case):

@@ -51,7 +51,7 @@ class _Running:
     def take(self, sign: int, segment: Segment) -> None:
         key = id(segment)
         kinds = [self.segments]
-        if not segment.told:
+        if not segment.state_known:
             kinds.append(self._untold)
         if segment.rate is None:
             kinds.append(self._unread)
@@ -70,11 +70,13 @@ class _Running:
             source = first.source if len(self.segments) == 1 else ""
             written = first.written if len(self.segments) == 1 else ""
             rate = float(self._rate)
-            return Segment(at, None, rate, source, written, said=("[IU]/h", rate))
+            return Segment(at, None, rate, source, written, charted=("[IU]/h", rate))
         lost = next(iter((self._untold or self._unread).values()))
         told = len(self._untold) < len(self.segments)
         alone = len(self.segments) == 1
-        return replace(lost, start=at, end=None, told=told, said=lost.said if alone else None)
+        return replace(
+            lost, start=at, end=None, state_known=told, charted=lost.charted if alone else None
+        )
 
 
 def changes_of(segments: Sequence[Segment], percent: float, gap: timedelta) -> tuple[datetime, ...]:
@@ -98,12 +100,14 @@ def unread_of(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
     Rates are compared in U/h where one is known so; else (U/kg/h without a weight) as charted.
     """
-    told = [s for s in segments if s.told]
+    told = [s for s in segments if s.state_known]
     if any(s.rate for s in told):
-        return tuple(s for s in segments if not s.told or s.rate is None)
-    unit = next((s.said[0] for s in reversed(told) if s.said), None)
+        return tuple(s for s in segments if not s.state_known or s.rate is None)
+    unit = next((s.charted[0] for s in reversed(told) if s.charted), None)
     return tuple(
-        s for s in segments if not s.told or (s.rate is None and (not s.said or s.said[0] != unit))
+        s
+        for s in segments
+        if not s.state_known or (s.rate is None and (not s.charted or s.charted[0] != unit))
     )
 
 
@@ -132,19 +136,19 @@ def _filled(segments: Sequence[Segment], unread: set[int]) -> list[Segment]:
             known = segment if segment.rate != 0 else known
             found.append(segment)
         else:
-            rate, told_as = (known.rate, known.said) if known is not None else (1.0, None)
-            found.append(replace(segment, told=True, rate=rate, said=told_as))
+            rate, told_as = (known.rate, known.charted) if known is not None else (1.0, None)
+            found.append(replace(segment, state_known=True, rate=rate, charted=told_as))
     return found
 
 
 def _is_change(before: Segment, after: Segment, percent: float) -> bool:
-    if before.told != after.told:
+    if before.state_known != after.state_known:
         return True
     if before.rate is not None and after.rate is not None:
         return differ(before.rate, after.rate, percent)
-    if before.said is None or after.said is None or before.said[0] != after.said[0]:
+    if before.charted is None or after.charted is None or before.charted[0] != after.charted[0]:
         return True
-    return differ(before.said[1], after.said[1], percent)
+    return differ(before.charted[1], after.charted[1], percent)
 
 
 def differ(before: float, after: float, percent: float) -> bool:
@@ -159,6 +163,6 @@ def run_start(segments: Sequence[Segment], gap: timedelta) -> datetime | None:
     start = segments[0].start
     for older, newer in pairwise(segments):
         pause = newer.start - (older.end or newer.start)
-        if pause > gap or older.rate == 0 or not older.told:
+        if pause > gap or older.rate == 0 or not older.state_known:
             start = newer.start
     return start

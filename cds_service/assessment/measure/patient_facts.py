@@ -70,7 +70,7 @@ def read_weight(case: Case) -> Weight:
         stale = True
     if stale:
         return Weight(unknown(Reason("weight", "stale")))
-    why = "missing" if case.answered("body") else case.state("body").value
+    why = "missing" if case.is_complete("body") else case.state("body").value
     return Weight(unknown(Reason("weight", why)))
 
 
@@ -212,7 +212,7 @@ def _egfr(case: Case, otherwise: Verdict) -> Verdict:
 def _hepatic(case: Case) -> Verdict:
     known = any(has_condition(case, c) for c in ("cirrhosis", "hepatic_failure"))
     problem = YES if known else NO
-    if not known and not case.answered("conditions"):
+    if not known and not case.is_complete("conditions"):
         problem = unknown(Reason("conditions", case.state("conditions").value))
     level = newest(case, "bilirubin", "body", "organs.bilirubin_current", "mg/dL")
     line = case.protocol["organs.bilirubin_line"]

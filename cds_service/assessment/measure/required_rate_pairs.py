@@ -94,7 +94,7 @@ def _silent(
 
 def _disturbed(case: Case) -> tuple[Reason, ...] | None:
     """Drugs that make levels tell of something else, by what is charted or could not be read."""
-    if not case.answered("administrations", "orders"):
+    if not case.is_complete("administrations", "orders"):
         return (Reason("anti_xa", "medicinesUnknown"),)
     protamine, lysis = case.ago("heparin.protamine_window"), case.ago("trust.lysis_within")
     if any(a.start is not None and a.start >= protamine for a in case.given("protamine")):

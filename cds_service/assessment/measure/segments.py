@@ -16,11 +16,12 @@ OUTLASTED = Reason("heparinRunning", "outlasted")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one rate in U/h.
+    """A stretch of time over which one infusion, or the sum of all, ran at one rate.
 
-    `rate` is None where it could not be told; `why` says the reason. Where `told` is False, not
-    even whether anything ran is known. `said` holds the rate as charted, by which two rates
-    that cannot be worked out (U/kg/h without a weight) are compared.
+    `rate` is in U/h; it is None where it cannot be worked out, and `why` gives the reason. Where
+    `state_known` is False it is not even known whether anything ran. `charted` is the rate in the
+    unit it was charted in, as (unit, value): two rates in U/kg/h are compared by it when no weight
+    is known.
     """
 
     start: datetime
@@ -29,8 +30,8 @@ class Segment:
     source: str
     written: str = ""
     why: Reason | None = None
-    told: bool = True
-    said: tuple[str, float] | None = None
+    state_known: bool = True
+    charted: tuple[str, float] | None = None
     order: str = ""  # the order that its last row carries out
     ended: bool = False  # that order is on record as ended
 
@@ -57,7 +58,7 @@ class Row:
     source: str
     written: str = ""
     why: Reason | None = None  # why the rate is None
-    said: tuple[str, float] | None = None
+    charted: tuple[str, float] | None = None
     point: bool = False  # a moment, not a Period: holds until the next rate
     stops: bool = False  # stopped at its end, by its status alone
     order: str = ""  # the order it carries out
@@ -94,9 +95,9 @@ def same_rate(one: Row | Segment, other: Row | Segment, percent: float) -> bool:
     """Whether two rates are one, in U/h or, where these are not known, as both were charted."""
     if one.rate is not None and other.rate is not None:
         return _close(one.rate, other.rate, percent)
-    if one.said is None or other.said is None or one.said[0] != other.said[0]:
+    if one.charted is None or other.charted is None or one.charted[0] != other.charted[0]:
         return False
-    return _close(one.said[1], other.said[1], percent)
+    return _close(one.charted[1], other.charted[1], percent)
 
 
 def _close(one: float, other: float, percent: float) -> bool:

@@ -83,11 +83,11 @@ def charted_lines(case: Case, charting: Charting, weight: float | None) -> tuple
 def _plausible(case: Case, segment: Segment, weight: float | None) -> Segment:
     """A rate that cannot be true is no rate: by it nothing is compared either."""
     if segment.why is not None and segment.why.why == VIAL_STRENGTH:
-        return replace(segment, said=None)
-    if not is_implausible(case, segment.rate, segment.said, weight):
+        return replace(segment, charted=None)
+    if not is_implausible(case, segment.rate, segment.charted, weight):
         return segment
     why = Reason("heparinDose", IMPLAUSIBLE, segment.written)
-    return replace(segment, rate=None, said=None, why=why)
+    return replace(segment, rate=None, charted=None, why=why)
 
 
 def is_recent(case: Case, line: Line) -> bool:
@@ -112,7 +112,7 @@ class _Running:
         last = segments[-1]
         if last.rate == 0:
             return NO
-        if not last.told:
+        if not last.state_known:
             return unknown(*((last.why,) if last.why else ()))
         if last.end is not None:
             since = self._case.ago("heparin.ended_within")
@@ -155,7 +155,7 @@ def _ordered(case: Case, site: str, orders: list[Order], weight: float | None) -
         newest.source,
         written,
         why,
-        said=charted,
+        charted=charted,
         order=newest.source,
     )
     old = unknown(Reason("heparinRunning", "oldOrder"))

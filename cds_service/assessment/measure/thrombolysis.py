@@ -25,7 +25,7 @@ def lysed(case: Case) -> Verdict:
     rows = [a for a in case.given(FAMILY) if latest(_end(case, a)) >= since]
     if sum(_share(case, a, since) for a in rows) >= 1:
         return yes(*(_fact(a) for a in rows))
-    if not case.answered("administrations"):
+    if not case.is_complete("administrations"):
         return unknown(Reason("thrombolytic", case.state("administrations").value))
     return NO
 

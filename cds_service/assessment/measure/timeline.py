@@ -102,16 +102,16 @@ def _ended(row: Row | Segment, at: datetime) -> bool:
 def _pace(row: Row) -> float:
     if row.rate is not None:
         return row.rate
-    return row.said[1] if row.said else 0.0
+    return row.charted[1] if row.charted else 0.0
 
 
 def _times(row: Row, slower: Row | Segment, rules: Rules) -> bool:
     """Whether a row runs at the multiple of another's rate, both in one unit."""
     if row.rate is not None and slower.rate is not None:
         return slower.rate > 0 and row.rate >= rules.bolus_times * slower.rate
-    if row.said is None or slower.said is None or row.said[0] != slower.said[0]:
+    if row.charted is None or slower.charted is None or row.charted[0] != slower.charted[0]:
         return False
-    return slower.said[1] > 0 and row.said[1] >= rules.bolus_times * slower.said[1]
+    return slower.charted[1] > 0 and row.charted[1] >= rules.bolus_times * slower.charted[1]
 
 
 def _covered(rows: Iterable[Row], base: list[Segment], rules: Rules) -> list[Row]:

@@ -71,8 +71,10 @@ class Sweep:
         last = _together(rated)
         highest = max(rated, key=lambda row: (row.rate is not None, row.rate or 0.0, row.written))
         if all(same_rate(row, highest, self._rules.same) for row in rated):
-            return replace(last, rate=highest.rate, said=highest.said, written=highest.written)
-        return replace(last, rate=None, said=None, why=TWO_RATES, written="")
+            return replace(
+                last, rate=highest.rate, charted=highest.charted, written=highest.written
+            )
+        return replace(last, rate=None, charted=None, why=TWO_RATES, written="")
 
     def _rate(self, at: datetime, row: Row) -> None:
         self._settle_bag(at)
@@ -107,7 +109,7 @@ class Sweep:
         if doubt is not None and (doubt.over_at(at) or doubt.row.order == row.order):
             self._doubt = None
         if self._doubt is not None:
-            row = replace(row, rate=None, said=None, why=REPLACES_OR_ADDS)
+            row = replace(row, rate=None, charted=None, why=REPLACES_OR_ADDS)
         if self._outer is not None and not self._is_inside(row, self._outer):
             self._outer = None
         outlasted = outlasted or self._outer is not None
@@ -155,7 +157,7 @@ class Sweep:
 
     def _after(self, hold: _Hold, end: datetime) -> _Hold | None:
         if hold.stops:
-            zero = replace(hold.row, kind=Kind.STOP, start=end, end=None, rate=0.0, said=None)
+            zero = replace(hold.row, kind=Kind.STOP, start=end, end=None, rate=0.0, charted=None)
             return _Hold(zero, end, None)
         if hold.outlasted:
             lost = Row(Kind.BARE, end, None, None, hold.row.source, why=OUTLASTED)
@@ -184,8 +186,8 @@ class Sweep:
             row.source,
             row.written,
             _why(row),
-            told=row.why is None or row.why.fact != OUTLASTED.fact or row.kind is Kind.STOP,
-            said=None if row.kind is Kind.STOP else row.said,
+            state_known=row.why is None or row.why.fact != OUTLASTED.fact or row.kind is Kind.STOP,
+            charted=None if row.kind is Kind.STOP else row.charted,
             order=row.order,
             ended=row.ended,
         )
@@ -223,4 +225,9 @@ def _why(row: Row) -> Reason | None:
 
 
 def _is_one(last: Segment, new: Segment) -> bool:
-    return (last.rate, last.said, last.why, last.told) == (new.rate, new.said, new.why, new.told)
+    return (last.rate, last.charted, last.why, last.state_known) == (
+        new.rate,
+        new.charted,
+        new.why,
+        new.state_known,
+    )

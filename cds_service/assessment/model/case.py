@@ -18,7 +18,7 @@ from cds_service.chart.fhir_datetime import Stretch, recorded
 from cds_service.chart.query_result import QueryState
 from cds_service.chart.resources import NEAR_SYSTEM, Still, on_and_on
 from cds_service.chart.results import may_be_newer
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
 _MISSPELT = {"conditions": "Condition/", "allergies": "AllergyIntolerance/"}
 HOUR = timedelta(hours=1)
@@ -42,14 +42,14 @@ class Case:
         """Whether a time is not in the future, allowing for clocks that differ."""
         return at is not None and at <= self.now + self.protocol.span("levels.clock_skew")
 
-    def answered(self, *queries: str) -> bool:
+    def is_complete(self, *queries: str) -> bool:
         """Whether "not on record" may be said of these queries."""
-        return all(self.state(query).answered for query in queries)
+        return all(self.state(query).is_complete for query in queries)
 
     def state(self, query: str) -> QueryState:
         """How a query ended; one that brought what nobody can tell is a part."""
-        had = self.had(query)
-        untold = had.answered and (self.untold(query) or self.misspelt(query))
+        had = self.retrieved_state(query)
+        untold = had.is_complete and (self.unidentified(query) or self.misspelt(query))
         return QueryState.PARTIAL if untold else had
 
     def misspelt(self, query: str) -> tuple[str, ...]:
@@ -66,13 +66,13 @@ class Case:
             and one.concept not in known
         )
 
-    def had(self, query: str) -> QueryState:
+    def retrieved_state(self, query: str) -> QueryState:
         """How a query ended, whatever the chart makes of what it brought."""
         found = self.chart.states.get(query, QueryState.NOT_SUPPLIED)
         return QueryState.EMPTY if self._does_without(query, found) else found
 
     def _does_without(self, query: str, found: QueryState) -> bool:
-        return not found.answered and query in self.protocol.sources
+        return not found.is_complete and query in self.protocol.sources
 
     @property
     def not_kept(self) -> tuple[str, ...]:
@@ -84,11 +84,11 @@ class Case:
             if self._does_without(query, states.get(query, QueryState.NOT_SUPPLIED))
         )
 
-    def came(self, *queries: str) -> bool:
+    def were_retrieved(self, *queries: str) -> bool:
         """Whether all of these were answered, told medicines or not."""
-        return all(self.had(query).answered for query in queries)
+        return all(self.retrieved_state(query).is_complete for query in queries)
 
-    def untold(self, *queries: str) -> tuple[Untold, ...]:
+    def unidentified(self, *queries: str) -> tuple[UnidentifiedMedicine, ...]:
         """Medicines on record that nobody can tell, and that may be heparin given now.
 
         Given in the last three days or still open, or an order that stands; with a rate, a dose
@@ -96,15 +96,15 @@ class Case:
         """
         return tuple(
             one
-            for one in self.chart.untold
+            for one in self.chart.unidentified
             if one.weighs and not one.drafted and one.query in queries and self._is_recent(one)
         )
 
-    def untold_rates(self) -> tuple[Untold, ...]:
+    def unidentified_rates(self) -> tuple[UnidentifiedMedicine, ...]:
         """Those of them that run at a rate."""
-        return tuple(one for one in self.untold("administrations", "orders") if one.rate)
+        return tuple(one for one in self.unidentified("administrations", "orders") if one.rate)
 
-    def _is_recent(self, one: Untold) -> bool:
+    def _is_recent(self, one: UnidentifiedMedicine) -> bool:
         last = one.end or one.start
         if one.query == "orders" or one.open or last is None:
             return one.open or one.query == "administrations"
@@ -172,7 +172,7 @@ def _as_written(order: Order) -> tuple[object, ...]:
     return (order.drug.key, amount.value if amount else 0.0, order.dosage.written, order.source)
 
 
-def starts_untold(asked: HookContext, one: Untold) -> bool:
+def starts_unidentified(asked: HookContext, one: UnidentifiedMedicine) -> bool:
     """Whether it is a draft of this call that starts a medicine nobody can tell."""
     return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
 
@@ -211,4 +211,6 @@ def unread(concept: str, result: Result) -> Reason:
 
 def absent(case: Case, concept: str, query: str) -> Verdict:
     """Unknown: not on record, or not to be had."""
-    return unknown(Reason(concept, "missing" if case.answered(query) else case.state(query).value))
+    return unknown(
+        Reason(concept, "missing" if case.is_complete(query) else case.state(query).value)
+    )

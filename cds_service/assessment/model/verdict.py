@@ -50,21 +50,21 @@ class Reason:
 class Verdict:
     """An answer with the facts it rests on and, when unknown, the reasons."""
 
-    answer: Truth
+    truth: Truth
     facts: tuple[Evidence, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
     @property
     def yes(self) -> bool:
-        return self.answer is Truth.YES
+        return self.truth is Truth.YES
 
     @property
     def no(self) -> bool:
-        return self.answer is Truth.NO
+        return self.truth is Truth.NO
 
     @property
     def unknown(self) -> bool:
-        return self.answer is Truth.UNKNOWN
+        return self.truth is Truth.UNKNOWN
 
 
 Verdicts = Mapping[str, Verdict]  # what each rule answered, by its name
@@ -101,7 +101,7 @@ def any_of(*verdicts: Verdict) -> Verdict:
 def negate(verdict: Verdict) -> Verdict:
     """Kleene not: unknown stays unknown."""
     flipped = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}
-    return Verdict(flipped[verdict.answer], verdict.facts, verdict.reasons)
+    return Verdict(flipped[verdict.truth], verdict.facts, verdict.reasons)
 
 
 def compared(value: float, comparator: str, limit: float, *, under: bool) -> Truth:
@@ -123,7 +123,7 @@ def compared(value: float, comparator: str, limit: float, *, under: bool) -> Tru
 def _combine(verdicts: Iterable[Verdict], decisive: Truth, otherwise: Truth) -> Verdict:
     verdicts = tuple(verdicts)
     for answer in (decisive, Truth.UNKNOWN, otherwise):
-        holders = [v for v in verdicts if v.answer is answer]
+        holders = [v for v in verdicts if v.truth is answer]
         if holders:
             return Verdict(answer, _union(v.facts for v in holders), _reasons(answer, holders))
     return Verdict(otherwise)

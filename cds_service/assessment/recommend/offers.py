@@ -25,7 +25,7 @@ def start_withheld(m: Measured) -> tuple[Reason, ...]:
     closed = list(why_not(gates.signs))
     if gates.under_age.yes:
         closed.append(Reason("age", "underAge"))
-    if not m.case.answered("orders"):  # what to stop, and what stands beside it, is not known
+    if not m.case.is_complete("orders"):  # what to stop, and what stands beside it, is not known
         closed.append(Reason("orders", m.case.state("orders").value))
     return tuple(dict.fromkeys((*closed, *gates.reasons)))
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds_service.assessment.measure.rates import opens_as_infusion
-from cds_service.assessment.model.case import starts_untold
+from cds_service.assessment.model.case import starts_unidentified
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.topics.topic import Opener
 from cds_service.chart.facts import HookContext, Order
-from cds_service.chart.unknown_medicine_orders import Untold
+from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
 BY_FAMILY = {
     "lmwh": Opener.OTHER_HEPARIN,
@@ -43,7 +43,7 @@ class Scope:
 def scope_of(
     asked: HookContext,
     drafts: Iterable[Order],
-    untold: Iterable[Untold] = (),
+    untold: Iterable[UnidentifiedMedicine] = (),
     *,
     bag_content: float = math.inf,
 ) -> Scope:
@@ -55,7 +55,7 @@ def scope_of(
     if asked.hook == "patient-view":
         return Scope(frozenset(name for name, row in TOPICS.items() if row.on_view))
     kinds = {opener_of(draft, bag_content) for draft in drafts if _counts(asked, draft)}
-    kinds |= {Opener.UNTOLD for one in untold if starts_untold(asked, one)}
+    kinds |= {Opener.UNIDENTIFIED for one in untold if starts_unidentified(asked, one)}
     return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))
 
 

@@ -42,7 +42,7 @@ def _level_after(m: Measured, dose: datetime) -> Verdict:
 
 def _none_given(m: Measured) -> Verdict:
     """No dose on record, if the record could be read."""
-    if m.case.answered("administrations"):
+    if m.case.is_complete("administrations"):
         return NO
     state = m.case.state("administrations")
     return unknown(Reason("antithrombinDose", state.value))

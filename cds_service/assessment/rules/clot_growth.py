@@ -29,10 +29,10 @@ def thrombosis_on_heparin(case: Case) -> Verdict:
     open_ = [reason for _, verdict in told if verdict.unknown for reason in verdict.reasons]
     if open_:
         return unknown(*dict.fromkeys(open_))
-    if not case.answered("conditions"):
+    if not case.is_complete("conditions"):
         return unknown(Reason("conditions", case.state("conditions").value))
     late = [c for c in found if _may_be_new(case, c.onset or c.recorded)]
-    if began is None and late and not case.answered("administrations", "orders"):
+    if began is None and late and not case.is_complete("administrations", "orders"):
         return unknown(Reason("thrombosis", "medicinesUnknown"))
     return NO
 

@@ -40,7 +40,7 @@ def raised_since_level(m: Measured) -> Verdict:
     """Whether the rate rose by a counted step after the level that decides was drawn."""
     level, running = m.levels.deciding, m.infusion.running
     drawn = level.drawn
-    if running.no or (drawn is None and m.case.answered("coagulation")):
+    if running.no or (drawn is None and m.case.is_complete("coagulation")):
         return NO
     if running.unknown or drawn is None:
         return unknown(*running.reasons, *level.current.reasons)

@@ -170,7 +170,7 @@ def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
 def acute_phase_raised(m: Measured, _: Verdicts) -> Verdict:
     """Raised fibrinogen or factor VIII; not claimed in pregnancy [R16, R17]."""
     raised = NO if m.risk.pregnant else acute_phase(m.case)
-    if raised.yes and not m.case.answered("conditions"):
+    if raised.yes and not m.case.is_complete("conditions"):
         return unknown(Reason("conditions", m.case.state("conditions").value))
     return raised
 

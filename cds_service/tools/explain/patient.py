@@ -160,12 +160,12 @@ def _rules(advice: Advice, wording: Wording) -> Iterable[ExplainedPatient]:
 
 
 def _answered(name: str, verdict: Verdict, wording: Wording) -> ExplainedPatient:
-    return ExplainedPatient(name, verdict.answer.value, _because(verdict, wording))
+    return ExplainedPatient(name, verdict.truth.value, _because(verdict, wording))
 
 
 def _verdict(verdict: Verdict, wording: Wording) -> str:
     because = _because(verdict, wording)
-    return f"{verdict.answer.value}: {because}" if because else verdict.answer.value
+    return f"{verdict.truth.value}: {because}" if because else verdict.truth.value
 
 
 def _because(verdict: Verdict, wording: Wording) -> str:

@@ -58,7 +58,7 @@ class Parting:
 def _differing(first: Advice, second: Advice) -> Iterator[tuple[tuple[str, str], Said]]:
     ours, theirs = first.findings.verdicts, second.findings.verdicts
     for name, verdict in ours.items():
-        said = (verdict.answer.value, theirs[name].answer.value)
+        said = (verdict.truth.value, theirs[name].truth.value)
         if said[0] != said[1]:
             yield ("rule", name), said
     here = {card.topic: str(card.indicator) for card in first.cards}

@@ -18,7 +18,7 @@ from cds_service.chart.facts import Chart, HookContext
 from cds_service.chart.fhir_json import codings, member, source, text
 from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.reader import read_chart
-from cds_service.chart.resources import Readings
+from cds_service.chart.resources import ReadCache
 from cds_service.fhir.queries import FhirQuery
 from cds_service.tools.replay.known import Version, ends_of, versions
 from cds_service.tools.replay.stays import Stay, stays_of
@@ -97,7 +97,7 @@ def walk(
 ) -> None:
     """Ask at every moment; `tell` takes the chart of then and says whether heparin runs."""
     known, coming = _Known(past.always, archive), deque(past.dated)
-    kept: Readings = {}
+    kept: ReadCache = {}
     ends = (*past.moments[1:], past.until) if past.moments else ()
     for moment, end in zip(past.moments, ends, strict=True):
         for now in _hours(moment, end or moment):

@@ -42,9 +42,9 @@ def test_every_stretch_is_what_both_protocols_say_at_every_moment_of_it() -> Non
         nonlocal moments
         first, second = (advise_on(chart, past.asked, r, now) for r in (LOWER, HIGHER))
         expected = {
-            (name, v.answer.value, second.findings.verdicts[name].answer.value)
+            (name, v.truth.value, second.findings.verdicts[name].truth.value)
             for name, v in first.findings.verdicts.items()
-            if v.answer is not second.findings.verdicts[name].answer
+            if v.truth is not second.findings.verdicts[name].truth
         }
         moments += bool(expected)
         told = {

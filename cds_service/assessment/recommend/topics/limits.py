@@ -8,7 +8,7 @@ from cds_service.assessment.measure.doses_given import unplaced_infusions
 from cds_service.assessment.measure.exposure import active_heparins, is_treatment
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.rates import is_infusion
-from cds_service.assessment.model.case import ANY_HEPARIN, DAY, starts_untold
+from cds_service.assessment.model.case import ANY_HEPARIN, DAY, starts_unidentified
 from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.times import UNPLACED
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts
@@ -54,7 +54,7 @@ NAMED = (
 
 def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Heparin is in play and something that decides could not be read."""
-    drafts = untold_drafts(m)
+    drafts = unidentified_drafts(m)
     hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(m, verdicts, due))
     reasons = [*_unread(m), *hanging, *_failed(m, due)] if _in_play(m) else []
     if not reasons and not drafts:
@@ -78,12 +78,14 @@ def _in_play(m: Measured) -> bool:
     """A heparin infusion runs, or may run: a failure is then never an empty list of cards."""
     if m.case.asked.hook != "patient-view":
         return True
-    if m.case.untold_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
+    if m.case.unidentified_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
         return True
-    if not m.case.came("orders") and not m.case.chart.administrations:
+    if not m.case.were_retrieved("orders") and not m.case.chart.administrations:
         return True  # where no administrations are kept, heparin is known by its orders alone
     running = m.infusion.running
-    if not (m.case.came("administrations") or m.case.came("orders")):  # nothing of medicines
+    if not (
+        m.case.were_retrieved("administrations") or m.case.were_retrieved("orders")
+    ):  # nothing of medicines
         return True
     return running.yes or (running.unknown and _infused_lately(m))
 
@@ -109,10 +111,10 @@ def _unread(m: Measured) -> list[Reason]:
     reasons = [
         Reason(fact, m.case.state(query).value)
         for query, fact in DECIDING.items()
-        if not m.case.answered(query)
+        if not m.case.is_complete(query)
     ]
     reasons += _dose_unread(m)
-    reasons += untold_medicines(m)
+    reasons += unidentified_medicines(m)
     reasons += _misspelt(m)
     reasons += _levels_unread(m)
     return reasons
@@ -123,7 +125,7 @@ def _failed(m: Measured, due: Due) -> tuple[Reason, ...]:
 
     One that was never made is not named: many hospitals do not have it.
     """
-    states = {query: m.case.had(query) for query in BESIDE} if not due else {}
+    states = {query: m.case.retrieved_state(query) for query in BESIDE} if not due else {}
     ended = (QueryState.FAILED, QueryState.PARTIAL)
     return tuple(Reason(query, state.value) for query, state in states.items() if state in ended)
 
@@ -133,7 +135,7 @@ def _dose_unread(m: Measured) -> list[Reason]:
     failed = [
         Reason("heparinDose", m.case.state(query).value)
         for query in ("administrations", "orders")
-        if not m.case.came(query)
+        if not m.case.were_retrieved(query)
     ]
     running = list(m.infusion.running.reasons) if not m.infusion.running.no else []
     rate = list(m.infusion.reasons) if m.infusion.rate is None else []
@@ -143,18 +145,18 @@ def _dose_unread(m: Measured) -> list[Reason]:
     return [*failed, *running, *rate, *undated, *drafts, *_antithrombin_unread(m)]
 
 
-def untold_medicines(m: Measured) -> list[Reason]:
+def unidentified_medicines(m: Measured) -> list[Reason]:
     """Medicines nobody can tell: those at a rate always, others where heparin is in play too."""
     beside = bool(active_heparins(m.case)) or not heparin_in_play(m).no
-    told = m.case.untold("administrations", "orders")
+    told = m.case.unidentified("administrations", "orders")
     said = [Reason("medicine", "untold", one.written) for one in told if one.rate or beside]
     return list(dict.fromkeys(said))[:TOLD_APART]
 
 
-def untold_drafts(m: Measured) -> list[Reason]:
+def unidentified_drafts(m: Measured) -> list[Reason]:
     """One line, however many of the drafts it is about."""
     asked = m.case.asked
-    untold = any(starts_untold(asked, one) for one in m.case.chart.untold)
+    untold = any(starts_unidentified(asked, one) for one in m.case.chart.unidentified)
     return [Reason("medicine", "untoldDraft")] if untold else []
 
 

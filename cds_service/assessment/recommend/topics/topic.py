@@ -22,7 +22,7 @@ class Opener(Enum):
     OTHER_ANTICOAGULANT = auto()  # thrombin inhibitors, fondaparinux, danaparoid, oral inhibitors
     WARFARIN = auto()
     P2Y12 = auto()
-    UNTOLD = auto()  # a medicine that nobody can tell from what was sent
+    UNIDENTIFIED = auto()  # a medicine that nobody can tell from what was sent
 
 
 class View(Enum):

@@ -55,7 +55,7 @@ def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None
     if not m.drafted or not m.risk.any or not (_starting(m) or _circuit_begun(m.case)):
         return None
     concepts = ("antithrombin", "aptt", "platelets")
-    answered = m.case.answered("coagulation", "blood")
+    answered = m.case.is_complete("coagulation", "blood")
     missing = [c for c in concepts if on_record(m.case, c, "monitoring.baseline_within").no]
     tests = tuple(missing) if answered else ()
     if not wanted(m.case, *tests):
@@ -181,7 +181,7 @@ def _overdue(case: Case, watch: Watch) -> bool:
     """No result for one and a half intervals, counted from the start if there is none."""
     query = "blood" if watch.tests == ("platelets",) else "coagulation"
     newest = [case.newest(concept) for concept in watch.tests]
-    if not case.answered(query) or any(doubt is not None for _, doubt in newest):
+    if not case.is_complete(query) or any(doubt is not None for _, doubt in newest):
         return False
     times = [latest(r.at) for r, _ in newest if r is not None and r.at is not None]
     last = max((*times, latest(watch.since)))

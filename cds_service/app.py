@@ -31,7 +31,10 @@ from cds_service.security.used_tokens import SeenTokens
 from cds_service.service import CdsService
 from cds_service.settings import Settings
 from cds_service.web.demo_variants import services_beside
-from cds_service.web.routes import Authenticate, hook_routes, operations_routes, prepare
+from cds_service.web.errors import register_error_handlers
+from cds_service.web.operations import operations_routes
+from cds_service.web.request_ids import prepare
+from cds_service.web.routes import Authenticate, hook_routes
 
 _BESIDE_FHIR_SECONDS = 3.0  # of a call, for reading its body and for computing
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -65,10 +68,11 @@ def create_app(
     ledger = _ledger(settings, metrics)
     cds = _cds_service(settings, practices, clients, ledger, metrics, clock, new_id)
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web.py
+    app.config["MAX_CONTENT_LENGTH"] = settings.body_cap + 1  # see web/routes.py
     app.url_map.strict_slashes = False
     app.extensions["ledger"] = ledger  # whoever ends the application closes it
     prepare(app, cds.metrics)
+    register_error_handlers(app)
     authenticate = _authenticate(app, settings, clients, cds, clock)
     app.register_blueprint(hook_routes(cds, authenticate, ledger))
     app.register_blueprint(operations_routes(cds, ledger))

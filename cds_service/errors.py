@@ -16,7 +16,7 @@ HeparinCdsError
 ├── UnreadableJson        text that is not JSON, or nested beyond reason
 └── NotStored             the database did not take what must not be lost
 
-The HTTP status of each stands in one table, in `web.py`. No message holds patient data.
+The HTTP status of each stands in one table, in `web/errors.py`. No message holds patient data.
 """
 
 # ruff: noqa: N818 - the names say what happened, as the tree above reads

@@ -20,7 +20,7 @@ import pytest
 import structlog
 
 from cds_service import service as answering
-from cds_service.web.description import description
+from cds_service.web.operations import openapi_document
 from tests.cases import cases
 from tests.fhir_rules import nodes
 from tests.service import Service, prefetch_of, request_of
@@ -134,7 +134,7 @@ def test_spoilt_requests_are_answered_to_the_letter(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(SEED)
-    components = description("")["components"]
+    components = openapi_document("")["components"]
     answers = jsonschema_rs.validator_for(
         {"$ref": "#/components/schemas/Answer", "components": components}
     )

@@ -16,13 +16,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cds_service.hooks.services import SERVICES
-from cds_service.web.description import description
-from cds_service.web.routes import STATUSES
+from cds_service.web.errors import STATUSES
+from cds_service.web.operations import openapi_document
 from tests.cases import cases
 from tests.service import Service, prefetch_of, request_of
 
 Json = dict[str, Any]
-DOCUMENT = description("")
+DOCUMENT = openapi_document("")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,9 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_the_public_url_is_the_server() -> None:
-    assert description("https://cds.example.org")["servers"] == [{"url": "https://cds.example.org"}]
+    assert openapi_document("https://cds.example.org")["servers"] == [
+        {"url": "https://cds.example.org"}
+    ]
     assert "servers" not in DOCUMENT
 
 

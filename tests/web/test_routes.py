@@ -20,7 +20,7 @@ from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.errors import HeparinCdsError, RequestRefused
 from cds_service.rulebook.toml_table import load_concepts
 from cds_service.settings import Settings
-from cds_service.web.routes import STATUSES
+from cds_service.web.errors import STATUSES
 from tests.databases import new_database
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Which heparin orders stand now, within the bounds that they state themselves."""
+"""Which heparin orders stand now, by their status and by the times they state themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cds_service.assessment.model.case import NOT_ORDERS, Case
 from cds_service.chart.facts import Order
 from cds_service.chart.fhir_datetime import latest
 
-ENDED = frozenset({"stopped", "cancelled", "completed", "on-hold", "ended"})
+_ENDED = frozenset({"stopped", "cancelled", "completed", "on-hold", "ended"})
 
 
 def heparin_orders(case: Case) -> Mapping[str, Order]:
@@ -18,22 +18,28 @@ def heparin_orders(case: Case) -> Mapping[str, Order]:
 
 
 def has_ended(case: Case, order: Order) -> bool:
-    """Stopped, completed, on hold, or past the end it states."""
-    return order.status in ENDED or (order.ends is not None and latest(order.ends) <= case.now)
+    """Whether an order is stopped, completed, on hold, or past the end it states."""
+    return order.status in _ENDED or (order.ends is not None and latest(order.ends) <= case.now)
 
 
 def infusion_orders(case: Case) -> tuple[Order, ...]:
     """Infusion orders that stand now: active, begun, not past their end, not replaced."""
-    active = [o for o in case.active_orders("heparin") if not has_ended(case, o)]
-    begun = [o for o in active if o.begun is None or case.known_by_now(o.begun)]
-    replaced = {o.replaces for o in begun if o.replaces and o.replaces != o.source}
-    return tuple(
-        o
-        for o in begun
-        if o.source not in replaced and is_infusion(o) and is_therapy_rate(case, o.dosage.rate)
-    )
+    standing = [o for o in case.active_orders("heparin") if _is_in_force(case, o)]
+    # A priorPrescription that points at its own order, or at none, replaces nothing.
+    replaced = {o.replaces for o in standing if o.replaces != o.source} - {""}
+    return tuple(o for o in standing if o.source not in replaced and _is_treatment(case, o))
+
+
+def _is_in_force(case: Case, order: Order) -> bool:
+    return not has_ended(case, order) and (order.begun is None or case.known_by_now(order.begun))
+
+
+def _is_treatment(case: Case, order: Order) -> bool:
+    return is_infusion(order) and is_therapy_rate(case, order.dosage.rate)
 
 
 def is_heparin_infusion(order: Order) -> bool:
-    """An infusion order, standing or not: doses charted under it are no boluses."""
+    """Whether an order is for a heparin infusion, standing or not: doses charted under it are no
+    boluses.
+    """
     return is_infusion(order) and order.intent not in NOT_ORDERS

@@ -1,7 +1,9 @@
-"""From administrations to the rows of each infusion, and to boluses. Clinical logic 2.6.
+"""Turns heparin administrations into the rows of each infusion, and into boluses. Clinical logic
+2.6.
 
-Which rows are one infusion is told by the orders they carry out and by listed site words alone:
-another strength, bag or brand is the same infusion.
+Rows belong to one infusion when they run to the same site (a listed word such as "impella"; none
+for the systemic infusion) or carry out the same standing order. Another strength, bag or brand does
+not make another infusion.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from cds_service.assessment.measure.rates import (
     stated_rate,
 )
 from cds_service.assessment.measure.segments import REPLACES_OR_ADDS, Bolus, Kind, Row
-from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.case import HOUR, Case
+from cds_service.assessment.model.times import AHEAD, UNDATED
 from cds_service.assessment.model.verdict import Reason
 from cds_service.chart.facts import Administration, Amount, Form, Order, Problem
 
@@ -39,14 +42,17 @@ END_UNREAD = Reason("heparinRunning", "endUnread")
 
 @dataclass(frozen=True, slots=True)
 class Charted:
-    """The rows of one infusion."""
+    """The rows of one infusion, in time order."""
 
     site: str
     rows: tuple[Row, ...]
 
 
 class Charting:
-    """What is charted of heparin into a vein: infusions, each with its rows, and boluses."""
+    """Sorts a case's intravenous heparin administrations into infusions and boluses.
+
+    `weight` is in kg; without one, doses per kg count as 0 U and rates per kg stay unknown.
+    """
 
     def __init__(self, case: Case, weight: float | None) -> None:
         self._case, self._weight = case, weight
@@ -67,7 +73,9 @@ class Charting:
         self._means = mean_rates_of(self._infused, self._stream, over)
 
     def boluses(self) -> tuple[Bolus, ...]:
-        """Boluses charted as such, oldest first; those inside an infusion are not among them."""
+        """The doses charted as boluses, oldest first; those found inside an infusion are not among
+        them.
+        """
         return tuple(
             Bolus(row.start, self._units(row), row.source)
             for row in self._pushed
@@ -86,14 +94,13 @@ class Charting:
         )
 
     def unplaced(self) -> tuple[Reason, ...]:
-        """Why rows of an infusion that stand at no time, or at one to come, leave it open."""
-        rows = (row for row in unplaced(self._case, "heparin") if is_treatment_row(row))
-        rated = (row for row in rows if row.dosage.rate is not None or row.halted)
-        whys = ("undated" if row.start is None else "ahead" for row in rated if not row.bolus)
-        return tuple(Reason("heparinDose", why) for why in sorted(set(whys)))
+        """Why the infusion's past is open: rows of an infusion without a time, or in the future."""
+        rows = [row for row in unplaced(self._case, "heparin") if is_treatment_row(row)]
+        whys = {UNDATED if row.start is None else AHEAD for row in rows if _is_rated(row)}
+        return tuple(Reason("heparinDose", why) for why in sorted(whys))
 
     def _is_infused(self, row: Administration) -> bool:
-        if row.bag:
+        if row.bag:  # A bag that was hung runs, whatever else its row is called.
             return True
         if row.bolus or is_amount(row):
             return False
@@ -102,7 +109,7 @@ class Charting:
     def _amounts(
         self, single: list[Administration]
     ) -> tuple[list[Administration], list[Administration]]:
-        """Single doses that are an infusion's, and those that are boluses."""
+        """Split single doses into those that belong to an infusion and those that are boluses."""
         protocol = self._case.protocol
         rule = Hourly(
             protocol.span("heparin.hourly_shortest"),
@@ -112,12 +119,16 @@ class Charting:
         infused, alone = one_an_hour(single, self._stream, rule)
         pushed: list[Administration] = []
         for row in alone:
+            # A lone amount under an infusion's order is what the pump gave, unless it is called a
+            # bolus.
             called = row.form is Form.INFUSION or self._is_under_infusion(row)
             (infused if called and not row.bolus else pushed).append(row)
         return infused, pushed
 
     def _stream(self, row: Administration) -> tuple[str, str]:
-        """Rows of one stream are charted by one hand: amounts count together within it."""
+        """What tells one charted series from another: amounts are added up within a site and an
+        order.
+        """
         return self._site(row), row.request
 
     def _is_under_infusion(self, row: Administration) -> bool:
@@ -129,7 +140,9 @@ class Charting:
         return row.site or (order.site if order else "")
 
     def _therapy(self) -> Iterator[Administration]:
-        """Without those too slow for treatment, unless their own order runs at a higher rate."""
+        """Leave out rows too slow for treatment, unless their own order also runs at a treatment
+        rate.
+        """
         slow, treated = [], set()
         for row in self._infused:
             if is_therapy_rate(self._case, self._rate(row)):
@@ -145,87 +158,136 @@ class Charting:
         return replace(rate, value=mean) if rate and mean is not None else rate
 
     def _rows(self, row: Administration) -> Iterator[Row]:
-        """A row as the merging takes it; a stop within it is a row of its own."""
+        """A charted row as the merging takes it; a stop at its end becomes a row of its own."""
+        if row.start is None:
+            return
         dosage = replace(row.dosage, rate=self._rate(row))
         rate, why = stated_rate(self._case, dosage, self._weight)
-        start, end = row.start, row.end
-        if start is None:
-            return
-        order = self._orders.get(row.request)
-        bare = why is not None and (
-            why.why == "noRate" or (row.bag and why.why == Problem.TEXT_ONLY.value)
-        )
-        halted = row.halted and (rate == 0 or bare or end is None)
+        bare = _names_no_rate(row, why)
+        stop = _is_stop(row, rate, bare=bare)
+        instant = row.end == row.start  # a Period of no length says no more than a moment
+        ended = self._ended_order(row)
         new = Row(
-            kind=Kind.STOP if halted else Kind.BARE if bare else Kind.RATE,
-            start=start,
-            end=None if halted or end == start else end,
+            kind=_kind(stop=stop, bare=bare),
+            start=row.start,
+            end=None if stop or instant else row.end,
             rate=rate,
             source=row.source,
             written=row.dosage.written,
             why=why,
             charted=charted_rate(dosage),
-            point=row.point or end == start,
+            point=row.point or instant,
             order=row.request,
-            over=self._is_over(row, order),
-            ended=order is not None and has_ended(self._case, order),
-            order_end=order.ends if order and has_ended(self._case, order) else None,
-            units=None if row.dosage.dose is None else self._units(row) or None,
+            over=self._is_over(row),
+            ended=ended is not None,
+            order_end=ended.ends if ended else None,
+            units=self._stated_units(row),
         )
-        if row.unread_end and not halted:
-            yield replace(new, rate=None, charted=None, why=END_UNREAD)
-        elif halted or end is None or end == start:
-            yield new
-        elif row.halted and (row.status != "stopped" or row.stopped):
-            yield new
-            yield replace(new, kind=Kind.STOP, start=end, end=None, rate=0.0)
-        else:
-            yield replace(new, stops=row.halted)
+        yield from _split_at_stop(new, row, stop=stop)
 
-    def _is_over(self, row: Administration, order: Order | None) -> bool:
-        """Whether the order of a row has ended; one that is not on record no longer stands."""
+    def _ended_order(self, row: Administration) -> Order | None:
+        """The order that a row carries out, where it is on record as ended."""
+        order = self._orders.get(row.request)
+        return order if order is not None and has_ended(self._case, order) else None
+
+    def _is_over(self, row: Administration) -> bool:
+        """Whether the order of a row no longer stands; one that is not on record does not."""
         if not row.request:
             return False
-        if order is None:
+        if row.request not in self._orders:
             return self._case.is_complete("orders")
-        return has_ended(self._case, order)
+        return self._ended_order(row) is not None
+
+    def _stated_units(self, row: Administration) -> float | None:
+        """Units of the dose that a row states; None where it states none that can be read."""
+        return None if row.dosage.dose is None else self._units(row) or None
 
     def _units(self, row: Administration) -> float:
-        dose, rate = row.dosage.dose, row.dosage.rate
-        if dose is None and rate is not None and row.start and row.end and row.end > row.start:
-            hours = (row.end - row.start).total_seconds() / 3600
-            plain = rate.unit.removesuffix("/h")
-            return dose_units(Amount(rate.value * hours, plain), self._weight)
-        return dose_units(dose, self._weight)
+        """Units that a row gave: its dose, else its rate times its hours; 0 where unknown."""
+        dose = row.dosage.dose
+        return dose_units(dose or _over_its_hours(row), self._weight)
 
     def _apart(self, rows: list[Row]) -> Iterator[list[Row]]:
         """The rows of one site as infusions: one, unless several orders stand for it."""
-        standing = {row.order for row in rows} & self._standing
+        standing = sorted({row.order for row in rows} & self._standing)
         if len(standing) <= 1:
             yield rows
             return
-        by_order: dict[str, list[Row]] = {}
-        for row in rows:
-            by_order.setdefault(row.order if row.order in standing else "", []).append(row)
-        others = by_order.pop("", [])
-        yield from (by_order[order] for order in sorted(by_order))
+        infusions = [_of_orders(rows, {order}) for order in standing]
+        yield from infusions
+        others = [row for row in rows if row.order not in standing]
         if others:
-            firsts = sorted(min(row.start for row in found) for found in by_order.values())
-            yield [_of_none(row, firsts) for row in others]
+            yield _beside(others, infusions)
 
 
 def _place(row: Administration) -> tuple[object, ...]:
     return (row.start, row.end is None, row.end or row.start, row.source)
 
 
-def _of_none(row: Row, firsts: list[datetime]) -> Row:
-    """A row beside several standing orders, of none of them.
+def _is_rated(row: Administration) -> bool:
+    """Whether a row is an infusion's: it states a rate or a stop, and is called no bolus."""
+    return not row.bolus and (row.dosage.rate is not None or row.halted)
 
-    One of an ended order is over where an order's first row begins; of the others nobody can
-    tell whether they replace or add.
+
+def _names_no_rate(row: Administration, why: Reason | None) -> bool:
+    """Whether a row only says that something runs: it has no rate, or charts a new bag in text."""
+    if why is None:
+        return False
+    return why.why == "noRate" or (row.bag and why.why == Problem.TEXT_ONLY.value)
+
+
+def _is_stop(row: Administration, rate: float | None, *, bare: bool) -> bool:
+    """Whether a row is nothing but a stop: stopped or held, and with no rate that ran before it."""
+    return row.halted and (rate == 0 or bare or row.end is None)
+
+
+def _kind(*, stop: bool, bare: bool) -> Kind:
+    if stop:
+        return Kind.STOP
+    return Kind.BARE if bare else Kind.RATE
+
+
+def _split_at_stop(new: Row, charted: Administration, *, stop: bool) -> Iterator[Row]:
+    if charted.unread_end and not stop:
+        # It has ended, at a time nobody can read: neither its rate nor its silence can be trusted.
+        yield replace(new, rate=None, charted=None, why=END_UNREAD)
+    elif new.end is None:
+        yield new
+    elif charted.halted and (charted.status != "stopped" or charted.stopped):
+        yield new
+        yield replace(new, kind=Kind.STOP, start=new.end, end=None, rate=0.0)
+    else:
+        # Status "stopped" alone also marks a rate that another one follows at once.
+        yield replace(new, stops=charted.halted)
+
+
+def _over_its_hours(row: Administration) -> Amount | None:
+    """The dose that a row's rate comes to over its Period."""
+    rate = row.dosage.rate
+    if rate is None or row.start is None or row.end is None or row.end <= row.start:
+        return None
+    hours = (row.end - row.start) / HOUR
+    return Amount(rate.value * hours, rate.unit.removesuffix("/h"))
+
+
+def _of_orders(rows: list[Row], orders: set[str]) -> list[Row]:
+    return [row for row in rows if row.order in orders]
+
+
+def _beside(others: list[Row], infusions: list[list[Row]]) -> list[Row]:
+    """Rows that carry out none of several standing orders, as an infusion of their own."""
+    begun = sorted(min(row.start for row in rows) for rows in infusions)
+    return [_beside_orders(row, begun) for row in others]
+
+
+def _beside_orders(row: Row, begun: list[datetime]) -> Row:
+    """A row that carries out none of several standing orders, whose first rows began at `begun`.
+
+    A row of an ended order is over where an order's first row begins. Nobody can tell whether any
+    other row replaces an order's rate or adds to it, so its rate is unknown.
     """
     if row.over:
-        following = firsts[bisect_right(firsts, row.start) :][:1]
+        following = begun[bisect_right(begun, row.start) :][:1]
         ends = [at for at in (row.order_end, *following) if at is not None and at > row.start]
         return replace(row, end=min(ends, default=None)) if row.end is None else row
     if row.kind is not Kind.RATE:

@@ -1,4 +1,6 @@
-"""Administrations that state an amount and no rate: an infusion's, and how fast it ran."""
+"""Administrations that state a dose and no rate: which of them are an infusion's, and how fast it
+ran.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ Stream = Callable[[Administration], tuple[str, str]]
 
 
 def is_amount(row: Administration) -> bool:
-    """A dose at one moment, without a rate: a bolus, or one of an hourly series."""
+    """Whether a row is a dose in units at one moment: a bolus, or one of an hourly series."""
     dose, moment = row.dosage.dose, row.end is None or row.end == row.start
     plain = not row.halted and row.dosage.rate is None and row.dosage.problem is None
     return plain and moment and not row.bag and dose is not None and dose.unit == "[IU]"
@@ -22,19 +24,14 @@ def is_amount(row: Administration) -> bool:
 def one_an_hour(
     rows: Iterable[Administration], stream: Stream, rule: Hourly
 ) -> tuple[list[Administration], list[Administration]]:
-    """Amounts charted one an hour, as stretches of an infusion; and all the other rows.
+    """Split rows into amounts charted one an hour, as stretches of an infusion, and all others.
 
-    Rows come sorted by start; each stream is looked at by itself.
+    Rows come sorted by start. `stream` names the series that a row belongs to; each series is
+    looked at by itself.
     """
-    by_stream: dict[tuple[str, str], list[Administration]] = {}
-    alone: list[Administration] = []
-    for row in rows:
-        if is_amount(row) and not row.bolus:
-            by_stream.setdefault(stream(row), []).append(row)
-        else:
-            alone.append(row)
+    series, alone = _by_stream(rows, stream)
     stretched: list[Administration] = []
-    for found in by_stream.values():
+    for found in series:
         stretches = hourly([row.start for row in found if row.start], rule)
         for row, stretch in zip(found, stretches, strict=True):
             if stretch is None:
@@ -44,8 +41,24 @@ def one_an_hour(
     return stretched, alone
 
 
+def _by_stream(
+    rows: Iterable[Administration], stream: Stream
+) -> tuple[list[list[Administration]], list[Administration]]:
+    """The amounts of each series, and the rows that are no amount or are called a bolus."""
+    series: dict[tuple[str, str], list[Administration]] = {}
+    others: list[Administration] = []
+    for row in rows:
+        if is_amount(row) and not row.bolus:
+            series.setdefault(stream(row), []).append(row)
+        else:
+            others.append(row)
+    return list(series.values()), others
+
+
 def _over(row: Administration, start: datetime, end: datetime) -> Administration:
-    """A dose as the stretch it ran in."""
+    """A dose as an infusion's row between two moments; its rate carries the dose's units until
+    averaged.
+    """
     dose = row.dosage.dose
     rate = Amount(dose.value, "[IU]/h", dose.from_text, dose.per_ml) if dose else None
     dosage = replace(row.dosage, rate=rate, spread=True)
@@ -55,16 +68,23 @@ def _over(row: Administration, start: datetime, end: datetime) -> Administration
 def mean_rates_of(
     rows: Iterable[Administration], stream: Stream, over: timedelta
 ) -> Mapping[int, float]:
-    """The mean rate of every amount charted over time, by the identity of its row."""
+    """The mean rate (U/h) of every amount charted over time, by the identity (`id`) of its row."""
     by_stream: dict[tuple[str, str], list[tuple[Administration, Portion]]] = {}
     for row in rows:
-        dose = row.dosage.dose
-        if row.dosage.spread and row.start and row.end and dose and dose.unit == "[IU]":
-            stretch = Portion(row.start, row.end, dose.value)
-            by_stream.setdefault(stream(row), []).append((row, stretch))
+        portion = _portion(row)
+        if portion is not None:
+            by_stream.setdefault(stream(row), []).append((row, portion))
     means: dict[int, float] = {}
     for found in by_stream.values():
         found.sort(key=lambda one: (one[1].start, one[1].end, one[1].units))
-        rates = mean_rates((stretch for _, stretch in found), over)
+        rates = mean_rates((portion for _, portion in found), over)
         means |= {id(row): rate for (row, _), rate in zip(found, rates, strict=True)}
     return means
+
+
+def _portion(row: Administration) -> Portion | None:
+    """The units of a dose that is spread over its row's own Period; None for any other row."""
+    dose = row.dosage.dose
+    if not row.dosage.spread or row.start is None or row.end is None:
+        return None
+    return Portion(row.start, row.end, dose.value) if dose and dose.unit == "[IU]" else None

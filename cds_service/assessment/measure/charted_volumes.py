@@ -1,8 +1,9 @@
-"""Amounts charted over time instead of rates: a stretch of an infusion with a mean rate.
+"""Rates from amounts: units charted over time instead of rates.
 
-A Period with a dose is one stretch. Doses at single moments, one an hour, are stretches too: each
-is what ran since the one before. Hourly amounts go up and down by rounding, so the rate of a
-stretch is the mean of the hours that end with it.
+An administration with a Period and a dose is one stretch of an infusion. Doses at single moments,
+charted about one an hour, are stretches too: each gives what ran since the one before. Hourly
+amounts go up and down by rounding, so the rate of a stretch is the mean over a span that ends with
+it (`heparin.mean_over`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-HOUR = timedelta(hours=1)
+from cds_service.assessment.model.case import HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Hourly:
-    """What "one row an hour" is: the shortest and longest distance, and how many rows."""
+    """What counts as "one row an hour": the shortest and longest distance, and the fewest rows."""
 
     shortest: timedelta
     longest: timedelta
@@ -35,12 +36,15 @@ class Hourly:
 
 
 def hourly(moments: Sequence[datetime], rule: Hourly) -> list[tuple[datetime, datetime] | None]:
-    """For each moment, in time order, the stretch it stands for; None where it stands alone."""
+    """For each moment, in time order, the stretch (start, end) it stands for; None where it stands
+    alone.
+    """
     found: list[tuple[datetime, datetime] | None] = []
     for run in _series(moments, rule):
         if len(run) < rule.rows:
             found.extend([None] * len(run))
             continue
+        # The first of a series has none before it: it is taken to have run for the hour before.
         found.append((run[0] - HOUR, run[0]))
         found.extend(pairwise(run))
     return found
@@ -58,15 +62,17 @@ def _series(moments: Sequence[datetime], rule: Hourly) -> Iterator[list[datetime
 
 
 def mean_rates(stretches: Iterable[Portion], over: timedelta) -> list[float]:
-    """U/h of each stretch, in time order: the mean of the span that ends with it.
+    """The rate of each stretch in U/h, in time order: the mean over the span that ends with it.
 
-    Only stretches that touch count together; a longer one stands for itself.
+    Only stretches that touch are averaged together; one longer than the span stands for itself.
     """
     rates: list[float] = []
     chain: deque[Portion] = deque()
     units = 0.0  # of the whole chain
     for stretch in stretches:
         if chain and chain[-1].end != stretch.start:
+            # A pause between two stretches: amounts from before it say nothing about the rate after
+            # it.
             chain, units = deque(), 0.0
         chain.append(stretch)
         units += stretch.units
@@ -76,5 +82,6 @@ def mean_rates(stretches: Iterable[Portion], over: timedelta) -> list[float]:
         before = max(since - chain[0].start, timedelta()) / (chain[0].end - chain[0].start)
         begun = max(chain[0].start, since)
         mean = (units - chain[0].units * before) / ((stretch.end - begun) / HOUR)
+        # Ten digits: the running sum leaves rounding noise by which equal rates would differ.
         rates.append(float(f"{mean:.10g}"))
     return rates

@@ -1,4 +1,4 @@
-"""Rows whose times are not exact: where their order cannot be told, neither can the rate."""
+"""Rows whose start is not an exact time: where their order is unknown, so are their rates."""
 
 from __future__ import annotations
 
@@ -12,25 +12,31 @@ from cds_service.chart.fhir_datetime import Stretch, earliest, latest
 
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows of one infusion; those that may have begun in another order without their rates.
+    """Sort the rows of one infusion by start.
 
-    Where all rows that may have changed places say the same, their order does not matter.
+    Rows that may have begun in another order lose their rates, unless they all say the same.
     """
     found: list[Row] = []
     for group in _groups(sorted(rows, key=lambda row: earliest(row.start))):
-        loose = next((row.start for row in group if isinstance(row.start, Stretch)), None)
-        if loose is None or len({(row.kind, row.rate, row.charted) for row in group}) == 1:
-            found.extend(group)
-        else:
-            stops = any(row.kind is Kind.STOP for row in group)
-            fact = "heparinRunning" if stops else "heparinDose"
-            why = Reason(fact, loose.why, loose.written)
-            found.extend(_without_rate(row, why) for row in group)
+        why = _why_unordered(group)
+        found.extend(group if why is None else [_without_rate(row, why) for row in group])
     return tuple(found)
 
 
+def _why_unordered(group: list[Row]) -> Reason | None:
+    """Why the order of some rows decides and is unknown; the reason names the inexact time."""
+    inexact = next((row.start for row in group if isinstance(row.start, Stretch)), None)
+    if inexact is None or len({(row.kind, row.rate, row.charted) for row in group}) == 1:
+        return None
+    # With a stop among them even whether anything runs is open, not only how fast.
+    stops = any(row.kind is Kind.STOP for row in group)
+    return Reason("heparinRunning" if stops else "heparinDose", inexact.why, inexact.written)
+
+
 def _groups(rows: list[Row]) -> Iterator[list[Row]]:
-    """Rows whose starts may lie in another order than their earliest moments."""
+    """Split rows into groups whose starts overlap, so that the order within a group may be
+    another.
+    """
     group: list[Row] = []
     until: datetime | None = None
     for row in rows:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from cds_service.assessment.model.case import HOUR
 from cds_service.assessment.model.verdict import Reason
 
-HOUR = timedelta(hours=1)
 TWO_RATES = Reason("heparinDose", "twoRates")
 REPLACES_OR_ADDS = Reason("heparinDose", "replacesOrAdds")
 OUTLASTED = Reason("heparinRunning", "outlasted")
@@ -35,6 +35,15 @@ class Segment:
     order: str = ""  # the order that its last row carries out
     ended: bool = False  # that order is on record as ended
 
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why the rate is not known; empty where nothing is said."""
+        return (self.why,) if self.why else ()
+
+    def lasts_beyond(self, at: datetime) -> bool:
+        """Whether it is still open, or ends after a moment."""
+        return self.end is None or self.end > at
+
     def overlap(self, since: datetime, until: datetime) -> float:
         """Hours of this segment between two moments."""
         end = min(self.end or until, until)
@@ -49,7 +58,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One charted row of an infusion, as the merging needs it."""
+    """One charted row of an infusion, as the merging takes it.
+
+    Its rate is in U/h; it is None where it cannot be worked out, and `why` then says the reason.
+    """
 
     kind: Kind
     start: datetime
@@ -74,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The protocol's numbers for merging rows."""
+    """The protocol's numbers for merging charted rows into segments."""
 
     same: float  # per cent within which two rates are one
     bolus_longest: timedelta
@@ -84,7 +96,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Bolus:
-    """Units given at once."""
+    """Units given at one moment."""
 
     at: datetime
     units: float
@@ -92,7 +104,11 @@ class Bolus:
 
 
 def same_rate(one: Row | Segment, other: Row | Segment, percent: float) -> bool:
-    """Whether two rates are one, in U/h or, where these are not known, as both were charted."""
+    """Whether two rates differ by at most `percent` of the lower one.
+
+    They are compared in U/h; where one of them is not known in U/h, both as charted, if charted in
+    one unit.
+    """
     if one.rate is not None and other.rate is not None:
         return _close(one.rate, other.rate, percent)
     if one.charted is None or other.charted is None or one.charted[0] != other.charted[0]:

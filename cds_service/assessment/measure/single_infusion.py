@@ -1,6 +1,7 @@
 """Each infusion by itself: what is charted of it, whether it runs now, and how fast.
 
-Without administrations the standing orders speak, "not confirmed as given".
+Where no administrations are on record the standing orders are taken instead, and the card says "not
+confirmed as given".
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from cds_service.assessment.measure.timeline import merged
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.times import at_or_after
 from cds_service.assessment.model.verdict import NO, YES, Reason, Verdict, unknown
-from cds_service.chart.facts import Form, Order, Use
+from cds_service.chart.facts import Administration, Amount, Form, Order, Use
 from cds_service.chart.fhir_datetime import latest
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One infusion: where it runs to, its stretches, and whether it runs now."""
+    """One infusion: the site it runs to, its segments over time, and whether it runs now."""
 
     site: str  # a key of the listed sites; empty for the systemic infusion
     segments: tuple[Segment, ...]  # in time order, none overlapping
@@ -48,11 +49,10 @@ class Line:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why its rate is not known now."""
+        """Why its present rate is not known; empty where it is, or where nothing runs."""
         if self.running.no or self.rate is not None:
             return ()
-        why = (self.last.why,) if self.last.why else ()
-        return tuple(dict.fromkeys((*self.running.reasons, *why)))
+        return tuple(dict.fromkeys((*self.running.reasons, *self.last.reasons)))
 
 
 def merging_rules(case: Case) -> Rules:
@@ -67,7 +67,7 @@ def merging_rules(case: Case) -> Rules:
 
 
 def charted_lines(case: Case, charting: Charting, weight: float | None) -> tuple[Line, ...]:
-    """Every infusion on record, however old."""
+    """Every infusion on record, however old; `weight` in kg."""
     rules, running = merging_rules(case), _Running(case)
     found = []
     for charted in charting.infusions():
@@ -81,7 +81,9 @@ def charted_lines(case: Case, charting: Charting, weight: float | None) -> tuple
 
 
 def _plausible(case: Case, segment: Segment, weight: float | None) -> Segment:
-    """A rate that cannot be true is no rate: by it nothing is compared either."""
+    """Take away a rate that cannot be true, and its charted form: nothing is compared with it
+    either.
+    """
     if segment.why is not None and segment.why.why == VIAL_STRENGTH:
         return replace(segment, charted=None)
     if not is_implausible(case, segment.rate, segment.charted, weight):
@@ -91,7 +93,7 @@ def _plausible(case: Case, segment: Segment, weight: float | None) -> Segment:
 
 
 def is_recent(case: Case, line: Line) -> bool:
-    """Whether it has something to do with the last three days, or still may run."""
+    """Whether an infusion ran within `heparin.administration_window`, or may still run."""
     last, since = line.last, case.ago("heparin.administration_window")
     if last.end is None:
         return last.rate != 0 or last.start >= since
@@ -108,12 +110,12 @@ class _Running:
         self._lately = charted_lately(case)
 
     def of(self, charted: Charted, segments: tuple[Segment, ...]) -> Verdict:
-        """Clinical logic 2.6, "running now"."""
+        """Whether it runs now (clinical logic 2.6, "running now")."""
         last = segments[-1]
         if last.rate == 0:
             return NO
         if not last.state_known:
-            return unknown(*((last.why,) if last.why else ()))
+            return unknown(*last.reasons)
         if last.end is not None:
             since = self._case.ago("heparin.ended_within")
             return at_or_after(last.end, since, "heparinRunning")
@@ -124,14 +126,17 @@ class _Running:
 
 
 def charted_lately(case: Case) -> bool:
-    """Any newer charting of treatment heparin, a bolus too, says that it is still looked after."""
+    """Whether treatment heparin was charted within `heparin.administration_window`.
+
+    A bolus counts too: an open row is only believed while somebody still charts.
+    """
     since = case.ago("heparin.administration_window")
     rows = (a for a in case.given("heparin") if a.use is Use.THERAPY)
     return any(a.start is not None and a.start >= since for a in rows)
 
 
 def by_orders(case: Case, weight: float | None, without: Iterable[str] = ()) -> tuple[Line, ...]:
-    """The standing infusion orders, one infusion a site, but for sites that are charted."""
+    """The standing infusion orders as infusions, one a site, leaving out the sites in `without`."""
     charted = frozenset(without)
     by_site: dict[str, list[Order]] = {}
     for order in infusion_orders(case):
@@ -141,35 +146,53 @@ def by_orders(case: Case, weight: float | None, without: Iterable[str] = ()) -> 
 
 
 def _ordered(case: Case, site: str, orders: list[Order], weight: float | None) -> Line:
-    """One order, at its rate; of several nobody knows which are still carried out."""
-    begun = [o for o in orders if o.begun and o.begun >= case.ago("heparin.order_age")]
-    newest = max(begun or orders, key=lambda o: (o.begun or case.now, o.dosage.written, o.source))
-    rate, why = rate_in_units_per_hour(case, newest.dosage, weight)
-    written, charted = newest.dosage.written, charted_rate(newest.dosage)
+    """The standing orders of one site as one infusion, at the newest order's rate.
+
+    Where several orders stand, nobody knows which are still carried out: the rate is unknown.
+    """
+    recent = [o for o in orders if o.begun and o.begun >= case.ago("heparin.order_age")]
+    newest = max(recent or orders, key=lambda o: (o.begun or case.now, o.dosage.written, o.source))
+    segment = _ordered_segment(case, newest, weight)
     if len(orders) > 1:
-        rate, why, charted = None, Reason("heparinDose", "severalOrders"), None
-    segment = Segment(
-        newest.begun or case.now,
-        None,
-        rate,
-        newest.source,
-        written,
-        why,
-        charted=charted,
-        order=newest.source,
-    )
+        why = Reason("heparinDose", "severalOrders")
+        segment = replace(segment, rate=None, charted=None, why=why)
     old = unknown(Reason("heparinRunning", "oldOrder"))
-    return Line(site, (segment,), YES if begun else old, by_order=True)
+    return Line(site, (segment,), YES if recent else old, by_order=True)
+
+
+def _ordered_segment(case: Case, order: Order, weight: float | None) -> Segment:
+    rate, why = rate_in_units_per_hour(case, order.dosage, weight)
+    return Segment(
+        start=order.begun or case.now,
+        end=None,
+        rate=rate,
+        source=order.source,
+        written=order.dosage.written,
+        why=why,
+        charted=charted_rate(order.dosage),
+        order=order.source,
+    )
 
 
 def dti_runs(case: Case) -> bool:
-    """A thrombin inhibitor runs, by administration; by order only where no infusion is charted."""
+    """Whether a direct thrombin inhibitor runs.
+
+    Told by its administrations; by its orders only where no heparin infusion is charted.
+    """
     rows = [a for a in case.given("dti") if a.form is not Form.SINGLE]
     if rows:
-        last = rows[0]
-        ended = last.end is not None and last.end < case.ago("heparin.ended_within")
-        zero = last.dosage.rate is not None and last.dosage.rate.value == 0
-        old = last.start is not None and last.start < case.ago("heparin.administration_window")
-        return not (ended or zero or last.halted or (old and last.end is None))
+        return _still_runs(case, rows[0])
     charted = any(a.form is Form.INFUSION for a in case.given("heparin"))
     return bool(case.active_orders("dti")) and not charted
+
+
+def _still_runs(case: Case, newest: Administration) -> bool:
+    if newest.halted or _is_zero(newest.dosage.rate):
+        return False
+    if newest.end is not None:
+        return newest.end >= case.ago("heparin.ended_within")
+    return newest.start is None or newest.start >= case.ago("heparin.administration_window")
+
+
+def _is_zero(rate: Amount | None) -> bool:
+    return rate is not None and rate.value == 0

@@ -89,6 +89,10 @@ class Results(Sequence[Result]):
             return Results(self._rows[place])
         return self._rows[place].result
 
+    def drawn_at(self, place: int) -> datetime | None:
+        """When the result at a place was drawn, without reading the rest of it."""
+        return self._rows[place].at
+
     def not_exact(self) -> list[Result]:
         """Those whose time of drawing is not known to the moment, or not at all."""
         if self._not_exact is None:
@@ -111,6 +115,11 @@ def newest_first(rows: Iterable[Row]) -> Results:
     if any(one[0] == older[0] for one, older in pairwise(aged)):
         aged.sort(key=lambda one: (one[0], one[1].tie()))
     return Results([row for _, row in aged])
+
+
+def drawn_at(found: Sequence[Result], place: int) -> datetime | None:
+    """When the result at a place was drawn; of `Results` it is not read in full for that."""
+    return found.drawn_at(place) if isinstance(found, Results) else found[place].at
 
 
 def may_be_newer(found: Sequence[Result], newest: Result | None) -> Result | None:

@@ -164,9 +164,9 @@ def _removed(case: Case, catheter: Procedure) -> Procedure | None:
     return min(later, key=lambda p: p.end or case.now, default=None)
 
 
-def _counts(case: Case, concept: str) -> list[Result]:
-    """Plain values, newest first."""
-    found = case.results(concept)
+def _counts(case: Case, concept: str, since: datetime) -> list[Result]:
+    """Plain values drawn since a moment, newest first."""
+    found = case.results(concept, since)
     return [r for r in found if r.value is not None and not r.comparator and r.at is not None]
 
 
@@ -176,10 +176,10 @@ def _hemoglobin_fell(case: Case, line: str, since: datetime | None) -> Verdict:
     Under heparin two days count: what fell before it began (an operation) is not its bleed. A
     count that has come back since ends it: the newest has to lie as far below the higher one.
     """
-    counts = _counts(case, "hemoglobin")
     limit, window = case.protocol[line], case.protocol.span("bleeding.hemoglobin_window")
     on_heparin = max(since or case.now, case.ago("bleeding.hemoglobin_within"))
     oldest = min(case.now - window, on_heparin)
+    counts = _counts(case, "hemoglobin", oldest - window)
     highs = highest_before(counts, window)
     for later in (r for r in counts if r.at is not None and r.at >= oldest):
         high = highs.get(later.source)
@@ -251,13 +251,13 @@ def _blood_answered(case: Case) -> Verdict:
 
 def _platelets_fall(case: Case) -> Verdict:
     """Between the two lines, and falling by a good part within three days."""
-    counts = _counts(case, "platelets")
+    window = case.protocol.span("bleeding.platelets_window")
+    counts = _counts(case, "platelets", case.ago("platelets.current") - window)
     last = counts[0] if counts else None
     if last is None or last.at is None or last.at < case.ago("platelets.current"):
         return _blood_answered(case)
     low, high = case.protocol["bleeding.platelets_low"], case.protocol["bleeding.platelets_risk"]
-    since = last.at - case.protocol.span("bleeding.platelets_window")
-    before = [r for r in counts[1:] if r.at is not None and r.at >= since]
+    before = [r for r in counts[1:] if r.at is not None and r.at >= last.at - window]
     top = max(before, key=height, default=last)
     fall = (_value(top) - _value(last)) * 100 / _value(top) if _value(top) else 0.0
     if low <= _value(last) <= high and fall >= case.protocol["bleeding.platelets_fall"]:

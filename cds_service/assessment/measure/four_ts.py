@@ -14,9 +14,9 @@ from cds_service.assessment.measure.exposure import course
 from cds_service.assessment.measure.platelet_history import (
     Fall,
     baseline,
+    counts_after,
     falls,
     height,
-    plain_counts,
     value,
 )
 from cds_service.assessment.model.case import Case, evidence
@@ -73,7 +73,7 @@ def four_ts(case: Case) -> Score:
         return Score(FULL, FULL, FULL)
     high = baseline(case, first)
     thrombosis = _thrombosis(case, first)
-    after = [] if high is None else _counts_after(case, max(first, high.at or first))
+    after = [] if high is None else counts_after(case, max(first, high.at or first))
     if high is None or not after:
         return Score(FULL, FULL, thrombosis)
     scored = [_score(case, first, earlier, one, thrombosis) for one in falls(case, high)]
@@ -81,10 +81,6 @@ def four_ts(case: Case) -> Score:
         return max(scored, key=lambda one: (one.counted, one.highest, one.day))
     nadir = evidence(min(after, key=height), "10*3/uL")
     return Score(NONE, NONE, thrombosis, baseline=_high(high), nadir=nadir)
-
-
-def _counts_after(case: Case, moment: datetime) -> list[Result]:
-    return [r for r in plain_counts(case) if r.at and r.at > moment]
 
 
 def _high(count: Result) -> Evidence:

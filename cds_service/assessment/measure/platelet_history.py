@@ -33,6 +33,11 @@ def plain_counts(case: Case, since: datetime | None = None) -> list[Result]:
     return [r for r in found if r.value is not None and not r.comparator]
 
 
+def counts_after(case: Case, moment: datetime) -> list[Result]:
+    """Those drawn later than a moment."""
+    return [r for r in plain_counts(case, moment) if r.at and r.at > moment]
+
+
 def value(result: Result) -> float:
     """The count; there is one, see `plain_counts`."""
     return result.value or 0.0
@@ -64,7 +69,7 @@ def falls(case: Case, from_: Result) -> tuple[Fall, ...]:
     A new one begins only after a recovery to near the baseline, or after bypass: there counts are
     low in any case, and the fall that means something is the one from the highest count since.
     """
-    since = [r for r in plain_counts(case) if r.at and from_.at and r.at > from_.at]
+    since = [] if from_.at is None else counts_after(case, from_.at)
     found: list[Fall] = []
     high, before, open_ = from_, from_, False
     for count in sorted(since, key=lambda r: (r.at or case.now, value(r), r.source)):

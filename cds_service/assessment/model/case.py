@@ -5,10 +5,10 @@ Holds the small questions that every rule asks of a chart. Decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import takewhile
+from typing import Any, TypeVar
 
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.model.times import before
@@ -17,10 +17,11 @@ from cds_service.chart.facts import Administration, Chart, HookContext, Order, R
 from cds_service.chart.fhir_datetime import Stretch, recorded
 from cds_service.chart.query_result import QueryState
 from cds_service.chart.resources import NEAR_SYSTEM, Still, on_and_on
-from cds_service.chart.results import may_be_newer
+from cds_service.chart.results import drawn_at, may_be_newer
 from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
 _MISSPELT = {"conditions": "Condition/", "allergies": "AllergyIntolerance/"}
+T = TypeVar("T")
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
@@ -33,6 +34,15 @@ class Case:
     now: datetime
     # Called before the chart is searched; it may raise, to give up a judgement that takes too long.
     still: Still = field(default=on_and_on, compare=False)
+    # Forty rules ask the same few questions of one chart, which does not change meanwhile.
+    _found: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def _memoized(self, question: Hashable, find: Callable[[], T]) -> T:
+        """The answer to a question about this case, found when it is first asked."""
+        if question not in self._found:
+            self._found[question] = find()
+        answer: T = self._found[question]
+        return answer
 
     def ago(self, key: str) -> datetime:
         """The moment a protocol's span before now."""
@@ -48,6 +58,9 @@ class Case:
 
     def state(self, query: str) -> QueryState:
         """How a query ended; one that brought what nobody can tell is a part."""
+        return self._memoized(("state", query), lambda: self._state(query))
+
+    def _state(self, query: str) -> QueryState:
         had = self.retrieved_state(query)
         untold = had.is_complete and (self.unidentified(query) or self.misspelt(query))
         return QueryState.PARTIAL if untold else had
@@ -94,6 +107,9 @@ class Case:
         Given in the last three days or still open, or an order that stands; with a rate, a dose
         in international units or a dose without a unit.
         """
+        return self._memoized(("unidentified", queries), lambda: self._unidentified(queries))
+
+    def _unidentified(self, queries: tuple[str, ...]) -> tuple[UnidentifiedMedicine, ...]:
         return tuple(
             one
             for one in self.chart.unidentified
@@ -112,20 +128,31 @@ class Case:
 
     def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
         """Dated results up to now, newest first; those drawn before `since` are not looked at."""
+        return self._memoized(("results", concept, since), lambda: self._results(concept, since))
+
+    def _results(self, concept: str, since: datetime | None) -> Sequence[Result]:
         self.still()
         found = self.chart.of(concept)  # newest first, undated last
-        first = _place(found, lambda at: at is None or self.known_by_now(at))
-        if since is None:
-            undated = takewhile(lambda r: r.at is None, reversed(found))
-            return found[first : len(found) - sum(1 for _ in undated)]
-        known = found[first:]
-        return known[: _place(known, lambda at: at is None or at < since)]
+        first = self._first_known(found)
+        if since is not None:
+            return found[first : _place(found, lambda at: at is None or at < since, first)]
+        end = len(found)
+        while end > first and drawn_at(found, end - 1) is None:
+            end -= 1
+        return found[first:end]
+
+    def _first_known(self, found: Sequence[Result]) -> int:
+        """The place of the first result that is not ahead of now."""
+        return _place(found, lambda at: at is None or self.known_by_now(at))
 
     def newest(self, concept: str) -> tuple[Result | None, Reason | None]:
         """The newest dated result that is not ahead; and why another may be newer still."""
+        return self._memoized(("newest", concept), lambda: self._newest(concept))
+
+    def _newest(self, concept: str) -> tuple[Result | None, Reason | None]:
         found = self.chart.of(concept)
-        first = _place(found, lambda at: at is None or self.known_by_now(at))
-        dated = first < len(found) and found[first].at is not None
+        first = self._first_known(found)
+        dated = first < len(found) and drawn_at(found, first) is not None
         newest = found[first] if dated else None
         if first:
             return newest, Reason(concept, "ahead", _at(found[0]))
@@ -134,6 +161,9 @@ class Case:
 
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""
+        return self._memoized(("given", families), lambda: self._given(families))
+
+    def _given(self, families: tuple[str, ...]) -> tuple[Administration, ...]:
         self.still()
         rows = [
             a
@@ -148,6 +178,9 @@ class Case:
 
     def active_orders(self, *families: str) -> tuple[Order, ...]:
         """Orders on record that stand now, those that a draft ends included."""
+        return self._memoized(("active_orders", families), lambda: self._active_orders(families))
+
+    def _active_orders(self, families: tuple[str, ...]) -> tuple[Order, ...]:
         self.still()
         return tuple(
             o
@@ -157,6 +190,9 @@ class Case:
 
     def drafted(self, *families: str) -> tuple[Order, ...]:
         """Drafted drugs of some families; a draft that stops an order is none."""
+        return self._memoized(("drafted", families), lambda: self._drafted(families))
+
+    def _drafted(self, families: tuple[str, ...]) -> tuple[Order, ...]:
         self.still()
         found = (
             o
@@ -177,9 +213,12 @@ def starts_unidentified(asked: HookContext, one: UnidentifiedMedicine) -> bool:
     return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
 
 
-def _place(found: Sequence[Result], there: Callable[[datetime | None], bool]) -> int:
-    """The place of the first result with such a time; behind the last if none has one."""
-    return next((place for place, r in enumerate(found) if there(r.at)), len(found))
+def _place(
+    found: Sequence[Result], there: Callable[[datetime | None], bool], start: int = 0
+) -> int:
+    """The place of the first result from a start on with such a time; behind the last if none."""
+    places = (place for place in range(start, len(found)) if there(drawn_at(found, place)))
+    return next(places, len(found))
 
 
 def _at(result: Result) -> str:

@@ -1,13 +1,14 @@
 """The heparin infusions: which there are, what runs now, and what ran at any moment before.
 
-Only intravenous treatment infusions; boluses are added up apart and decide nothing.
-Clinical logic 2.6. Rates are in U/h, times aware datetimes. Several infusions run side by side and
-add up; where one of those that run cannot be read, the sum is unknown.
+Only intravenous treatment infusions count here; boluses are added up apart and decide nothing.
+Rates are in U/h, times are aware datetimes. Infusions that run side by side are added up; where the
+rate of one of them cannot be read, the sum is unknown. Clinical logic 2.6.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -33,7 +34,7 @@ class Infusion:
     """All heparin infusions as known now, and their sum over time.
 
     The questions about the past (`rate_at`, `steady_since`, `bolus_or_pause_within`,
-    `raised_since`) answer None or unknown where the record does not tell.
+    `raised_since`) return None or unknown where the chart does not say.
     """
 
     segments: tuple[Segment, ...]  # the sum: in time order, none overlapping
@@ -62,24 +63,28 @@ class Infusion:
         return tuple(line for line in self.lines if not line.running.no)
 
     def rate_at(self, at: datetime) -> float | None:
-        """U/h of all infusions at a moment; 0 where none ran, None where nobody can tell."""
+        """The rate of all infusions at a moment in U/h: 0 where none ran, None where it is not
+        known.
+        """
         place = self._place(at)
         if place is None:
             return 0.0
         segment = self.segments[place]
         before = self.segments[place - 1] if place else None
         begun = before is None or before.rate != segment.rate
+        # Within an inexact start it is open whether this rate had begun, unless the one before was
+        # equal.
         unplaced = begun and at < latest(segment.start)
         if not segment.state_known or unplaced or _may_be_over(segment, at):
             return None
         return segment.rate
 
     def steady_since(self, at: datetime, percent: float | None = None) -> datetime | None:
-        """Since when, at a moment, the sum was without start, change, hold or restart.
+        """Since when, seen from a moment, the sum had no start, change, hold or restart.
 
-        A change counts from `percent` on (unless given, the protocol's). None where nothing ran
-        at that moment, or whether it did cannot be told. A rate that cannot be read may be a
-        change: it is steady since that stretch began.
+        A change counts from `percent` on (by default `heparin.rate_change`). None where nothing ran
+        at that moment, or where that is unknown. A stretch whose rate cannot be read may be a
+        change: the rate counts as steady since that stretch began.
         """
         segment = self._at(at)
         if segment is None or segment.rate == 0 or not segment.state_known:
@@ -93,14 +98,14 @@ class Infusion:
     def steady_for(self, at: datetime, span: timedelta, fact: str) -> Verdict:
         """Whether, at a moment, the sum had stood for a span without start, change or hold.
 
-        `fact` is what a reason names. "tooEarly" and "notRunning" are said only where that is
-        certain; where a row that was not read or placed leaves it open, the row's reason is said.
+        `fact` is what a reason names. Reasons are "tooEarly" and "notRunning" only where that is
+        certain; where a row that could not be read or dated leaves it open, that row's reason.
         """
         segment = self._at(at)
         if segment is None or segment.rate == 0:
             return unknown(Reason(fact, "notRunning"))
         if not segment.state_known:
-            return unknown(*_why(segment))
+            return unknown(*segment.reasons)
         waited = apart(at, self.steady_since(at), span, fact)
         if not waited.no:
             return waited
@@ -108,12 +113,13 @@ class Infusion:
         unread = unread_of(ran)
         if not unread or changed_for_certain(ran, at - span, at, self.step, self.gap):
             return unknown(Reason(fact, "tooEarly"))
-        return unknown(*dict.fromkeys(reason for s in unread for reason in _why(s)))
+        return unknown(*_reasons(unread))
 
     def running_for(self, span: timedelta, fact: str) -> Verdict:
         """Whether the present run has lasted for a span without a stop.
 
-        "tooShort" where it has not; where it is not told whether it stood still, the reason.
+        The reason is "tooShort" where it has not; where a stretch leaves open whether anything
+        ran, that stretch's reason.
         """
         now = self.now
         if now is None:
@@ -121,45 +127,57 @@ class Infusion:
         long_enough = at_or_before(self.since, now - span, fact)
         if not long_enough.no:
             return long_enough
-        untold = [s for s in self._between(now - span, now) if not s.state_known]
+        unclear = [s for s in self._between(now - span, now) if not s.state_known]
         at_best = run_start([replace(s, state_known=True) for s in self.segments], self.gap)
-        if not untold or at_or_before(at_best, now - span, fact).no:
+        if not unclear or at_or_before(at_best, now - span, fact).no:
             return unknown(Reason(fact, "tooShort"))
-        return unknown(*dict.fromkeys(reason for s in untold for reason in _why(s)))
+        return unknown(*_reasons(unclear))
 
     def bolus_or_pause_within(self, at: datetime, span: timedelta) -> Verdict:
         """Whether a bolus was given, or the infusion stood still, in a span before a moment."""
         since = at - span
         if any(since <= one.at <= at for one in self.boluses):
             return YES
-        found, until = NO, None
-        for segment in self._between(since, at):
-            begins_late = until is None or segment.start - until > self.gap
-            if segment.start > since and begins_late:
-                return YES
+        ran = self._between(since, at)
+        if self._pauses(ran, since, at):
+            return YES
+        unclear = [s for s in ran if not s.state_known and s.lasts_beyond(since)]
+        return unknown(*unclear[-1].reasons) if unclear else NO
+
+    def _pauses(self, ran: tuple[Segment, ...], since: datetime, at: datetime) -> bool:
+        """Whether, between two moments, the rate was zero or nothing ran for longer than a gap."""
+        until: datetime | None = None
+        for segment in ran:
+            if segment.start > since and self._is_pause(until, segment.start):
+                return True
             until = segment.end or at
             if until > since and segment.rate == 0:
-                return YES
-            if until > since and not segment.state_known:
-                found = unknown(*_why(segment))
-        return YES if until is None or at - until > self.gap else found
+                return True
+        return self._is_pause(until, at)
+
+    def _is_pause(self, until: datetime | None, start: datetime) -> bool:
+        return until is None or start - until > self.gap
 
     def raised_since(self, at: datetime, percent: float | None = None) -> Verdict:
-        """Whether, after a moment, the sum was raised by at least `percent` over what ran then."""
+        """Whether, after a moment, the sum was raised by at least `percent` over what ran then.
+
+        By default `percent` is `heparin.rate_change`.
+        """
         before = self.rate_at(at)
-        now = self.now or at
-        segment = self._at(at)
         if before is None:
-            return unknown(*(_why(segment) if segment else ()))
-        later = [s for s in self._between(at, now) if s.start > at]
+            return unknown(*_reasons([self._at(at)]))
+        later = self._begun_after(at)
         step = self.step if percent is None else percent
-        if any(s.rate is not None and _is_rise(before, s.rate, step) for s in later):
+        if any(_is_rise(before, s.rate, step) for s in later):
             return YES
-        unread = [reason for s in later if s.rate is None for reason in _why(s)]
-        return unknown(*dict.fromkeys(unread)) if unread else NO
+        unread = _reasons(s for s in later if s.rate is None)
+        return unknown(*unread) if unread else NO
+
+    def _begun_after(self, at: datetime) -> list[Segment]:
+        return [s for s in self._between(at, self.now or at) if s.start > at]
 
     def _at(self, at: datetime) -> Segment | None:
-        """What ran at a moment; through a change of the bag what ran before it."""
+        """The segment of a moment; during a change of the bag the one that ran before it."""
         place = self._place(at)
         return None if place is None else self.segments[place]
 
@@ -182,14 +200,17 @@ def _may_be_over(segment: Segment, at: datetime) -> bool:
     return end is not None and earliest(end) <= at < latest(end)
 
 
-def _is_rise(before: float, after: float, percent: float) -> bool:
-    return after > before and (after - before) * 100 >= percent * before
+def _is_rise(before: float, after: float | None, percent: float) -> bool:
+    if after is None or after <= before:
+        return False
+    return (after - before) * 100 >= percent * before
 
 
-def _why(segment: Segment) -> tuple[Reason, ...]:
-    return (segment.why,) if segment.why else ()
+def _reasons(segments: Iterable[Segment | None]) -> tuple[Reason, ...]:
+    """Why some segments are not known, each reason once."""
+    return tuple(dict.fromkeys(reason for s in segments if s for reason in s.reasons))
 
 
 def differs(case: Case, before: float, after: float) -> bool:
-    """A change of the rate that counts as one."""
+    """Whether the rate changed by at least `heparin.rate_change` percent."""
     return differ(before, after, case.protocol["heparin.rate_change"])

@@ -1,4 +1,6 @@
-"""Several infusions added up over time, and what their sum did: changes, and its present run."""
+"""Adds up several infusions over time; finds the changes of their sum and the start of its present
+run.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,20 @@ Edge = tuple[datetime, int, Segment]  # when, 1 begins or -1 ends, which
 
 
 def total(lines: Iterable[Sequence[Segment]]) -> tuple[Segment, ...]:
-    """The sum of all infusions: zero where all stand still, unknown where one is."""
+    """The sum of all infusions over time, in U/h.
+
+    Zero where all stand still; unknown where the rate of one that runs is unknown.
+    """
     all_lines = [tuple(line) for line in lines if line]
     if len(all_lines) <= 1:
         return all_lines[0] if all_lines else ()
+    return tuple(_summed(sorted(_edges(all_lines), key=lambda edge: edge[0])))
+
+
+def _summed(edges: list[Edge]) -> list[Segment]:
+    """What runs between each two moments at which a segment begins or ends."""
     running = _Running()
     found: list[Segment] = []
-    edges = sorted(_edges(all_lines), key=lambda edge: edge[0])
     for at, batch in groupby(edges, key=lambda edge: edge[0]):
         if found and found[-1].end is None:
             found[-1] = replace(found[-1], end=at)
@@ -28,7 +37,7 @@ def total(lines: Iterable[Sequence[Segment]]) -> tuple[Segment, ...]:
             running.take(sign, segment)
         if running.segments:
             found.append(running.sum(at))
-    return tuple(found)
+    return found
 
 
 def _edges(lines: Iterable[Sequence[Segment]]) -> Iterable[Edge]:
@@ -44,6 +53,7 @@ class _Running:
 
     def __init__(self) -> None:
         self.segments: dict[int, Segment] = {}
+        # Exact: floats added and taken away again in another order would leave another sum.
         self._rate = Fraction(0)
         self._unread: dict[int, Segment] = {}
         self._untold: dict[int, Segment] = {}
@@ -64,7 +74,9 @@ class _Running:
                 kind.pop(key, None)
 
     def sum(self, at: datetime) -> Segment:
-        """The stretch that begins now; where one cannot be read, its reason stands."""
+        """The segment that begins now; where one rate cannot be read, its reason stands for the
+        sum.
+        """
         if not self._unread:
             first = next(iter(self.segments.values()))
             source = first.source if len(self.segments) == 1 else ""
@@ -80,9 +92,10 @@ class _Running:
 
 
 def changes_of(segments: Sequence[Segment], percent: float, gap: timedelta) -> tuple[datetime, ...]:
-    """Starts, changes by at least `percent` since the last one, holds and restarts.
+    """Starts, changes by at least `percent` since the last one, holds and restarts, in time order.
 
-    Small steps add up: each rate is compared with the one of the last change.
+    Small steps add up: each rate is compared with the rate of the last change. A pause of at most
+    `gap` is a change of the bag.
     """
     if not segments:
         return ()
@@ -96,19 +109,27 @@ def changes_of(segments: Sequence[Segment], percent: float, gap: timedelta) -> t
 
 
 def unread_of(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Those that cannot be compared with the others: not told, or in no unit of theirs.
+    """Segments that cannot be compared with the others.
 
-    Rates are compared in U/h where one is known so; else (U/kg/h without a weight) as charted.
+    It is unknown whether anything ran, or their rate is not known in the unit of the others: U/h
+    where any is known so, else (U/kg/h without a weight) the unit of the newest charted rate.
     """
-    told = [s for s in segments if s.state_known]
-    if any(s.rate for s in told):
-        return tuple(s for s in segments if not s.state_known or s.rate is None)
-    unit = next((s.charted[0] for s in reversed(told) if s.charted), None)
-    return tuple(
-        s
-        for s in segments
-        if not s.state_known or (s.rate is None and (not s.charted or s.charted[0] != unit))
-    )
+    unit = _charted_unit(segments)
+    return tuple(s for s in segments if not _is_comparable(s, unit))
+
+
+def _charted_unit(segments: Sequence[Segment]) -> str | None:
+    """The unit of the newest charted rate; None where one is known in U/h, or none is charted."""
+    known = [s for s in segments if s.state_known]
+    if any(s.rate for s in known):
+        return None
+    return next((s.charted[0] for s in reversed(known) if s.charted), None)
+
+
+def _is_comparable(segment: Segment, unit: str | None) -> bool:
+    if not segment.state_known or segment.rate is not None:
+        return segment.state_known
+    return segment.charted is not None and segment.charted[0] == unit
 
 
 def changed_for_certain(
@@ -116,8 +137,8 @@ def changed_for_certain(
 ) -> bool:
     """Whether a start, change, hold or restart lies between two moments, whatever was not read.
 
-    A stretch that cannot be read may have run at the rate before it or at the rate after it; it
-    is certain where either leaves a change between the two moments.
+    A segment that cannot be read may have run at the rate before it or at the rate after it. A
+    change is certain where both assumptions leave one between the two moments.
     """
     unread = {id(s) for s in unread_of(segments)}
     return all(
@@ -127,17 +148,17 @@ def changed_for_certain(
 
 
 def _filled(segments: Sequence[Segment], unread: set[int]) -> list[Segment]:
-    """Unread stretches at the rate of the one that stands before them in this order."""
-    ran = [s for s in segments if id(s) not in unread and s.rate != 0]
-    known = ran[0] if ran else None
+    """Unread segments at the rate of the one that stands before them in this order."""
+    known = next((s for s in segments if id(s) not in unread and s.rate != 0), None)
     found: list[Segment] = []
     for segment in segments:
         if id(segment) not in unread:
             known = segment if segment.rate != 0 else known
             found.append(segment)
         else:
-            rate, told_as = (known.rate, known.charted) if known is not None else (1.0, None)
-            found.append(replace(segment, state_known=True, rate=rate, charted=told_as))
+            # With no rate at all to go by, any one will do: it is only compared with itself.
+            rate, charted = (known.rate, known.charted) if known is not None else (1.0, None)
+            found.append(replace(segment, state_known=True, rate=rate, charted=charted))
     return found
 
 
@@ -152,12 +173,14 @@ def _is_change(before: Segment, after: Segment, percent: float) -> bool:
 
 
 def differ(before: float, after: float, percent: float) -> bool:
-    """Whether a rate went up or down by at least a percentage of what it was."""
+    """Whether a rate went up or down by at least `percent` of what it was."""
     return before != after and abs(after - before) * 100 >= percent * before
 
 
 def run_start(segments: Sequence[Segment], gap: timedelta) -> datetime | None:
-    """Start of the present run: after the last hold, stop, or gap longer than a bag change."""
+    """Start of the present run: after the last hold or stop, or a pause longer than a bag change
+    (`gap`).
+    """
     if not segments:
         return None
     start = segments[0].start

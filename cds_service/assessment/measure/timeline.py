@@ -1,7 +1,7 @@
-"""One infusion over time: charted rows become stretches of one rate. Clinical logic 2.6.
+"""One infusion over time: charted rows become segments of one rate. Clinical logic 2.6.
 
-Works on rows alone, whoever charted them; which rows are one infusion is told elsewhere. Neither
-ids nor the order in which rows arrive decide anything: every choice is by time and by rate.
+Takes rows of one infusion, whoever charted them. Neither ids nor the order in which rows arrive
+decide anything: every choice is by time and by rate.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from cds_service.assessment.measure.timeline_sweep import Sweep
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """One infusion: its stretches in time order, none overlapping, and boluses found in it."""
+    """One infusion: its segments in time order, none overlapping, and the boluses found inside
+    it.
+    """
 
     segments: tuple[Segment, ...]
     boluses: tuple[Bolus, ...] = ()
 
 
 def merged(rows: Iterable[Row], rules: Rules) -> Merged:
-    """The rows of one infusion as stretches; short inner rows at a multiple are boluses."""
+    """Turn the rows of one infusion into segments; short rows at a multiple of it are boluses."""
     ordered = _with_order_ends(sorted(rows, key=_place))
     inner = _inner_boluses(ordered, rules)
-    kept = [row for row in ordered if id(row) not in inner]
-    found = [row for row in ordered if id(row) in inner]
-    return Merged(tuple(Sweep(rules).over(kept)), tuple(_bolus(row) for row in found))
+    segments = Sweep(rules).over(_without(ordered, inner))
+    return Merged(tuple(segments), tuple(_bolus(row) for row in inner))
 
 
 def _place(row: Row) -> tuple[object, ...]:
-    """By time; what else tells two rows apart only makes the order a fixed one."""
+    """Sort by time; what else tells two rows apart only makes the order a fixed one."""
     rate = -1.0 if row.rate is None else row.rate
     return (row.start, row.end is None, row.end or row.start, row.kind.value, rate, row.source)
 
@@ -45,7 +46,9 @@ def _bolus(row: Row) -> Bolus:
 
 
 def _with_order_ends(ordered: list[Row]) -> list[Row]:
-    """An open row of an ended order ends with it, where a row of another order follows."""
+    """End an open row of an ended order at the order's end, where a row of another order
+    follows.
+    """
     later: set[str] = set()
     found = []
     for row in reversed(ordered):
@@ -61,17 +64,25 @@ def _order_end(row: Row) -> datetime | None:
     return row.order_end if row.order_end is not None and row.order_end > row.start else None
 
 
-def _inner_boluses(ordered: list[Row], rules: Rules) -> set[int]:
-    """Short rows at a multiple of the rate that runs on around them, by identity."""
-    candidates = [row for row in ordered if _is_short(row, rules)]
-    if not candidates or len(ordered) == 1:
-        return set()
-    suspects = {id(row) for row in _steep(ordered, rules)}
+def _inner_boluses(ordered: list[Row], rules: Rules) -> list[Row]:
+    """Short rows at a multiple of the rate that runs on around them, in time order."""
+    suspects = list(_steep(ordered, rules)) if _may_hold_boluses(ordered, rules) else []
     if not suspects:
-        return set()
-    base = Sweep(rules).over([row for row in ordered if id(row) not in suspects])
-    inner = _covered((row for row in ordered if id(row) in suspects), list(base), rules)
-    return {id(row) for run in _runs(inner) if _length(run) <= rules.bolus_longest for row in run}
+        return []
+    base = Sweep(rules).over(_without(ordered, suspects))
+    inner = _covered(suspects, list(base), rules)
+    return [row for run in _runs(inner) if _length(run) <= rules.bolus_longest for row in run]
+
+
+def _may_hold_boluses(ordered: list[Row], rules: Rules) -> bool:
+    """Whether there is a short row, and another that it may be a bolus of."""
+    return len(ordered) > 1 and any(_is_short(row, rules) for row in ordered)
+
+
+def _without(rows: list[Row], others: list[Row]) -> list[Row]:
+    """The rows that are not among the others, by identity: two rows may say the same."""
+    out = {id(row) for row in others}
+    return [row for row in rows if id(row) not in out] if out else rows
 
 
 def _is_short(row: Row, rules: Rules) -> bool:
@@ -82,17 +93,31 @@ def _is_short(row: Row, rules: Rules) -> bool:
 
 def _steep(ordered: list[Row], rules: Rules) -> Iterator[Row]:
     """Short rows that begin while something slower is charted: what may be a bolus."""
-    slow: list[tuple[float, int, Row]] = []  # a heap, the slowest first
-    places = count()
+    charted = _SlowestFirst()
     for _, batch in groupby(ordered, key=lambda row: row.start):
         rows = [row for row in batch if row.kind is Kind.RATE]
+        charted.add(rows)
         for row in rows:
-            heappush(slow, (_pace(row), next(places), row))
-        for row in rows:
-            while slow and _ended(slow[0][2], row.start):
-                heappop(slow)
-            if slow and _is_short(row, rules) and _times(row, slow[0][2], rules):
+            slowest = charted.at(row.start)
+            if slowest and _is_short(row, rules) and _times(row, slowest, rules):
                 yield row
+
+
+class _SlowestFirst:
+    """The rates charted so far; gives the slowest that has not ended."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Row]] = []
+        self._places = count()  # tells rows of one pace apart: rows themselves have no order
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            heappush(self._heap, (_pace(row), next(self._places), row))
+
+    def at(self, moment: datetime) -> Row | None:
+        while self._heap and _ended(self._heap[0][2], moment):
+            heappop(self._heap)
+        return self._heap[0][2] if self._heap else None
 
 
 def _ended(row: Row | Segment, at: datetime) -> bool:
@@ -120,26 +145,32 @@ def _covered(rows: Iterable[Row], base: list[Segment], rules: Rules) -> list[Row
     for row in rows:
         while place < len(base) and _ended(base[place], row.start):
             place += 1
-        reach, here = row.start, place
-        while here < len(base) and base[here].start <= reach and _times(row, base[here], rules):
-            end = base[here].end
-            if end is None or (row.end is not None and end >= row.end):
-                found.append(row)
-                break
-            reach, here = end, here + 1
+        if _is_covered(row, base, place, rules):
+            found.append(row)
     return found
 
 
+def _is_covered(row: Row, base: list[Segment], place: int, rules: Rules) -> bool:
+    """Whether the base, from the segment at `place` on, runs through the whole of a row."""
+    reach = row.start
+    while place < len(base) and base[place].start <= reach and _times(row, base[place], rules):
+        end = base[place].end
+        if end is None or (row.end is not None and end >= row.end):
+            return True
+        reach, place = end, place + 1
+    return False
+
+
 def _runs(rows: list[Row]) -> Iterator[list[Row]]:
-    """Rows that touch or overlap, together: an hour's bolus is not many short ones in a row."""
+    """Group rows that touch or overlap: one after another they may be longer than a bolus is."""
     run: list[Row] = []
     until: datetime | None = None
     for row in rows:
-        if run and until is not None and row.start > until:
+        if until is not None and row.start > until:
             yield run
             run, until = [], None
         run.append(row)
-        until = row.end if until is None or (row.end and row.end > until) else until
+        until = max((at for at in (until, row.end) if at is not None), default=None)
     if run:
         yield run
 

@@ -1,7 +1,7 @@
 """Goes once through the rows of one infusion, in time order, and writes down what runs when.
 
-One row holds at a time. What a newer row does to the one that holds: the same rate changes
-nothing, another rate ends it there, a stop is rate zero, a row without a rate ends nothing.
+One row holds at a time. A newer row at the same rate changes nothing; at another rate it ends the
+one that holds; a stop is rate zero; a row without a rate ends nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cds_service.assessment.model.verdict import Reason
 
 @dataclass(slots=True)
 class _Hold:
-    """What runs: from when, by which row, and what comes when it ends."""
+    """The row that runs now: since when, and what comes when it ends."""
 
     row: Row
     since: datetime
@@ -37,9 +37,13 @@ class _Hold:
     def over_at(self, at: datetime) -> bool:
         return self.end is not None and self.end <= at
 
+    def outlasts(self, row: Row) -> bool:
+        """Whether it runs on after a row has ended, or is open."""
+        return self.end is None or (row.end is not None and row.end < self.end)
+
 
 class Sweep:
-    """Rows, sorted by start, to segments."""
+    """Turns rows, sorted by start, into segments. One use each: it holds the state of its sweep."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -50,22 +54,28 @@ class Sweep:
         self._outer: _Hold | None = None  # a longer Period that an inner row has ended
 
     def over(self, rows: Iterable[Row]) -> tuple[Segment, ...]:
-        """The stretches of one infusion; the last may be open."""
+        """The segments of one infusion; the last may be open."""
         for at, batch in groupby(rows, key=lambda row: row.start):
             self._end_before(at)
-            found = tuple(batch)
-            rated = [row for row in found if row.kind is Kind.RATE]
-            if rated:
-                self._rate(at, self._one(rated))
-            elif any(row.kind is Kind.STOP for row in found):
-                self._stop(at, next(row for row in found if row.kind is Kind.STOP))
-            else:
-                self._bare(at, found)
+            self._take(at, tuple(batch))
         self._finish()
         return tuple(self._out)
 
+    def _take(self, at: datetime, rows: tuple[Row, ...]) -> None:
+        """Rows of one moment: a rate counts before a stop, a stop before a row without a rate."""
+        rated = [row for row in rows if row.kind is Kind.RATE]
+        stops = [row for row in rows if row.kind is Kind.STOP]
+        if rated:
+            self._rate(at, self._one(rated))
+        elif stops:
+            self._stop(at, stops[0])
+        else:
+            self._bare(rows[0])
+
     def _one(self, rated: list[Row]) -> Row:
-        """Rows of one moment as one: rates that differ make it unknown."""
+        """Make one row of rows that begin together; where their rates differ the rate is
+        unknown.
+        """
         if len(rated) == 1:
             return rated[0]
         last = _together(rated)
@@ -81,25 +91,28 @@ class Sweep:
         hold = self._hold
         if hold is None:
             self._begin(at, row)
-            return
-        if hold.row.kind is not Kind.RATE:
+        elif hold.row.kind is not Kind.RATE:
             self._write(hold, at)
             self._begin(at, row)
-            return
-        longer = hold.end is None or (row.end is not None and row.end < hold.end)
-        if same_rate(row, hold.row, self._rules.same):
-            self._go_on(at, row, hold, longer=longer)
-            return
+        elif same_rate(row, hold.row, self._rules.same):
+            self._go_on(at, row, hold)
+        else:
+            self._change(at, row, hold)
+
+    def _change(self, at: datetime, row: Row, hold: _Hold) -> None:
+        """Another rate ends what holds; what that leaves in doubt is kept for later rows."""
         self._write(hold, at)
+        longer = hold.outlasts(row)
         if hold.row.order != row.order and not hold.row.over:
             self._doubt = hold
         if longer and not hold.row.point:
             self._outer = hold
         self._begin(at, row, outlasted=longer and row.end is not None)
 
-    def _go_on(self, at: datetime, row: Row, hold: _Hold, *, longer: bool) -> None:
+    def _go_on(self, at: datetime, row: Row, hold: _Hold) -> None:
         """The same rate: inside a Period nothing changes; else the newer row says until when."""
-        if not hold.row.point and (row.point or (longer and row.end is not None)):
+        inside = row.point or (hold.outlasts(row) and row.end is not None)
+        if inside and not hold.row.point:
             return
         self._write(hold, at)
         self._begin(at, row, outlasted=hold.row.point and row.end is not None)
@@ -109,6 +122,7 @@ class Sweep:
         if doubt is not None and (doubt.over_at(at) or doubt.row.order == row.order):
             self._doubt = None
         if self._doubt is not None:
+            # The other order still stands, so this rate may come on top of that one.
             row = replace(row, rate=None, charted=None, why=REPLACES_OR_ADDS)
         if self._outer is not None and not self._is_inside(row, self._outer):
             self._outer = None
@@ -127,13 +141,15 @@ class Sweep:
             self._write(self._hold, at)
         self._hold = _Hold(row, at, None)
 
-    def _bare(self, at: datetime, rows: tuple[Row, ...]) -> None:
+    def _bare(self, row: Row) -> None:
         """A row without a rate says only that something runs, where nothing else says so."""
         if self._hold is None or self._hold.row.kind is Kind.STOP:
-            self._bag = self._bag or rows[0]
+            self._bag = self._bag or row
 
     def _settle_bag(self, at: datetime) -> None:
-        """A bag hung within a short pause before the next rate is a change of the bag."""
+        """A bag hung within a short pause before the next rate is a change of the bag, and is
+        dropped.
+        """
         bag, self._bag = self._bag, None
         if bag is not None and at - bag.start > self._rules.gap:
             self._hang(bag)
@@ -145,12 +161,13 @@ class Sweep:
         self._hold = _Hold(bag, bag.start, bag.end)
 
     def _end_before(self, at: datetime) -> None:
-        """What ended before a moment, and what it leaves behind."""
+        """Write down what ended before a moment, and hold what it leaves behind."""
         hold = self._hold
         if hold is None or hold.end is None or hold.end > at:
             return
         self._write(hold, hold.end)
         self._hold = None
+        # The next row begins exactly here: no pause lies between.
         if hold.end == at and not hold.outlasted and not hold.stops:
             return
         self._hold = self._after(hold, hold.end)
@@ -160,12 +177,14 @@ class Sweep:
             zero = replace(hold.row, kind=Kind.STOP, start=end, end=None, rate=0.0, charted=None)
             return _Hold(zero, end, None)
         if hold.outlasted:
+            # A short row inside a longer one has ended: the longer may run on, or may have been
+            # replaced.
             lost = Row(Kind.BARE, end, None, None, hold.row.source, why=OUTLASTED)
             return _Hold(lost, end, None)
         return None
 
     def _finish(self) -> None:
-        """The last row: open, or ended and what that leaves."""
+        """Write down the last row: open, or ended with what that leaves."""
         if self._bag is not None:
             self._hang(self._bag)
         hold = self._hold
@@ -176,21 +195,9 @@ class Sweep:
             self._write(after, None)
 
     def _write(self, hold: _Hold, end: datetime | None) -> None:
-        row = hold.row
         if end is not None and end <= hold.since:
             return
-        new = Segment(
-            hold.since,
-            end,
-            0.0 if row.kind is Kind.STOP else row.rate,
-            row.source,
-            row.written,
-            _why(row),
-            state_known=row.why is None or row.why.fact != OUTLASTED.fact or row.kind is Kind.STOP,
-            charted=None if row.kind is Kind.STOP else row.charted,
-            order=row.order,
-            ended=row.ended,
-        )
+        new = _segment(hold, end)
         last = self._out[-1] if self._out else None
         if last is not None and last.end == new.start and _is_one(last, new):
             self._out[-1] = replace(new, start=last.start)
@@ -198,9 +205,26 @@ class Sweep:
             self._out.append(new)
 
 
+def _segment(hold: _Hold, end: datetime | None) -> Segment:
+    row, stopped = hold.row, hold.row.kind is Kind.STOP
+    return Segment(
+        start=hold.since,
+        end=end,
+        rate=0.0 if stopped else row.rate,
+        source=row.source,
+        written=row.written,
+        why=_why(row),
+        # Only a reason about "running" leaves open whether anything ran; others are about the rate.
+        state_known=stopped or row.why is None or row.why.fact != OUTLASTED.fact,
+        charted=None if stopped else row.charted,
+        order=row.order,
+        ended=row.ended,
+    )
+
+
 def _together(rated: list[Row]) -> Row:
-    """What rows that begin together say of the end, and of their orders."""
-    longest = max(_lasting(row) for row in rated)
+    """One row for rows that begin together: the end and the order that they agree on."""
+    longest = max(map(_lasting, rated))
     last = [row for row in rated if _lasting(row) == longest]
     orders = {row.order for row in rated}
     return replace(
@@ -213,7 +237,9 @@ def _together(rated: list[Row]) -> Row:
 
 
 def _lasting(row: Row) -> tuple[bool, datetime]:
-    """Of rows that begin together the one that says the most about the end."""
+    """How late a row ends, to find the one that says the most about the end: an open one is
+    last.
+    """
     is_open = row.end is None and not row.point
     return is_open, row.start if row.end is None else row.end
 

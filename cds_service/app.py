@@ -98,7 +98,7 @@ def _practices(
     """What callers are answered by; tables that are handed in answer everybody."""
     if rulebook is not None:
         return Practices(new_practice(rulebook, settings.concepts, settings.time_zone))
-    own = TableChoice(settings.protocol, settings.concepts, settings.time_zone)
+    own = TableChoice(settings.protocol, settings.concepts, settings.time_zone, settings.spelling)
     practices = load_practices(own, clients, review_acknowledged=settings.review_acknowledged)
     for practice in practices.all:
         warn_when_review_is_due(practice.rulebook.protocol, clock().date())
@@ -130,6 +130,7 @@ def _cds_service(
         recorder,
         metrics,
         public_url=settings.public_url,
+        smart=settings.smart,
         limits=CallLimits(
             settings.fhir_deadline_seconds + _BESIDE_FHIR_SECONDS,
             settings.call_byte_cap,

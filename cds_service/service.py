@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 from cds_service.advice import Advice, advise, is_in_scope
-from cds_service.cards.card import Card, ClientCapabilities
+from cds_service.cards.card import Card, ClientCapabilities, LinkTargets
 from cds_service.chart.query_result import QueryResult
 from cds_service.errors import FactsUnavailable, NotStored, TookTooLong
 from cds_service.fhir.retrieval import FhirAccess, Retriever, not_allowed, retrieve, states
@@ -37,6 +38,7 @@ class CdsService:
     recorder: CallRecorder
     metrics: Metrics
     public_url: str = ""
+    smart: bool = False  # whether the SMART app is served
     recorded: bool = True  # false only for the demo's look back (web/demo_variants.py)
     limits: CallLimits = field(default_factory=CallLimits)
     room: Room = field(default_factory=Room)
@@ -44,9 +46,11 @@ class CdsService:
 
 
 def handle(
-    request: HookRequest, client: ClientPolicy, cds: CdsService, work: Workload
+    request: HookRequest, client: ClientPolicy, cds: CdsService, work: Workload, address: str = ""
 ) -> list[dict[str, Any]]:
     """Return the cards for one call in wire form, after writing down what was advised.
+
+    `address` is the base URL under which users reach this service; without one no card has links.
 
     Raises `FactsUnavailable` (412), `TookTooLong` or `NotStored` (503); never returns an empty
     list in their place.
@@ -56,11 +60,12 @@ def handle(
     if not is_in_scope(request.context, practice.rulebook, work.still):
         cds.metrics.call(hook, "notOurs")
         return []
-    began, outcome = perf_counter(), "failed"
+    began, outcome, call_id = perf_counter(), "failed", str(uuid4())
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
-        advice = advise_on_request(request, client, practice, cds, work)
+        style = capabilities(client, link_targets(cds, address, call_id))
+        advice = advise_on_request(request, client, practice, cds, work, style)
         cards = [card.wire(cds.new_id) for card in _shown(advice, request, client, cds)]
         outcome = "cards" if cards else "silent"
     except FactsUnavailable:
@@ -72,7 +77,7 @@ def handle(
     finally:
         milliseconds = round((perf_counter() - began) * 1000)
         facts = {} if advice is None else facts_by_topic(advice.findings)
-        ended = CallOutcome(outcome, milliseconds, advice, cards, facts)
+        ended = CallOutcome(call_id, outcome, milliseconds, advice, cards, facts)
         recorded = not cds.recorded or cds.recorder.record(
             request, client.name, practice, ended, cds.clock()
         )
@@ -84,12 +89,35 @@ def handle(
     return cards
 
 
+def capabilities(client: ClientPolicy, targets: LinkTargets) -> ClientCapabilities:
+    """What this client's EHR can take, as its profile says."""
+    return ClientCapabilities(
+        selection_behavior=client.selection_behavior,
+        single_action=client.single_action,
+        links=client.links,
+        targets=targets,
+    )
+
+
+def link_targets(cds: CdsService, address: str, call_id: str) -> LinkTargets:
+    """Where the links of one call lead, below the address of this service."""
+    if not address:
+        return LinkTargets()
+    launch = f"{address}{SMART_LAUNCH}" if cds.smart else ""
+    return LinkTargets(f"{address}{RULES_PAGE}", launch, call_id)
+
+
+RULES_PAGE = "/explain"
+SMART_LAUNCH = "/smart/launch"
+
+
 def advise_on_request(
     request: HookRequest,
     client: ClientPolicy,
     practice: Practice,
     cds: CdsService,
     work: Workload,
+    style: ClientCapabilities,
 ) -> Advice:
     """Retrieve the facts and advise on them; for a call that is in scope."""
     now, context = cds.clock(), request.context
@@ -99,12 +127,9 @@ def advise_on_request(
     work.still()
     cds.metrics.queries(results)
     log().info("gathered", client=client.name, hook=context.hook, queries=states(results))
-    capabilities = ClientCapabilities(
-        selection_behavior=client.selection_behavior, single_action=client.single_action
-    )
     placed = replace(context, zone=context.zone or practice.zone)
     with cds.metrics.stage("advise"):
-        advice = advise(placed, results, practice.rulebook, now, capabilities, work.still)
+        advice = advise(placed, results, practice.rulebook, now, style, work.still)
     if context.hook == "patient-view" and advice.findings.nothing_of_medicines:
         raise FactsUnavailable(
             "Neither prefetch nor fhirServer gave any of the patient's medicines.", "prefetch"

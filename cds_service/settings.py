@@ -52,6 +52,8 @@ class Settings(BaseModel):
     acknowledge_review: bool = False  # needed to run review-as-written
     concepts: Path | None = None  # a site's own codes
     time_zone: str = ""  # of times that a record gives without one: "Europe/Berlin"
+    spelling: Literal["uk", "us"] = "uk"  # of the words on cards
+    smart: bool = False  # cards link to the SMART app, where a client's profile allows it
     database_url: str = DEFAULT_DATABASE
     ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
     ledger_required: bool = False  # advice that cannot be recorded is not given

@@ -10,6 +10,7 @@ from cds_service.assessment.model.verdict import Evidence, Reason
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cards import template_values as figures
 from cds_service.cards.card import Card, ClientCapabilities
+from cds_service.cards.links import links, rule_url
 from cds_service.cards.required_rate_words import required_rate_told, target_told
 from cds_service.cards.suggested_resources import For
 from cds_service.cards.suggestions import SuggestionBuilder, suggestions
@@ -90,9 +91,10 @@ def _card(
         summary=summary(findings, item, wording),
         indicator=item.indicator.value,
         detail=detail(findings, item, wording),
-        source=source(findings, item, wording),
+        source=source(findings, item, wording, rule_url(item.topic, writer.style)),
         suggestions=suggestions(writer, findings, item, tests),
         selection_behavior=writer.style.selection_behavior,
+        links=links(item.topic, wording, writer.style),
         override_reasons=_override_reasons(item, wording),
     )
 
@@ -231,7 +233,9 @@ def _rule(findings: Findings, item: Recommendation, wording: Wording) -> str:
     )
 
 
-def source(findings: Findings, item: Recommendation, wording: Wording) -> dict[str, object]:
+def source(
+    findings: Findings, item: Recommendation, wording: Wording, url: str
+) -> dict[str, object]:
     """Who says so: protocol, approver, review date, and the topic an override is kept by."""
     protocol = findings.measured.case.protocol
     label = wording.source["label"].format(protocol=protocol.name)
@@ -242,7 +246,7 @@ def source(findings: Findings, item: Recommendation, wording: Wording) -> dict[s
             label=label, approver=protocol.approver, reviewed=protocol.reviewed.isoformat()
         )
     topic = {"system": wording.source["topic_system"], "code": item.topic}
-    return {"label": label, "topic": topic}
+    return {"label": label, **({"url": url} if url else {}), "topic": topic}
 
 
 def _override_reasons(item: Recommendation, wording: Wording) -> tuple[dict[str, str], ...]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 Words = Mapping[str, str]
+Spelling = Literal["uk", "us"]
 
 LONGEST_SUMMARY = 139  # CDS Hooks 2.0: fewer than 140 characters
 LONGEST_QUOTE = 80
@@ -37,12 +39,32 @@ class Wording:
     skips: Words
     limits: Words
     overrides: Words
+    links: Words
+    spelling: Words  # UK word -> US word
 
     def drug(self, key: str) -> str:
         return self.drugs.get(key, key)
 
     def unit(self, unit: str) -> str:
         return self.units.get(unit, unit)
+
+
+def respelled(wording: Wording, spelling: Spelling) -> Wording:
+    """The same words as they are spelled in the UK, as the table has them, or in the US.
+
+    Only our own words are changed: what a record says stays as it was written.
+    """
+    if spelling == "uk" or not wording.spelling:
+        return wording
+    pairs = wording.spelling.items()
+    us = dict([*pairs, *((word.capitalize(), other.capitalize()) for word, other in pairs)])
+    uk = re.compile("|".join(map(re.escape, us)))
+
+    def section(words: Words) -> Words:
+        return {key: uk.sub(lambda found: us[found.group()], text) for key, text in words.items()}
+
+    sections = {f.name: section(getattr(wording, f.name)) for f in fields(wording)}
+    return replace(wording, **sections | {"spelling": wording.spelling})
 
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&:@/^=-])")

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import (
     JSON,
@@ -119,7 +118,7 @@ class CallRecorder:
         now: datetime,
     ) -> dict[str, Any]:
         return {
-            "id": str(uuid4()),
+            "id": ended.call_id,
             "at": _utc(now),
             "client": client,
             "user": _id(request.context.user),
@@ -141,6 +140,7 @@ class CallRecorder:
 class CallOutcome:
     """How one call ended."""
 
+    call_id: str  # a uuid of ours; an EHR's hookInstance may come twice
     outcome: str
     milliseconds: int
     advice: Advice | None = None

@@ -15,7 +15,7 @@ from pathlib import Path
 from cds_service.advice import Rulebook
 from cds_service.assessment.model.protocol import Bound, Bounds, Protocol, ProtocolFile, Row
 from cds_service.assessment.recommend.registry import TOPICS
-from cds_service.cards.wording import Wording
+from cds_service.cards.wording import Spelling, Wording, respelled
 from cds_service.errors import StartRefused
 from cds_service.logs import log
 from cds_service.rulebook.toml_table import TableFault, load_concepts, read_table
@@ -29,12 +29,14 @@ BOUNDS = PACKAGE / "assessment" / "model" / "bounds.toml"
 WORDING = PACKAGE / "cards" / "wording.toml"
 
 
-def load_rulebook(protocol: str, concepts: Path | None, review_acknowledged: bool) -> Rulebook:
+def load_rulebook(
+    protocol: str, concepts: Path | None, review_acknowledged: bool, spelling: Spelling = "uk"
+) -> Rulebook:
     """Load the tables of a protocol (a shipped one by name, or a file) and a site's own codes.
 
     Refuses a protocol that doses by another formula than the label's, unless that is acknowledged.
     """
-    rules = rulebook(protocol_path(protocol), concepts)
+    rules = rulebook(protocol_path(protocol), concepts, spelling)
     unlabelled = rules.protocol.chosen("dose_form") == "multiply"
     if unlabelled and not review_acknowledged:
         raise StartRefused([NOT_ACKNOWLEDGED.format(protocol=rules.protocol.name)])
@@ -60,12 +62,14 @@ def warn_when_review_is_due(protocol: Protocol, today: date) -> bool:
     return due
 
 
-def rulebook(protocol: Path | None = None, site: Path | None = None) -> Rulebook:
+def rulebook(
+    protocol: Path | None = None, site: Path | None = None, spelling: Spelling = "uk"
+) -> Rulebook:
     """The tables, the default protocol unless another file is named."""
     return Rulebook(
         load_concepts(site=site),
         load_protocol(protocol or PROTOCOLS["default"]),
-        read_table(WORDING, Wording),
+        respelled(read_table(WORDING, Wording), spelling),
     )
 
 

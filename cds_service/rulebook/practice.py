@@ -16,6 +16,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from cds_service.advice import Rulebook
+from cds_service.cards.wording import Spelling
 from cds_service.errors import StartRefused
 from cds_service.fhir.queries import FhirQuery, fhir_queries
 from cds_service.rulebook.load import DIGEST_LENGTH, load_rulebook
@@ -28,6 +29,7 @@ class TableChoice:
     protocol: str  # a shipped one by name, or a file
     concepts: Path | None = None  # a site's own codes
     time_zone: str = ""
+    spelling: Spelling = "uk"  # of the words on cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Named(Protocol):
     def concepts(self) -> Path | None: ...
     @property
     def time_zone(self) -> str | None: ...
+    @property
+    def spelling(self) -> Spelling | None: ...
 
 
 def load_practices(
@@ -91,7 +95,9 @@ def load_practices(
 
     @cache  # clients with the same files share their tables, and the look-ups made of them
     def practice(chosen: TableChoice) -> Practice:
-        rules = load_rulebook(chosen.protocol, chosen.concepts, review_acknowledged)
+        rules = load_rulebook(
+            chosen.protocol, chosen.concepts, review_acknowledged, chosen.spelling
+        )
         return new_practice(rules, chosen.concepts, chosen.time_zone)
 
     faults: list[str] = []
@@ -121,4 +127,5 @@ def _chosen(client: Named, own: TableChoice) -> TableChoice:
         client.protocol or own.protocol,
         client.concepts or own.concepts,
         client.time_zone or own.time_zone,
+        client.spelling or own.spelling,
     )

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cds_service.cards.card import LinkType
+from cds_service.cards.wording import Spelling
 from cds_service.errors import StartRefused
 from cds_service.outbound.base_url import PLACEHOLDER, Address, parse_address
 from cds_service.rulebook.load import PROTOCOLS
@@ -70,6 +72,7 @@ class ClientPolicy:
     loopback: bool = False
     selection_behavior: SelectionBehavior = "at-most-one"
     single_action: bool = False  # one action per suggestion
+    links: frozenset[LinkType] = frozenset({"absolute"})  # that its EHR shows
 
     def allows_fhir_server(self, fhir_server: str) -> bool:
         """Whether the caller may have us ask this FHIR server."""
@@ -84,8 +87,9 @@ class ClientPolicy:
 
 
 def open_mode_client(fhir_hosts: Iterable[str]) -> ClientPolicy:
-    """The only caller in open mode."""
-    return ClientPolicy("open", hosts=frozenset(fhir_hosts), loopback=True)
+    """The only caller in open mode; the link to the app is there if the service has one."""
+    every: frozenset[LinkType] = frozenset({"absolute", "smart"})
+    return ClientPolicy("open", hosts=frozenset(fhir_hosts), loopback=True, links=every)
 
 
 class Client(BaseModel):
@@ -104,11 +108,14 @@ class Client(BaseModel):
 
     selection_behavior: SelectionBehavior = "at-most-one"
     single_action: bool = False  # true: tests; stops and deletes only in HIT; never a start
+    # "smart" for an EHR in which our app is registered; others drop or break such a link.
+    links: tuple[LinkType, ...] = ("absolute",)
 
     # What it is answered by; empty: what the service's own settings name.
     protocol: str = ""  # a shipped one by name, or a file beside the clients file
     concepts: Path | None = None  # the site's own codes, beside the clients file
     time_zone: TimeZone | None = None
+    spelling: Spelling | None = None
 
     @property
     def caller(self) -> ClientPolicy:
@@ -118,6 +125,7 @@ class Client(BaseModel):
             bases=tuple(base for url in self.fhir_servers if (base := parse_address(url))),
             selection_behavior=self.selection_behavior,
             single_action=self.single_action,
+            links=frozenset(self.links),
         )
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from cds_service.hooks.request import read_call
 from cds_service.hooks.services import discovery, find_service
 from cds_service.ledger.database import Ledger
 from cds_service.ledger.feedback import store_feedback
+from cds_service.outbound.base_url import parse_address
 from cds_service.outbound.json_text import read_json
 from cds_service.outbound.workload import Workload
 from cds_service.security.clients import ClientPolicy
@@ -47,7 +48,8 @@ def hook_routes(
             name_in_logs(
                 client=client.name, hook=service.hook, instance=uuid_or_empty(hook_call.instance)
             )
-            return json_response({"cards": handle(hook_call, client, cds, work)})
+            cards = handle(hook_call, client, cds, work, _address(cds))
+            return json_response({"cards": cards})
 
     @blueprint.post("/cds-services/<service_id>/feedback")
     def feed_back(service_id: str) -> Response:
@@ -60,6 +62,14 @@ def hook_routes(
         return json_response({"received": len(items)})
 
     return blueprint
+
+
+def _address(cds: CdsService) -> str:
+    """Where links of this answer lead: the public URL, else, in open mode, as we were reached."""
+    if cds.public_url:
+        return cds.public_url
+    reached = request.root_url.rstrip("/")
+    return reached if parse_address(reached) is not None else ""
 
 
 def _body(work: Workload) -> object:

@@ -9,7 +9,7 @@ from cds_service.advice import Rulebook, advise_on
 from cds_service.cards.card import Card
 from cds_service.chart.facts import Chart
 from cds_service.fhir.queries import fhir_queries
-from cds_service.tools.replay.walk import Archive, read_past, walk
+from cds_service.tools.replay.walk import Archive, read_past, walk_through
 from cds_service.tools.simulate.course import Course
 from cds_service.tools.simulate.fhir import StayAsFhir
 from cds_service.tools.simulate.stay import simulate_stay
@@ -41,7 +41,7 @@ def ask(
         moments.append(Moment((now - stay.start) / HOUR, advice.cards))
         return advice.findings.measured.infusion.running.yes
 
-    walk(past, archive, rules.concepts, tell)
+    walk_through(past, archive, rules.concepts, tell)
     return stay.course, moments
 
 

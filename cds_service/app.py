@@ -14,7 +14,7 @@ from flask_cors import CORS
 
 from cds_service.advice import Rulebook
 from cds_service.errors import NotStored
-from cds_service.fhir.client import Limits
+from cds_service.fhir.client import FhirLimits
 from cds_service.fhir.retrieval import Retriever
 from cds_service.ledger.calls import CallRecorder
 from cds_service.ledger.database import Ledger
@@ -117,7 +117,7 @@ def _cds_service(
     retriever = Retriever(
         queries=practices.own.queries,
         http=FhirHttp(_private_hosts(settings, clients)),
-        limits=Limits(
+        limits=FhirLimits(
             settings.fhir_deadline_seconds, settings.fhir_page_cap, settings.fhir_byte_cap
         ),
     )

@@ -19,7 +19,7 @@ from cds_service.errors import FactsUnavailable, NotStored, TookTooLong
 from cds_service.fhir.retrieval import FhirAccess, Retriever, not_allowed, retrieve, states
 from cds_service.hooks.request import HookRequest
 from cds_service.ledger.calls import CallOutcome, CallRecorder
-from cds_service.ledger.overrides import Subject, downgrade_overridden, facts_by_topic
+from cds_service.ledger.overrides import OverrideSubject, downgrade_overridden, facts_by_topic
 from cds_service.logs import log
 from cds_service.metrics import Metrics
 from cds_service.outbound.workload import CallLimits, Room, Workload
@@ -156,7 +156,7 @@ def _shown(
 ) -> tuple[Card, ...]:
     """The cards, quieter where a clinician has overridden them already."""
     patient = cds.recorder.patient(client.name, request.context.patient_id)
-    subject = Subject(client.name, patient)
+    subject = OverrideSubject(client.name, patient)
     return downgrade_overridden(
         advice.cards, advice.findings, cds.recorder.ledger, subject, cds.clock()
     )

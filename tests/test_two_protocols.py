@@ -18,7 +18,7 @@ from cds_service.logs import set_up_logs
 from cds_service.rulebook.load import PROTOCOLS as FILES
 from cds_service.rulebook.load import load_protocol, load_rulebook, warn_when_review_is_due
 from cds_service.settings import Settings
-from cds_service.tools.explain.patient import walk
+from cds_service.tools.explain.patient import explain_patient
 from tests.cases import advice_for, cases, tables
 from tests.oracle import grid
 from tests.oracle.cell import Cell
@@ -386,7 +386,7 @@ def test_the_readme_tells_both_answers_as_the_service_gives_them() -> None:
 
     assert side_by_side().startswith(f"| | `default`{table}\n")
     assert f"Antithrombin {starts(advice_for(FIXTURE))['antithrombin']:,.0f} IU" in table
-    label, multiplied = walk(cases()[FIXTURE], tables()).doses
+    label, multiplied = explain_patient(cases()[FIXTURE], tables()).doses
     said = " ".join(section.split())
     assert f"the dose is {label.units:,} IU (predicted {label.predicted:.0f} %)" in said
     assert f"multiplied {multiplied.units:,} IU (predicted {multiplied.predicted:.0f} %)" in said

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cds_service.cards.card import Card
-from cds_service.tools.explain.patient import walk
+from cds_service.tools.explain.patient import explain_patient
 from tests.cases import advice_for, cases, tables
 from tests.vignettes import PROTOCOLS
 
@@ -66,7 +66,7 @@ def _offers(cards: tuple[Card, ...], *, only: bool = False) -> list[str]:
 
 def dose_table() -> str:
     """What the label's form and the multiplied one come to for this patient."""
-    told = walk(cases()[FIXTURE], tables())
+    told = explain_patient(cases()[FIXTURE], tables())
     rows = [
         f"| {r.patient} | {r.form} | {r.units:,} IU | {r.per_kg:.1f} IU/kg | {r.predicted:.0f} % |"
         for r in told.doses

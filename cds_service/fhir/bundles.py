@@ -46,7 +46,7 @@ _UNPLACED = "Observation"  # thousands come, and nothing looks one up by its URL
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BundlePage:
     """One Bundle of a search, or one resource that was read."""
 
     resources: tuple[Resource, ...]
@@ -65,16 +65,16 @@ def is_outcome(value: object) -> bool:
     return isinstance(value, dict) and value.get("resourceType") == "OperationOutcome"
 
 
-def read_page(value: object) -> Page | None:
+def read_page(value: object) -> BundlePage | None:
     """The page a value is, or None if it is neither a Bundle nor a resource."""
     if not _is_typed(value):
         return None
     if value["resourceType"] != "Bundle":
-        return Page((value,))
+        return BundlePage((value,))
     held, odd = _entries(value)
     outcomes = [one for one in held if one["resourceType"] == "OperationOutcome"]
     resources = [one for one in held if not is_outcome(one)] if outcomes else held
-    return Page(
+    return BundlePage(
         resources=(*resources, *odd),
         next_url=_link(value, "next"),
         goes_on=_has_link(value, "next"),
@@ -155,11 +155,11 @@ def of_type(resources: Sequence[Resource], resource_type: str) -> tuple[Resource
 def reaches_past(matches: Sequence[Resource], since: datetime) -> bool:
     """Whether newest-first matches end before `since`, so that no later page can matter."""
     times = [time for time in map(_time, matches) if time is not None]
-    newest_first = all(earlier >= later for earlier, later in pairwise(times))
-    return bool(times) and newest_first and times[-1] < since
+    newest_resources_first = all(earlier >= later for earlier, later in pairwise(times))
+    return bool(times) and newest_resources_first and times[-1] < since
 
 
-def newest_first(resource: Resource) -> float:
+def newest_resources_first(resource: Resource) -> float:
     """A key to sort by: what is undated comes last."""
     time = _time(resource)
     return float("inf") if time is None else -time.timestamp()

@@ -15,9 +15,9 @@ from urllib.parse import quote
 from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.errors import FhirFault
 from cds_service.fhir.bundles import (
-    Page,
+    BundlePage,
     is_outcome,
-    newest_first,
+    newest_resources_first,
     of_type,
     reaches_past,
     read_page,
@@ -31,11 +31,11 @@ _REFUSED = 400  # a parameter that the server does not know, or does not want
 _GRACE_SECONDS = 0.2  # for reads that were cut off to hand over what they have
 
 Key = TypeVar("Key")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FhirLimits:
     """How much one call may read."""
 
     seconds: float = 4.0
@@ -45,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class FhirServer:
     """A FHIR server as a caller named it; the token lives as long as the call."""
 
     base: str
@@ -57,8 +57,8 @@ class FhirReader:
     """All reads of one call."""
 
     http: FhirHttp
-    endpoint: Endpoint
-    limits: Limits
+    endpoint: FhirServer
+    limits: FhirLimits
     deadline: Deadline
 
     def search_all(
@@ -106,7 +106,7 @@ class FhirReader:
             return collected, fault
         return collected, FhirFault(f"more than {self.limits.pages} pages")
 
-    def _page(self, url: str, collected: _Collected) -> Page:
+    def _page(self, url: str, collected: _Collected) -> BundlePage:
         cap = self.limits.bytes - collected.size
         value, size = self.http.get(url, self.endpoint.token, self.deadline, cap)
         collected.size += size
@@ -115,7 +115,7 @@ class FhirReader:
             raise FhirFault("not an answer to a search")
         return page
 
-    def _next(self, url: str, page: Page, seen: set[str]) -> str:
+    def _next(self, url: str, page: BundlePage, seen: set[str]) -> str:
         following = next_within(self.endpoint.base, url, page.next_url)
         if following is None or not page.next_url:
             raise FhirFault("next page is elsewhere")
@@ -146,7 +146,7 @@ class _Collected:
     full_urls: dict[str, Resource] = field(default_factory=dict)
     size: int = 0
 
-    def add(self, page: Page) -> bool:
+    def add(self, page: BundlePage) -> bool:
         """Take a page in; whether the query is answered with it."""
         matches = of_type(page.resources, self.search.resource)
         if page.resources and not matches:
@@ -164,7 +164,7 @@ class _Collected:
 
     def sort(self) -> None:
         """Newest first, as the server was asked to."""
-        self.resources.sort(key=newest_first)
+        self.resources.sort(key=newest_resources_first)
 
     def whole(self) -> QueryResult:
         state = QueryState.SUPPLIED if self.matches else QueryState.EMPTY
@@ -176,8 +176,8 @@ class _Collected:
 
 
 def _in_parallel(
-    tasks: Mapping[Key, Callable[[], Found]], deadline: Deadline, late: Found
-) -> dict[Key, Found]:
+    tasks: Mapping[Key, Callable[[], Result]], deadline: Deadline, late: Result
+) -> dict[Key, Result]:
     """Run all tasks; those not done by the deadline are cut off and count as `late`."""
     if not tasks:
         return {}

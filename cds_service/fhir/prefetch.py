@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.chart.query_result import QueryResult, QueryState, Resource
-from cds_service.fhir.bundles import Page, is_outcome, of_type, reaches_past, read_page
+from cds_service.fhir.bundles import BundlePage, is_outcome, of_type, reaches_past, read_page
 from cds_service.fhir.queries import FhirQuery, codes_asked, filters
 from cds_service.outbound.json_text import is_within_depth_limit
 
@@ -39,7 +39,7 @@ def read_prefetch(
 
 
 def _answer(
-    prefetch: Prefetch, foreign: list[Page], search: FhirQuery, now: datetime
+    prefetch: Prefetch, foreign: list[BundlePage], search: FhirQuery, now: datetime
 ) -> QueryResult:
     if search.key in prefetch:
         by_key = _read_value(prefetch[search.key], search, now)
@@ -58,7 +58,7 @@ def _read_value(value: object, search: FhirQuery, now: datetime) -> QueryResult 
     return _read_page(page, search, now) if page else None
 
 
-def _read_page(page: Page, search: FhirQuery, now: datetime) -> QueryResult | None:
+def _read_page(page: BundlePage, search: FhirQuery, now: datetime) -> QueryResult | None:
     matches = of_type(page.resources, search.resource)
     if not page.answers_search:
         return _part(page, matches, NO_ANSWER)
@@ -74,12 +74,12 @@ def _read_page(page: Page, search: FhirQuery, now: datetime) -> QueryResult | No
     return QueryResult(state, page.resources, full_urls=page.full_urls)
 
 
-def _part(page: Page, matches: tuple[Resource, ...], problem: str) -> QueryResult:
+def _part(page: BundlePage, matches: tuple[Resource, ...], problem: str) -> QueryResult:
     state = QueryState.PARTIAL if matches else QueryState.FAILED
     return QueryResult(state, page.resources if matches else (), problem, page.full_urls)
 
 
-def _has_more(page: Page, matches: tuple[Resource, ...], search: FhirQuery) -> bool:
+def _has_more(page: BundlePage, matches: tuple[Resource, ...], search: FhirQuery) -> bool:
     """Whether the search found more than was sent.
 
     CDS Hooks 1.0 forbids page links: a full page that says nothing else may be cut off.
@@ -94,7 +94,9 @@ def _is_covered(matches: tuple[Resource, ...], search: FhirQuery, now: datetime)
     return since is not None and reaches_past(matches, since)
 
 
-def _by_self_link(foreign: list[Page], search: FhirQuery, now: datetime) -> QueryResult | None:
+def _by_self_link(
+    foreign: list[BundlePage], search: FhirQuery, now: datetime
+) -> QueryResult | None:
     """Searches of the same type: together for all our codes they are our query, else a part.
 
     A search without codes (by category, say) is taken for ours if it found any of our codes;
@@ -113,7 +115,7 @@ def _by_self_link(foreign: list[Page], search: FhirQuery, now: datetime) -> Quer
     return _joined(found, "" if asked >= search.codes else "the EHR's query differs")
 
 
-def _by_content(foreign: list[Page], search: FhirQuery, now: datetime) -> QueryResult | None:
+def _by_content(foreign: list[BundlePage], search: FhirQuery, now: datetime) -> QueryResult | None:
     """Bundles without a `self` link that hold what this query asks for.
 
     What an unknown query for Observations did not ask for, its answer cannot tell.
@@ -139,11 +141,11 @@ def _joined(found: list[QueryResult], reservation: str) -> QueryResult | None:
     )
 
 
-def _answers(page: Page, search: FhirQuery) -> bool:
+def _answers(page: BundlePage, search: FhirQuery) -> bool:
     return _holds(page, search) or (not search.codes and filters(page.self_url) <= _NO_FILTERS)
 
 
-def _holds(page: Page, search: FhirQuery) -> bool:
+def _holds(page: BundlePage, search: FhirQuery) -> bool:
     matches = of_type(page.resources, search.resource)
     if not search.codes:
         return bool(matches)

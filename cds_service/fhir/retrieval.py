@@ -10,7 +10,7 @@ from typing import Any
 from cds_service.chart.facts import HookContext
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.circuit_breaker import NOT_ANSWERING, CircuitBreaker
-from cds_service.fhir.client import Endpoint, FhirReader, Limits
+from cds_service.fhir.client import FhirLimits, FhirReader, FhirServer
 from cds_service.fhir.medication_references import with_medications
 from cds_service.fhir.prefetch import read_prefetch
 from cds_service.fhir.queries import FhirQuery
@@ -35,7 +35,7 @@ class Retriever:
 
     queries: tuple[FhirQuery, ...]
     http: FhirHttp
-    limits: Limits
+    limits: FhirLimits
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
 
@@ -88,7 +88,7 @@ def _reader(access: FhirAccess, retriever: Retriever, work: Workload | None) -> 
     seconds = retriever.limits.seconds
     return FhirReader(
         retriever.http,
-        Endpoint(access.base_url, access.token),
+        FhirServer(access.base_url, access.token),
         retriever.limits,
         Deadline(min(seconds, work.remaining) if work else seconds, work),
     )

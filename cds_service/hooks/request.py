@@ -12,7 +12,7 @@ from typing import Any
 
 from cds_service.chart.facts import HookContext
 from cds_service.errors import MalformedRequest
-from cds_service.fhir.bundles import Page, read_page
+from cds_service.fhir.bundles import BundlePage, read_page
 from cds_service.hooks.services import Service
 from cds_service.outbound.base_url import is_odd
 from cds_service.outbound.json_text import is_within_depth_limit
@@ -74,7 +74,7 @@ def _context(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _drafts(context: Mapping[str, Any]) -> Page | None:
+def _drafts(context: Mapping[str, Any]) -> BundlePage | None:
     """The drafted orders; None if the EHR left them out (Epic does, for want of a scope)."""
     bundle = context.get("draftOrders")
     if bundle is None:

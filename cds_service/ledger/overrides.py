@@ -55,7 +55,7 @@ _RANKS = ("critical", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class OverrideSubject:
     """Whose patient, and which, by the keyed hash of the ledger."""
 
     client: str
@@ -63,7 +63,11 @@ class Subject:
 
 
 def downgrade_overridden(
-    advised: tuple[Card, ...], findings: Findings, ledger: Ledger, subject: Subject, now: datetime
+    advised: tuple[Card, ...],
+    findings: Findings,
+    ledger: Ledger,
+    subject: OverrideSubject,
+    now: datetime,
 ) -> tuple[Card, ...]:
     """The cards, those softened that were answered; most urgent first as before."""
     if not any(card.indicator == "warning" for card in advised):
@@ -112,7 +116,7 @@ def _comparable(facts: Iterable[Evidence], *, upward: bool) -> dict[str, float]:
 
 
 def _answered(
-    connection: Connection, subject: Subject, moment: datetime
+    connection: Connection, subject: OverrideSubject, moment: datetime
 ) -> list[tuple[str, Mapping[str, float]]]:
     """Topic and facts of each card of this patient that was overridden of late."""
     since = moment.astimezone(UTC).replace(tzinfo=None)

@@ -22,7 +22,7 @@ NO_REASON = "(no reason)"
 
 
 @dataclass(slots=True)
-class Tally:
+class FeedbackTally:
     """One topic in one month, or in all."""
 
     shown: int = 0
@@ -40,16 +40,16 @@ class Tally:
         }
 
 
-Report = Mapping[str, Mapping[str, Tally]]  # topic -> month ("2026-03") -> tally
+Report = Mapping[str, Mapping[str, FeedbackTally]]  # topic -> month ("2026-03") -> tally
 
 
 def report(connection: Connection) -> Report:
     """Everything the database holds; a card counts for the month it was shown in."""
-    tallies: dict[str, dict[str, Tally]] = {}
+    tallies: dict[str, dict[str, FeedbackTally]] = {}
 
-    def tally(topic: str | None, at: Any) -> Tally:
+    def tally(topic: str | None, at: Any) -> FeedbackTally:
         months = tallies.setdefault(topic or UNKNOWN_TOPIC, {})
-        return months.setdefault(f"{at:%Y-%m}", Tally())
+        return months.setdefault(f"{at:%Y-%m}", FeedbackTally())
 
     shown = select(cards.c.topic, calls.c.at).join(calls, calls.c.id == cards.c.call)
     for topic, at in connection.execute(shown):
@@ -64,9 +64,9 @@ def report(connection: Connection) -> Report:
     return {topic: dict(sorted(months.items())) for topic, months in sorted(tallies.items())}
 
 
-def total(months: Iterable[Tally]) -> Tally:
+def total_of(months: Iterable[FeedbackTally]) -> FeedbackTally:
     """A topic's months together."""
-    whole = Tally()
+    whole = FeedbackTally()
     for month in months:
         whole.shown += month.shown
         whole.accepted += month.accepted
@@ -78,7 +78,7 @@ def total(months: Iterable[Tally]) -> Tally:
 def as_json(found: Report) -> dict[str, Any]:
     """The report for programs."""
     return {
-        topic: {"total": total(months.values()).wire()}
+        topic: {"total": total_of(months.values()).wire()}
         | {"months": {month: tally.wire() for month, tally in months.items()}}
         for topic, months in found.items()
     }

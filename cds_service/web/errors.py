@@ -56,7 +56,9 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def outcome(code: str, text: str, field: str = "", severity: str = "error") -> dict[str, Any]:
+def operation_outcome(
+    code: str, text: str, field: str = "", severity: str = "error"
+) -> dict[str, Any]:
     """An OperationOutcome with one issue."""
     issue = {"severity": severity, "code": code, "diagnostics": text}
     return {
@@ -68,7 +70,7 @@ def outcome(code: str, text: str, field: str = "", severity: str = "error") -> d
 def _error(kind: type[HeparinCdsError], text: str, field: str = "") -> Response:
     status, code = STATUSES[kind]
     log().warning("refused", status=status, field=field)
-    return json_response(outcome(code, text, field), status, "application/fhir+json")
+    return json_response(operation_outcome(code, text, field), status, "application/fhir+json")
 
 
 def _refused(error: RequestRefused) -> Response:
@@ -96,7 +98,9 @@ def _http(error: HTTPException) -> Response:
     if status == 404:
         text = f"There is nothing here; services: {', '.join(SERVICES)}."
     response = json_response(
-        outcome(_HTTP_ISSUES.get(status, "processing"), text), status, "application/fhir+json"
+        operation_outcome(_HTTP_ISSUES.get(status, "processing"), text),
+        status,
+        "application/fhir+json",
     )
     kept = error.get_headers() if status == 405 else []
     response.headers.extend([(k, v) for k, v in kept if k.lower() == "allow"])
@@ -107,4 +111,4 @@ def _unexpected(error: Exception) -> Response:
     """The one blanket handler: a bug ends here, logged without any value it tripped over."""
     log().error("failed", **where(error))
     text = f"The service failed; its log tells more under request id {g.request_id}."
-    return json_response(outcome("exception", text), 500, "application/fhir+json")
+    return json_response(operation_outcome("exception", text), 500, "application/fhir+json")

@@ -12,7 +12,7 @@ import responses
 
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.errors import FhirFault
-from cds_service.fhir.client import Endpoint, FhirReader, Limits
+from cds_service.fhir.client import FhirLimits, FhirReader, FhirServer
 from cds_service.fhir.queries import FhirQuery
 from cds_service.outbound.http import Deadline, FhirHttp
 from tests.faulty_server import answering, dripping, faulty, hanging
@@ -53,7 +53,9 @@ def wire() -> Iterator[responses.RequestsMock]:
 
 def reader(base: str = BASE, *, token: str = "", seconds: float = 2.0, **limits: int) -> FhirReader:
     http = FhirHttp(frozenset({"127.0.0.1"}))
-    return FhirReader(http, Endpoint(base, token), Limits(seconds, **limits), Deadline(seconds))
+    return FhirReader(
+        http, FhirServer(base, token), FhirLimits(seconds, **limits), Deadline(seconds)
+    )
 
 
 def search(one: FhirQuery = LABS, **options: Any) -> QueryResult:
@@ -299,4 +301,4 @@ class TestMedications:
             assert isinstance(found[reference], FhirFault)
 
     def test_a_token_never_shows_in_a_representation(self) -> None:
-        assert "secret" not in repr(Endpoint(BASE, "secret"))
+        assert "secret" not in repr(FhirServer(BASE, "secret"))

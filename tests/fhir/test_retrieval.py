@@ -8,7 +8,7 @@ import requests
 from cds_service.chart.facts import HookContext
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.fhir.circuit_breaker import NOT_ANSWERING
-from cds_service.fhir.client import Limits
+from cds_service.fhir.client import FhirLimits
 from cds_service.fhir.queries import FhirQuery
 from cds_service.fhir.retrieval import NOT_ALLOWED, Retriever, states
 from cds_service.hooks.request import HookRequest
@@ -41,7 +41,7 @@ def bundle(*resources: Json, then: str = "") -> Json:
 
 def gathered(prefetch: Json, server: str = BASE, token: str = "abc") -> Mapping[str, QueryResult]:
     call = HookRequest(HookContext("patient-view", "p1"), "i", prefetch, server, token)
-    retriever = Retriever(PLAN, FhirHttp(), Limits(2.0))
+    retriever = Retriever(PLAN, FhirHttp(), FhirLimits(2.0))
     return retrieve_for(call, open_mode_client(["fhir.test"]), retriever, NOW)
 
 
@@ -127,7 +127,7 @@ def responses_mock() -> Any:
 
 def test_a_server_that_never_answers_is_left_alone(responses_mock: Any) -> None:
     responses_mock.get(f"{BASE}/Observation", body=requests.ReadTimeout())
-    retriever = Retriever(PLAN, FhirHttp(), Limits(2.0))
+    retriever = Retriever(PLAN, FhirHttp(), FhirLimits(2.0))
     call = HookRequest(HookContext("patient-view", "p1"), "i", {"orders": None}, BASE)
     for _ in range(3):
         assert (

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from cds_service.advice import advise
 from cds_service.app import create_app
 from cds_service.chart.query_result import QueryResult, QueryState
-from cds_service.fhir.client import Limits
+from cds_service.fhir.client import FhirLimits
 from cds_service.fhir.queries import FhirQuery
 from cds_service.fhir.retrieval import Retriever
 from cds_service.hooks.request import HookRequest
@@ -113,7 +113,7 @@ def comparable(cards: list[Json], base: str) -> list[Json]:
 def gathered(name: str, base: str, plan: tuple[FhirQuery, ...]) -> dict[str, QueryResult]:
     """What the service reads of one patient by some other plan."""
     call = HookRequest(called(cases()[name].request), "i", {}, base, sekmet.TOKEN)
-    retriever = Retriever(plan, FhirHttp(frozenset({"127.0.0.1"})), Limits(seconds=20.0))
+    retriever = Retriever(plan, FhirHttp(frozenset({"127.0.0.1"})), FhirLimits(seconds=20.0))
     try:
         return retrieve_for(call, open_mode_client(()), retriever, NOW)
     finally:

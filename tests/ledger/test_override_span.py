@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from cds_service.ledger.calls import calls, cards
 from cds_service.ledger.database import Ledger
 from cds_service.ledger.feedback import feedback
-from cds_service.ledger.overrides import Subject, downgrade_overridden, facts_by_topic
+from cds_service.ledger.overrides import OverrideSubject, downgrade_overridden, facts_by_topic
 from tests.builders import MINUTE, NOW, cards_of, failing, judge_chart, lab, spec
 from tests.databases import new_database
 
@@ -28,7 +28,7 @@ def test_an_override_is_remembered_for_a_day(tmp_path: Path, hours: float, indic
     ledger = Ledger(new_database(tmp_path))
     ledger.create()
     _override(ledger, hours)
-    shown = downgrade_overridden(cards_of(found), found, ledger, Subject("x", "p"), NOW)
+    shown = downgrade_overridden(cards_of(found), found, ledger, OverrideSubject("x", "p"), NOW)
     ledger.close()
     assert next(card.indicator for card in shown if card.topic == TOPIC) == indicator
 

@@ -17,7 +17,7 @@ import pytest
 
 from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay import run
-from cds_service.tools.replay.run import Request, replay
+from cds_service.tools.replay.run import Request, run_replay
 from tests.real.test_mimic import SITE, rows_by_patient
 from tests.tools.replay.shapes import as_csv
 from tests.tools.replay.test_run import NoCluster
@@ -152,7 +152,7 @@ def inputs(row: Json) -> Json:
 
 def tables(source: Path, out: Path) -> tuple[list[str], list[dict[str, str]]]:
     rules = (rulebook(site=SITE),)
-    replay(Request(source, out, rules, time_zone="America/New_York"), lambda *_: None)
+    run_replay(Request(source, out, rules, time_zone="America/New_York"), lambda *_: None)
     with (out / "events.csv").open(encoding="utf-8", newline="") as file:
         events = [{k: v for k, v in row.items() if k != "place"} for row in csv.DictReader(file)]
     return (out / "patients.csv").read_text(encoding="utf-8").splitlines(), events

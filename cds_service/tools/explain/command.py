@@ -59,7 +59,7 @@ def explain(
 def _tables(rules: Rulebook, subject: str | None, only: str, html: Path | None) -> None:
     from cds_service.tools.explain import page, review, tables, text
 
-    told = tables.explain(rules, review.load_review())
+    told = tables.explain_subject(rules, review.load_review())
     if html:
         html.write_text(page.as_file(told), encoding="utf-8")
         click.echo(f"Written: {html}")
@@ -81,7 +81,7 @@ def _walk(patient: str, rules: Rulebook) -> str:
     from cds_service.tools.explain import patient as one
     from cds_service.tools.explain import text
 
-    return text.walk_to_text(one.walk(_case(patient), rules), rules.protocol.name)
+    return text.walk_to_text(one.explain_patient(_case(patient), rules), rules.protocol.name)
 
 
 def _show(text: str) -> None:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.advice import Rulebook
 from cds_service.tools.explain.review import load_review
-from cds_service.tools.explain.tables import Explanation, explain
+from cds_service.tools.explain.tables import Explanation, explain_subject
 from cds_service.tools.explain.text import QUESTIONS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +37,7 @@ def as_page(told: Explanation) -> str:
 def create_page(rules: Rulebook) -> Blueprint:
     """`/explain`: what the service advises by, as it runs."""
     blueprint = Blueprint("explain", __name__)
-    told = explain(rules, load_review())
+    told = explain_subject(rules, load_review())
     html, style = as_page(told), STYLE.read_text(encoding="utf-8")
 
     @blueprint.get("/explain")

@@ -59,7 +59,7 @@ class Walk:
     cards: tuple[Card, ...]
 
 
-def walk(case: Fixture, rules: Rulebook) -> Walk:
+def explain_patient(case: Fixture, rules: Rulebook) -> Walk:
     """The steps from the record of a fixture to its cards."""
     service = next(s for s in SERVICES.values() if s.hook == case.hook)
     asked = read_call(dict(case.request), service).context

@@ -30,7 +30,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExplainSubject:
     """A rule or a topic, explained."""
 
     name: str
@@ -66,8 +66,8 @@ class Explanation:
     """All of it, for one protocol."""
 
     protocol: Protocol
-    rules: tuple[Subject, ...]
-    topics: tuple[Subject, ...]
+    rules: tuple[ExplainSubject, ...]
+    topics: tuple[ExplainSubject, ...]
     doses: tuple[DoseRow, ...]
     accounts: tuple[Account, ...]
 
@@ -75,7 +75,7 @@ class Explanation:
 PINS = ((70.0, 50.0), (80.0, 55.0), (84.0, 40.0))  # kg, % now: examples of the dose table
 
 
-def explain(rules: Rulebook, review: Mapping[str, Claim]) -> Explanation:
+def explain_subject(rules: Rulebook, review: Mapping[str, Claim]) -> Explanation:
     """The whole explanation of a rulebook."""
     doses = (row for kg, level in PINS for row in dose_rows(rules.protocol, kg, level))
     return Explanation(
@@ -87,9 +87,9 @@ def explain(rules: Rulebook, review: Mapping[str, Claim]) -> Explanation:
     )
 
 
-def _rule(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
+def _rule(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> ExplainSubject:
     rule = RULES[name]
-    return Subject(
+    return ExplainSubject(
         name=name,
         question=_question(rule.ask),
         claims=tuple(_account(review[number], rules.protocol) for number in rule.review),
@@ -99,9 +99,9 @@ def _rule(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
     )
 
 
-def _topic(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> Subject:
+def _topic(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> ExplainSubject:
     cited = TOPICS[name].cites
-    return Subject(
+    return ExplainSubject(
         name=name,
         question=_question(TOPICS[name].ask),
         claims=tuple(_account(review[number], rules.protocol) for number in cited.review),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from cds_service.cards.card import Card
 from cds_service.tools.explain.patient import ExplainedPatient, Fact, Walk
-from cds_service.tools.explain.tables import DoseRow, Explanation, Subject
+from cds_service.tools.explain.tables import DoseRow, ExplainSubject, Explanation
 
 WIDTH = 96
 OPENS, RESTS = "Opens the cards", "Rests on the rules"
@@ -77,7 +77,7 @@ def _heading(text: str, rule: str) -> tuple[str, ...]:
     return (text, rule * len(text))
 
 
-def _subject(subject: Subject, related: str) -> Iterable[str]:
+def _subject(subject: ExplainSubject, related: str) -> Iterable[str]:
     yield ""
     yield from _heading(subject.name, "-")
     yield from _wrapped(subject.question)

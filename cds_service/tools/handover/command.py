@@ -54,7 +54,7 @@ def terminology(out: Path, concepts: Path | None, url: str) -> None:
     from cds_service.rulebook.toml_table import load_concepts
     from cds_service.tools.handover.files import write_resources
     from cds_service.tools.handover.terminology import PREFIX
-    from cds_service.tools.handover.terminology import terminology as resources
+    from cds_service.tools.handover.terminology import terminology_resources as resources
     from cds_service.tools.product import product_version
 
     try:

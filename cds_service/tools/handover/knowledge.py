@@ -16,9 +16,9 @@ from cds_service.assessment.model.protocol import Protocol
 from cds_service.cards.suggested_resources import INTRAVENOUS, LOINC, RXNORM
 from cds_service.hooks.services import SERVICES
 from cds_service.tools.explain.review import load_review
-from cds_service.tools.explain.tables import Explanation, Subject, explain
+from cds_service.tools.explain.tables import ExplainSubject, Explanation, explain_subject
 from cds_service.tools.explain.text import to_text
-from cds_service.tools.handover.terminology import PREFIX, rows_of, slug
+from cds_service.tools.handover.terminology import PREFIX, code_rows, slug
 
 Resource = dict[str, Any]
 
@@ -32,7 +32,7 @@ NOT_EXECUTABLE = (
 
 def knowledge(rules: Rulebook, written_protocol: bytes, url: str, version: str) -> list[Resource]:
     """All resources; `written_protocol` is the protocol's file, which goes into the Library."""
-    told = explain(rules, load_review())
+    told = explain_subject(rules, load_review())
     writer = _Writer(rules, url.rstrip("/"), version)
     activities = [*writer.tests(), *writer.drugs()]
     return [
@@ -72,7 +72,7 @@ class _Writer:
             "action": [*(self._card(one) for one in told.topics), orders],
         }
 
-    def _card(self, topic: Subject) -> Resource:
+    def _card(self, topic: ExplainSubject) -> Resource:
         setting = self.rules.protocol.topics[topic.name]
         claims = (f"{a.claim.number} {a.claim.title}: {a.told}" for a in topic.claims)
         limits = (f"{one.key} = {one.value}: {one.source}" for one in topic.limits)
@@ -147,7 +147,7 @@ class _Writer:
     def _needs(self) -> Iterator[Resource]:
         """Each query: Observations by the ValueSets of the terminology, the rest whole."""
         concepts = self.rules.concepts
-        with_codes = {row.code for row in rows_of(concepts) if row.matched}
+        with_codes = {row.code for row in code_rows(concepts) if row.matched}
         for key, query in concepts.queries.items():
             rows = [f"observations.{n}" for n, o in concepts.observations.items() if o.query == key]
             filters = [
@@ -185,7 +185,7 @@ def _dates(protocol: Protocol) -> Resource:
     }
 
 
-def _resting(topic: Subject) -> Iterator[str]:
+def _resting(topic: ExplainSubject) -> Iterator[str]:
     if topic.related:
         yield f"rests on the rules {', '.join(topic.related)}"
 

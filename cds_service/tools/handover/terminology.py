@@ -37,7 +37,7 @@ LISTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CodeRow:
     """One row of the table: its code in our CodeSystem, and the codes that lead to it."""
 
     kind: str  # "drugs", or "lists"
@@ -56,23 +56,23 @@ class Row:
         return tuple(code for code in self.codes if code.matched)
 
 
-def rows_of(concepts: Concepts) -> Iterator[Row]:
+def code_rows(concepts: Concepts) -> Iterator[CodeRow]:
     """Every row of the table that codes can lead to."""
     for kind in KINDS[:-1]:
         for key, row in getattr(concepts, kind).items():
             more = ("except_codes", "words", "except_words", "unit", "family")
             told = {name: getattr(row, name) for name in more if hasattr(row, name)}
-            yield Row(kind, f"{kind}.{key}", row.label, row.codes, **told)
+            yield CodeRow(kind, f"{kind}.{key}", row.label, row.codes, **told)
     for key, codes in concepts.routes.items():
         words = tuple(concepts.route_words.get(key, ()))
-        yield Row("routes", f"routes.{key}", f"route: {key}", codes, words=words)
+        yield CodeRow("routes", f"routes.{key}", f"route: {key}", codes, words=words)
     for key, label in LISTS.items():
-        yield Row("lists", f"lists.{key}", label, getattr(concepts, key))
+        yield CodeRow("lists", f"lists.{key}", label, getattr(concepts, key))
 
 
-def terminology(concepts: Concepts, url: str, version: str) -> Iterator[Resource]:
+def terminology_resources(concepts: Concepts, url: str, version: str) -> Iterator[Resource]:
     """All resources; `url` is the base of their canonical addresses, without a last slash."""
-    rows = tuple(rows_of(concepts))
+    rows = tuple(code_rows(concepts))
     writer = _Writer(concepts, url.rstrip("/"), version)
     yield writer.code_system(rows)
     yield from (writer.value_set(row) for row in rows if row.matched)
@@ -91,7 +91,7 @@ class _Writer:
     url: str
     version: str
 
-    def code_system(self, rows: Iterable[Row]) -> Resource:
+    def code_system(self, rows: Iterable[CodeRow]) -> Resource:
         """One code for each row, with the unit we keep results in and the family of a drug."""
         head = self._head("CodeSystem", "concepts", "concepts of the heparin resistance service")
         return head | {
@@ -104,7 +104,7 @@ class _Writer:
             "concept": [_concept(row) for row in rows],
         }
 
-    def value_set(self, row: Row) -> Resource:
+    def value_set(self, row: CodeRow) -> Resource:
         """The codes by which a row is told; the words that also tell it stand in the purpose."""
         head = self._head("ValueSet", slug(row.code), f"{row.label} ({row.kind})")
         compose = {"include": self._includes(row.matched)}
@@ -112,7 +112,7 @@ class _Writer:
             compose["exclude"] = self._includes(barred)
         return head | {"purpose": _purpose(row), "compose": compose}
 
-    def concept_map(self, kind: str, rows: Iterable[Row], *, of_site: bool) -> Resource | None:
+    def concept_map(self, kind: str, rows: Iterable[CodeRow], *, of_site: bool) -> Resource | None:
         """From codes to the rows of a kind: the shipped codes, or those of the site file."""
         groups: dict[str, dict[str, list[str]]] = {}
         for row in rows:
@@ -176,7 +176,7 @@ DESCRIPTIONS = {
 }
 
 
-def _concept(row: Row) -> Resource:
+def _concept(row: CodeRow) -> Resource:
     told = {"unit": row.unit, "family": row.family}
     properties = [{"code": name, "valueString": value} for name, value in told.items() if value]
     return {"code": row.code, "display": row.label} | (
@@ -198,7 +198,7 @@ def _elements(elements: Mapping[str, list[str]]) -> list[Resource]:
     ]
 
 
-def _purpose(row: Row) -> str:
+def _purpose(row: CodeRow) -> str:
     said = f"Read as `{row.code}`."
     if row.words:
         said += f" Without a code, these whole words tell it too: {', '.join(row.words)}."

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from cds_service.tools.integrator.fhir_base import FhirBase, NotAnswered
-from cds_service.tools.integrator.prefetching import Fetched, fetch
+from cds_service.tools.integrator.prefetching import Fetched, fetch_prefetch
 from cds_service.tools.integrator.service import RemoteCdsService, ServiceResponse
 
 Json = dict[str, Any]
@@ -18,7 +18,7 @@ USER = "Practitioner/heparin-cds-integrator"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallResult:
     """What was asked for beforehand, sent, and answered."""
 
     fetched: tuple[Fetched, ...]
@@ -59,24 +59,24 @@ def templates_of(entry: Mapping[str, Any]) -> dict[str, str]:
     return {key: template for key, template in rows if isinstance(template, str)}
 
 
-def call(
+def call_service(
     service: RemoteCdsService,
     base: FhirBase,
     body_context: Json,
     hook: str,
     token: str,
     prefetch: bool,
-) -> Outcome:
+) -> CallResult:
     """Ask the FHIR server what the service wants to know beforehand, then the service."""
     service.refuse_to_leak(token)
     entry = entry_for(service, hook)
-    fetched = fetch(base, templates_of(entry), body_context) if prefetch else ()
+    fetched = fetch_prefetch(base, templates_of(entry), body_context) if prefetch else ()
     body = request_of(hook, body_context, fhirServer=base.url)
     if token:
         body["fhirAuthorization"] = _authorization(token, body_context["patientId"])
     if fetched:
         body["prefetch"] = {one.key: one.value for one in fetched}
-    return Outcome(fetched, body, service.post(service.url(entry["id"]), body))
+    return CallResult(fetched, body, service.post(service.url(entry["id"]), body))
 
 
 def _authorization(token: str, patient: str) -> Json:

@@ -20,7 +20,7 @@ from cds_service.tools.integrator.options import (
 )
 
 if TYPE_CHECKING:
-    from cds_service.tools.integrator.checks.outcome import Outcome
+    from cds_service.tools.integrator.checks.outcome import CheckOutcome
 
 
 @click.command(
@@ -61,7 +61,7 @@ def check(
         sys.exit(1)
 
 
-def _show(outcomes: Sequence[Outcome], every: bool, as_json: bool) -> None:
+def _show(outcomes: Sequence[CheckOutcome], every: bool, as_json: bool) -> None:
     from cds_service.tools.integrator import show
 
     rows = [outcome.row for outcome in outcomes]

@@ -24,7 +24,7 @@ from cds_service.tools.shipped_files import FIXTURES
 
 if TYPE_CHECKING:
     from cds_service.demo.fixtures import Fixture
-    from cds_service.tools.integrator.calling import Outcome
+    from cds_service.tools.integrator.calling import CallResult
     from cds_service.tools.integrator.fhir_base import FhirBase
 
 SERVICE = "http://127.0.0.1:5000"
@@ -61,7 +61,7 @@ def load(fhir: str, token: str, fixtures: Path, names: tuple[str, ...]) -> None:
     """Put the invented patients on a FHIR R4 server, as of now; repeatable."""
     from cds_service.tools.integrator import show
     from cds_service.tools.integrator.fhir_base import FhirBase
-    from cds_service.tools.integrator.loading import load as store
+    from cds_service.tools.integrator.loading import load_resources as store
 
     cases = _cases(fixtures, names)
     with (
@@ -86,7 +86,7 @@ def unload(fhir: str, token: str, fixtures: Path) -> None:
     """Remove the invented patients again: all that carries our tag, and nothing else."""
     from cds_service.tools.integrator import show
     from cds_service.tools.integrator.fhir_base import FhirBase
-    from cds_service.tools.integrator.loading import unload as remove
+    from cds_service.tools.integrator.loading import unload_resources as remove
 
     cases = _cases(fixtures, ())
     with faults_in_a_line(), FhirBase(fhir, token) as base, progress("removing", None) as advance:
@@ -127,7 +127,7 @@ def call(  # noqa: PLR0913 - one for each option
     **who: Any,
 ) -> None:
     """Call a hook about a patient of a FHIR server, as an EHR would, and show the cards."""
-    from cds_service.tools.integrator.calling import call as ask
+    from cds_service.tools.integrator.calling import call_service as ask
     from cds_service.tools.integrator.calling import context
     from cds_service.tools.integrator.fhir_base import FhirBase
     from cds_service.tools.integrator.service import RemoteCdsService
@@ -161,7 +161,7 @@ def _refuse_unknown(base: FhirBase, id_: str, *, must_answer: bool) -> None:
         raise NotAnswered(f"{base.url} has no Patient/{id_}; heparin-cds load puts ours there")
 
 
-def _show(outcome: Outcome, raw: bool) -> None:
+def _show(outcome: CallResult, raw: bool) -> None:
     from cds_service.tools.integrator import show
 
     answer, screen = outcome.answer, console()
@@ -170,10 +170,10 @@ def _show(outcome: Outcome, raw: bool) -> None:
     else:
         if outcome.fetched:
             show.fetched(screen, outcome.fetched)
-        show.cards(screen, answer.cards)
+        show.show_cards(screen, answer.cards)
         screen.print(f"HTTP {answer.status}; cards: {len(answer.cards)}; {answer.milliseconds} ms")
     if answer.status != 200:
-        raise click.ClickException(f"{answer.status}: {show.plain(answer.text)[:500]}")
+        raise click.ClickException(f"{answer.status}: {show.plain_text(answer.text)[:500]}")
 
 
 def _cases(folder: Path, names: Sequence[str]) -> tuple[Fixture, ...]:

@@ -25,7 +25,7 @@ PAGE = 200
 CHUNK = 100  # resources removed in one transaction
 REFUSED = (400, 404, 405, 409, 412, 422, 501)  # a transaction may be; its parts need not
 
-Step = Callable[[str, int], None]  # what was done, and how many resources
+LoadingStep = Callable[[str, int], None]  # what was done, and how many resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def check_server(base: FhirBase) -> None:
         raise NotAnswered(f"The server says it speaks FHIR {version}; these patients are R4.")
 
 
-def load(base: FhirBase, cases: Sequence[Fixture], step: Step) -> None:
+def load_resources(base: FhirBase, cases: Sequence[Fixture], step: LoadingStep) -> None:
     """Every case, one transaction each; refused as a whole if an id is somebody else's."""
     check_server(base)
     for case in cases:
@@ -59,7 +59,7 @@ def load(base: FhirBase, cases: Sequence[Fixture], step: Step) -> None:
         step(case.name, len(case.resources))
 
 
-def unload(base: FhirBase, cases: Sequence[Fixture], step: Step) -> Removed:
+def unload_resources(base: FhirBase, cases: Sequence[Fixture], step: LoadingStep) -> Removed:
     """Whatever carries our tag, in an order that leaves no reference dangling."""
     found = find_ours(base, cases, step)
     removed: list[str] = []
@@ -76,7 +76,7 @@ def unload(base: FhirBase, cases: Sequence[Fixture], step: Step) -> Removed:
     return Removed(tuple(removed), tuple(left))
 
 
-def find_ours(base: FhirBase, cases: Sequence[Fixture], step: Step) -> list[Json]:
+def find_ours(base: FhirBase, cases: Sequence[Fixture], step: LoadingStep) -> list[Json]:
     """Every resource on the server that carries our tag."""
     types = sorted({str(r["resourceType"]) for case in cases for r in case.resources})
     try:
@@ -91,7 +91,7 @@ class NotSearched(Exception):  # noqa: N818 - it says what happened
     """The server does not search by tag."""
 
 
-def _by_tag(base: FhirBase, kind: str, step: Step) -> Iterator[Json]:
+def _by_tag(base: FhirBase, kind: str, step: LoadingStep) -> Iterator[Json]:
     token = quote(f"{TAG['system']}|{TAG['code']}", safe="")
     try:
         found = list(base.search(f"{kind}?_tag={token}&_count={PAGE}"))
@@ -105,7 +105,7 @@ def _by_tag(base: FhirBase, kind: str, step: Step) -> Iterator[Json]:
     yield from found
 
 
-def _by_ids(base: FhirBase, cases: Sequence[Fixture], step: Step) -> Iterator[Json]:
+def _by_ids(base: FhirBase, cases: Sequence[Fixture], step: LoadingStep) -> Iterator[Json]:
     """By the ids of the fixtures; a patient that is not there is not asked for any further."""
     for case in cases:
         patient = base.find(name_of(case.patient))

@@ -88,9 +88,9 @@ def faults_in_a_line() -> Iterator[None]:
     try:
         yield
     except HeparinCdsError as fault:
-        from cds_service.tools.integrator.show import plain
+        from cds_service.tools.integrator.show import plain_text
 
-        raise click.ClickException(plain(fault)) from fault
+        raise click.ClickException(plain_text(fault)) from fault
 
 
 @contextmanager

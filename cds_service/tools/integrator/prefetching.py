@@ -48,7 +48,7 @@ def filled(template: str, context: Mapping[str, Any]) -> str | None:
     return path + mark + query
 
 
-def fetch(
+def fetch_prefetch(
     base: FhirBase, templates: Mapping[str, str], context: Mapping[str, Any]
 ) -> tuple[Fetched, ...]:
     """Every key that can be asked for, several at a time."""

@@ -25,23 +25,23 @@ VERDICTS = {"pass": "green", "FAIL": "bold red", "skip": "dim"}
 MOST_LEFT = 20
 
 
-def plain(value: object) -> str:
+def plain_text(value: object) -> str:
     """Text that cannot steer a terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}"
                    for c in str(value))  # fmt: skip
 
 
-def cards(console: Console, found: Iterable[Json]) -> None:
+def show_cards(console: Console, found: Iterable[Json]) -> None:
     """Each card in a frame: how urgent, what, the details, what can be taken."""
     for card in found:
-        indicator = plain(card.get("indicator", "?"))
+        indicator = plain_text(card.get("indicator", "?"))
         source = card.get("source")
         label = source.get("label", "") if isinstance(source, dict) else ""
         console.print(
             Panel(
                 Group(*_body(card)),
                 title=Text(indicator.upper()),
-                subtitle=Text(plain(label)),
+                subtitle=Text(plain_text(label)),
                 title_align="left",
                 subtitle_align="right",
                 border_style=COLOURS.get(indicator, ""),
@@ -54,7 +54,9 @@ def fetched(console: Console, rows: Iterable[Fetched]) -> None:
     table = Table("Prefetch key", "Type", "Answer", title="Prefetch", title_justify="left")
     for row in rows:
         table.add_row(
-            Text(plain(row.key)), Text(plain(row.url.partition("?")[0])), Text(plain(row.told))
+            Text(plain_text(row.key)),
+            Text(plain_text(row.url.partition("?")[0])),
+            Text(plain_text(row.told)),
         )
     console.print(table)
 
@@ -72,10 +74,10 @@ def removed(console: Console, done: Removed) -> None:
     kinds = [name.partition("/")[0] for name in done.names]
     table = Table("Type", "Removed", title="Removed", title_justify="left")
     for kind in sorted(set(kinds)):
-        table.add_row(Text(plain(kind)), str(kinds.count(kind)))
+        table.add_row(Text(plain_text(kind)), str(kinds.count(kind)))
     console.print(table if kinds else "Nothing of ours is on the server.")
     for name, why in done.left[:MOST_LEFT]:
-        console.print(Text(f"Still there: {plain(name)}: {plain(why)}"))
+        console.print(Text(f"Still there: {plain_text(name)}: {plain_text(why)}"))
     if len(done.left) > MOST_LEFT:
         console.print(f"... and {len(done.left) - MOST_LEFT} more.")
 
@@ -89,7 +91,7 @@ def verdicts(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> Non
     for area, what, verdict, note in rows:
         shown = "" if area == before else area
         style = VERDICTS.get(verdict, "")
-        table.add_row(shown, Text(what), Text(verdict, style=style), Text(plain(note)))
+        table.add_row(shown, Text(what), Text(verdict, style=style), Text(plain_text(note)))
         before = area
     console.print(table)
 
@@ -102,18 +104,18 @@ def areas(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> None:
     for area, checks in found.items():
         passed = [note for _, verdict, note in checks if verdict == "pass"]
         words = dict.fromkeys(note for note in passed if any(c.isalpha() for c in note))
-        told = f" ({plain('; '.join(words))})" if words else ""
+        told = f" ({plain_text('; '.join(words))})" if words else ""
         console.print(Text(f"{area}: {len(passed)} pass{told}"))
         for what, verdict, note in checks:
             if verdict == "skip":
-                console.print(Text(f"  skip: {what}: {plain(note)}"))
+                console.print(Text(f"  skip: {what}: {plain_text(note)}"))
 
 
 def _body(card: Mapping[str, Any]) -> Iterator[RenderableType]:
-    yield Text(plain(card.get("summary", "")), style="bold")
+    yield Text(plain_text(card.get("summary", "")), style="bold")
     detail = card.get("detail")
     if isinstance(detail, str):
-        yield Markdown(plain(detail), hyperlinks=False)
+        yield Markdown(plain_text(detail), hyperlinks=False)
     suggestions = card.get("suggestions")
     rows = [row for row in suggestions if isinstance(row, dict)] if isinstance(
         suggestions, list) else []  # fmt: skip
@@ -123,15 +125,15 @@ def _body(card: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _suggestions(rows: Iterable[Json], behaviour: str) -> Table:
     table = Table(
-        "Suggestion", "Action", "What", title=Text(f"Take {plain(behaviour)}"), expand=True
+        "Suggestion", "Action", "What", title=Text(f"Take {plain_text(behaviour)}"), expand=True
     )
     for row in rows:
         recommended = " (recommended)" if row.get("isRecommended") else ""
-        label = Text(plain(row.get("label", "")) + recommended)
+        label = Text(plain_text(row.get("label", "")) + recommended)
         actions = [action for action in row.get("actions") or [] if isinstance(action, dict)]
         for number, action in enumerate(actions):
-            said = Text(f"{plain(action.get('description', ''))}\n{_target(action)}")
-            kind = Text(plain(action.get("type", "")))
+            said = Text(f"{plain_text(action.get('description', ''))}\n{_target(action)}")
+            kind = Text(plain_text(action.get("type", "")))
             table.add_row(label if number == 0 else "", kind, said)
         if not actions:
             table.add_row(label, "", "")
@@ -142,6 +144,6 @@ def _target(action: Mapping[str, Any]) -> str:
     """What an action is about, as an EHR would file it."""
     resource = action.get("resource")
     if not isinstance(resource, dict):
-        return plain(action.get("resourceId", ""))
+        return plain_text(action.get("resourceId", ""))
     name = [str(resource.get(key)) for key in ("resourceType", "id") if resource.get(key)]
-    return plain("/".join(name) + (f", {resource['status']}" if "status" in resource else ""))
+    return plain_text("/".join(name) + (f", {resource['status']}" if "status" in resource else ""))

@@ -44,7 +44,7 @@ class Bulk:
     group: str = ""  # Group/[id]; without it, all patients
 
 
-def fetch(bulk: Bulk, told: Told, sleep: Callable[[float], None] = time.sleep) -> int:
+def fetch_bulk(bulk: Bulk, told: Told, sleep: Callable[[float], None] = time.sleep) -> int:
     """Export and download; returns how many files there are."""
     bulk.folder.mkdir(parents=True, exist_ok=True)
     with requests.Session() as session:

@@ -39,7 +39,7 @@ def fetch(base: str, out: Path, group: str, token_file: Path | None, schema: str
         _dump(base, schema, out)
         return
     from cds_service.tools.replay.bulk import Bulk
-    from cds_service.tools.replay.bulk import fetch as run
+    from cds_service.tools.replay.bulk import fetch_bulk as run
 
     if not re.fullmatch(r"https?://[^\s?#]+", base):
         raise click.BadParameter("must be an http(s) URL", param_hint="URL")

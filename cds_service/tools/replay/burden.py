@@ -134,10 +134,10 @@ def _group(
     protocol: str, topic: str, kind: str, group: str, own: tuple[int, int], whole: tuple[int, int]
 ) -> Group:
     rest = (whole[0] - own[0], whole[1] - own[1])
-    return Group(protocol, topic, kind, group, share(*own), share(*rest), differ(own, rest))
+    return Group(protocol, topic, kind, group, share(*own), share(*rest), groups_differ(own, rest))
 
 
-def differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
+def groups_differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether two shares differ by more than chance would make in a hundred groups once."""
     if not one[1] or not other[1]:
         return False

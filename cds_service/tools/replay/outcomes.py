@@ -45,7 +45,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class OutcomeLabel:
     """One label of one patient: known from `time` on, or with `until` a state that held so long."""
 
     patient: str
@@ -58,7 +58,7 @@ class Outcome:
 class GivenOutcomes:
     """Labels that do not come from the record itself, with the table of those that need one."""
 
-    rows: tuple[Outcome, ...] = ()
+    rows: tuple[OutcomeLabel, ...] = ()
     labels: Mapping[str, Label] = field(default_factory=dict)
 
 
@@ -71,13 +71,13 @@ def labels(table: Path = TABLE) -> Mapping[str, Label]:
     return found
 
 
-def outcomes(patient: str, past: Past, protocol: Protocol) -> Iterator[Outcome]:
+def outcomes(patient: str, past: Past, protocol: Protocol) -> Iterator[OutcomeLabel]:
     """Every built-in label of a patient; what nobody can date is left out."""
     known = _known(past)
     for label, find in BUILT_IN.items():
         for found in find(past.chart, protocol):
             if (at := known.get(found)) is not None:
-                yield Outcome(patient, label, at)
+                yield OutcomeLabel(patient, label, at)
 
 
 def _known(past: Past) -> Known:
@@ -132,7 +132,7 @@ BUILT_IN: Mapping[str, Callable[[Chart, Protocol], Iterator[str]]] = {
 def read_outcomes(file: Path) -> GivenOutcomes:
     """A hospital's own labels: CSV with patient, time and label; every faulty line is named."""
     known = {*labels(), *TOPICS}
-    found, faults = list[Outcome](), list[str]()
+    found, faults = list[OutcomeLabel](), list[str]()
     with file.open(encoding="utf-8", newline="") as rows:
         reader = csv.DictReader(rows)
         if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
@@ -144,7 +144,7 @@ def read_outcomes(file: Path) -> GivenOutcomes:
             elif row["label"] not in known:
                 faults.append(f"{file.name}: line {number}: no such label or topic")
             else:
-                found.append(Outcome(row["patient"], row["label"], at))
+                found.append(OutcomeLabel(row["patient"], row["label"], at))
     if faults:
         raise StartRefused(faults[:MOST_FAULTS])
     return GivenOutcomes(tuple(found))

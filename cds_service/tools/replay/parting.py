@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cds_service.advice import Advice
-from cds_service.tools.replay.tally import Row
+from cds_service.tools.replay.tally import TallyRow
 
 NOT_SHOWN = "not shown"
 
-Said = tuple[str, str]
+RulesAnswered = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -23,8 +23,8 @@ class Parting:
     """Takes the two answers of each moment of one patient's walk, in order."""
 
     patient: str
-    rows: list[Row] = field(default_factory=list)
-    _open: dict[tuple[str, str], tuple[datetime, Said]] = field(default_factory=dict)
+    rows: list[TallyRow] = field(default_factory=list)
+    _open: dict[tuple[str, str], tuple[datetime, RulesAnswered]] = field(default_factory=dict)
 
     def take(self, now: datetime, first: Advice, second: Advice) -> None:
         """Note what differs now; a stretch ends when it no longer does or is another one."""
@@ -40,7 +40,9 @@ class Parting:
         for what, (since, said) in list(self._open.items()):
             self._close(what, since, max(until or since, since), said)
 
-    def _close(self, what: tuple[str, str], since: datetime, until: datetime, said: Said) -> None:
+    def _close(
+        self, what: tuple[str, str], since: datetime, until: datetime, said: RulesAnswered
+    ) -> None:
         del self._open[what]
         self.rows.append(
             {
@@ -55,7 +57,7 @@ class Parting:
         )
 
 
-def _differing(first: Advice, second: Advice) -> Iterator[tuple[tuple[str, str], Said]]:
+def _differing(first: Advice, second: Advice) -> Iterator[tuple[tuple[str, str], RulesAnswered]]:
     ours, theirs = first.findings.verdicts, second.findings.verdicts
     for name, verdict in ours.items():
         said = (verdict.truth.value, theirs[name].truth.value)

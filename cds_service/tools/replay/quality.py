@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from math import ceil, comb, floor, sqrt
 from pathlib import Path
 
-from cds_service.tools.replay.outcomes import GivenOutcomes, Label, Outcome, labels
+from cds_service.tools.replay.outcomes import GivenOutcomes, Label, OutcomeLabel, labels
 from cds_service.tools.replay.tables import read_rows
 from cds_service.tools.replay.tally import UNCOUNTED
 
@@ -66,7 +66,7 @@ Cards = Mapping[tuple[str, str], Mapping[str, Sequence[datetime]]]
 
 def quality(
     cards: Cards,
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[OutcomeLabel],
     table: Mapping[str, Label],
     protocols: Iterable[str],
     on_heparin: frozenset[str],
@@ -75,7 +75,7 @@ def quality(
 
     `on_heparin` are the patients that could have had a card: sensitivity counts only those.
     """
-    came: dict[str, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
+    came: dict[str, dict[str, list[OutcomeLabel]]] = defaultdict(lambda: defaultdict(list))
     for outcome in outcomes:
         came[outcome.label][outcome.patient].append(outcome)
     own = {name: Label(name, {name: OWN_HOURS}) for name in came if name not in table}
@@ -98,7 +98,7 @@ def _judge(
     label: Label,
     within: timedelta,
     shown: Sequence[datetime],
-    came: Sequence[Outcome],
+    came: Sequence[OutcomeLabel],
 ) -> None:
     """Count one patient that had cards, labels or both."""
     due = bool(came) and _held(came) >= timedelta(hours=label.lasting)
@@ -118,14 +118,14 @@ def _judge(
         tally.leads.append((at - card) / HOUR)
 
 
-def _right(card: datetime, one: Outcome, label: Label, within: timedelta) -> bool:
+def _right(card: datetime, one: OutcomeLabel, label: Label, within: timedelta) -> bool:
     """Whether the label became known after a card, in time; of a state: whether it held."""
     if one.until is None:
         return card < one.time <= card + within
     return one.time - within <= card <= one.until + timedelta(hours=label.after)
 
 
-def _held(came: Sequence[Outcome]) -> timedelta:
+def _held(came: Sequence[OutcomeLabel]) -> timedelta:
     """How long states held in all; what is no state has no length."""
     return sum((one.until - one.time for one in came if one.until), timedelta())
 
@@ -208,7 +208,7 @@ def read_quality(out: Path, protocols: Iterable[str], given: GivenOutcomes) -> l
         topic.setdefault(row["patient"], []).append(datetime.fromisoformat(row["time"]))
     on_heparin = {row["patient"] for row in read_rows(out, "patients") if row["first_heparin"]}
     found = [
-        Outcome(row["patient"], row["label"], datetime.fromisoformat(row["time"]))
+        OutcomeLabel(row["patient"], row["label"], datetime.fromisoformat(row["time"]))
         for row in read_rows(out, "outcomes")
     ]
     table = {**labels(), **given.labels}

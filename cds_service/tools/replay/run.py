@@ -25,7 +25,7 @@ from cds_service.fhir.queries import fhir_queries
 from cds_service.tools.replay.codes import write_stub
 from cds_service.tools.replay.export import Export, shards_for, sort_export
 from cds_service.tools.replay.shards import Task, done, replay_shard
-from cds_service.tools.replay.sources.found import Found, as_lines, found_at
+from cds_service.tools.replay.sources.found import FoundFiles, as_lines, found_at
 from cds_service.tools.replay.tables import write_tables
 
 LINES = "lines"  # inside of the next, while they are sorted
@@ -57,7 +57,7 @@ class Replayed:
     questions: int
 
 
-def replay(request: Request, progress: Progress) -> Replayed:
+def run_replay(request: Request, progress: Progress) -> Replayed:
     """Replay an export; the tables stand in the output folder."""
     names = [rules.protocol.name for rules in request.rulebooks]
     if len(set(names)) != len(names):
@@ -92,7 +92,7 @@ def _task(request: Request, work: Path) -> Task:
     return Task(export, plan, request.rulebooks)
 
 
-def _sorted(found: Found, request: Request, work: Path, shards: int) -> Export:
+def _sorted(found: FoundFiles, request: Request, work: Path, shards: int) -> Export:
     """The export in order of patients; lines that had to be written for it are gone after."""
     folder = work / LINES
     lines = as_lines(found, request.time_zone, folder)

@@ -20,8 +20,8 @@ from cds_service.fhir.queries import FhirQuery
 from cds_service.tools.replay.export import Export, locations_of, medications_of, patients_of
 from cds_service.tools.replay.outcomes import outcomes
 from cds_service.tools.replay.parting import Parting
-from cds_service.tools.replay.tally import Row, Tally, patient_row, unknown_rows
-from cds_service.tools.replay.walk import Archive, Past, read_past, walk
+from cds_service.tools.replay.tally import PatientTally, TallyRow, patient_row, unknown_rows
+from cds_service.tools.replay.walk import Archive, Past, read_past, walk_through
 
 TABLES: tuple[str, ...] = ("patients", "events", "unknown", "outcomes", "differences")
 PAIR = 2  # protocols that are compared rule by rule
@@ -72,10 +72,10 @@ def replay_shard(task: Task, shard: int) -> dict[str, int]:
 
 def replay_patient(
     patient: str, resources: Iterable[Resource], archive: Archive, rulebooks: tuple[Rulebook, ...]
-) -> Mapping[str, list[Row]]:
+) -> Mapping[str, list[TallyRow]]:
     """One patient's rows, of each table."""
     past = read_past(patient, resources, archive, rulebooks[0])
-    tallies = [Tally(patient, rules.protocol, past) for rules in rulebooks]
+    tallies = [PatientTally(patient, rules.protocol, past) for rules in rulebooks]
 
     spoken = tuple(_aloud(rules) for rules in rulebooks)
     parting = Parting(patient)
@@ -88,7 +88,7 @@ def replay_patient(
         return any(running)
 
     if _concerns_us(past):
-        walk(past, archive, rulebooks[0].concepts, tell)
+        walk_through(past, archive, rulebooks[0].concepts, tell)
     parting.end(past.until)
     pairs = tuple(zip(tallies, rulebooks, strict=True))
     return {
@@ -114,5 +114,5 @@ def _concerns_us(past: Past) -> bool:
     return bool(past.chart.administrations or past.chart.orders or past.chart.skipped)
 
 
-def _lines(rows: Iterable[Row]) -> Iterable[bytes]:
+def _lines(rows: Iterable[TallyRow]) -> Iterable[bytes]:
     return (orjson.dumps(row) + b"\n" for row in rows)

@@ -31,14 +31,14 @@ COLUMNS = ("key", "value", "unit", "topic", "patients", "cards", "cards_per_100_
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class ThresholdSweep:
     """A threshold and the values it takes, lowest first."""
 
     key: str  # "heparin.high_rate"
     values: tuple[Decimal, ...]
 
 
-def parse(written: str) -> Sweep:
+def parse(written: str) -> ThresholdSweep:
     """`heparin.high_rate=20:26:1`: from 20 to 26 in steps of 1, both ends among them."""
     found = _FORM.fullmatch(written)
     try:
@@ -52,10 +52,10 @@ def parse(written: str) -> Sweep:
     steps = int((high - low) / step) + 1
     if steps > MOST_STEPS:
         raise StartRefused([f"--sweep: {steps} values; at most {MOST_STEPS}: take a larger step"])
-    return Sweep(found[1], tuple(low + step * n for n in range(steps)))
+    return ThresholdSweep(found[1], tuple(low + step * n for n in range(steps)))
 
 
-def moved(rules: Rulebook, protocol: str, sweep: Sweep) -> tuple[Rulebook, ...]:
+def moved(rules: Rulebook, protocol: str, sweep: ThresholdSweep) -> tuple[Rulebook, ...]:
     """The rules with each value; a value that the bounds do not allow is refused."""
     file = read_table(protocol_path(protocol), ProtocolFile)
     bounds = read_table(BOUNDS, Bounds)
@@ -82,19 +82,23 @@ def _moved(protocol: Protocol, key: str, value: Decimal) -> Protocol:
     told = f"{protocol.digest} {key}={value}"
     return replace(
         protocol,
-        name=named(protocol.name, value),
+        name=named_threshold(protocol.name, value),
         rows={**protocol.rows, key: _at(protocol.rows[key], value)},
         digest=hashlib.sha256(told.encode()).hexdigest()[:DIGEST_LENGTH],
     )
 
 
-def named(protocol: str, value: Decimal) -> str:
+def named_threshold(protocol: str, value: Decimal) -> str:
     """The name that a moved protocol goes by in the tables."""
     return f"{protocol}@{value}"
 
 
 def write_sweep(
-    out: Path, rulebooks: Sequence[Rulebook], sweep: Sweep, own: float, known: GivenOutcomes
+    out: Path,
+    rulebooks: Sequence[Rulebook],
+    sweep: ThresholdSweep,
+    own: float,
+    known: GivenOutcomes,
 ) -> Path:
     """Write sweep.csv and sweep.html, from the tables of the replay in the sweep's folder.
 
@@ -125,7 +129,7 @@ def _rows(found: Mapping[Decimal, Sums]) -> Iterator[tuple[object, ...]]:
 
 
 def _page(
-    sweep: Sweep,
+    sweep: ThresholdSweep,
     found: Mapping[Decimal, Sums],
     judged: list[Quality],
     in_use: tuple[str, float],

@@ -31,7 +31,7 @@ from cds_service.chart.query_result import Resource
 from cds_service.tools.replay.stays import age_at, ethnicity_of, place_at, sex_of
 from cds_service.tools.replay.walk import HOOK, Past
 
-Row = dict[str, object]
+TallyRow = dict[str, object]
 Signature = tuple[object, ...]
 
 GONE, BACK = "gone", "back"
@@ -41,7 +41,7 @@ SPOKEN = tuple(t for t in TOPICS if t in scope_of(HookContext(HOOK, ""), ()).top
 
 
 @dataclass(slots=True)
-class Tally:
+class PatientTally:
     """The answers of one patient's walk under one protocol."""
 
     patient: str
@@ -51,7 +51,7 @@ class Tally:
     shown: Counter[str] = field(default_factory=Counter)  # topic: every time it was answered
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)  # topic and indicator
     first: dict[str, datetime] = field(default_factory=dict)
-    events: list[Row] = field(default_factory=list)
+    events: list[TallyRow] = field(default_factory=list)
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_sign: datetime | None = None
     by_weight: float = 0.0  # the highest daily dose in U/kg/h
@@ -150,14 +150,14 @@ def _reasons(advice: Advice) -> Iterable[Reason]:
         yield from item.withheld
 
 
-def patient_row(tally: Tally, past: Past, rules: Rulebook) -> Row:
+def patient_row(tally: PatientTally, past: Past, rules: Rulebook) -> TallyRow:
     """A row of patients.csv, and the further columns the report works with."""
     case = _in_the_end(past, rules)
     weight = _weight(past.chart)
     segments = charted_segments(case, weight)[0] if case else ()
     running = [s for s in segments if s.rate != 0]
     hours = _hours(running, case) if case and running else tally.hours_running
-    row: Row = {
+    row: TallyRow = {
         "patient": tally.patient,
         "protocol": tally.protocol.name,
         "first_heparin": _iso(running[0].start) if running else None,
@@ -183,7 +183,7 @@ def patient_row(tally: Tally, past: Past, rules: Rulebook) -> Row:
     return row | {f"{t}_{i}": tally.counted[t, i] for t in SPOKEN for i in INDICATORS}
 
 
-def unknown_rows(tally: Tally) -> list[Row]:
+def unknown_rows(tally: PatientTally) -> list[TallyRow]:
     """What was unknown and why, by the number of questions it was unknown at."""
     return [
         {

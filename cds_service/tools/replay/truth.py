@@ -11,7 +11,7 @@ import orjson
 
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.errors import StartRefused
-from cds_service.tools.replay.outcomes import GivenOutcomes, Outcome, labels
+from cds_service.tools.replay.outcomes import GivenOutcomes, OutcomeLabel, labels
 
 TRUTH = "truth"  # instead of a file
 FILE = "truth.jsonl"  # what `heparin-cds simulate` calls it
@@ -26,7 +26,7 @@ def read_truth(source: Path, protocol: Protocol) -> GivenOutcomes:
     file = source / FILE
     if not file.is_file():
         raise StartRefused([f"--outcomes {TRUTH}: {source} holds no {FILE}; simulate writes one"])
-    rows: list[Outcome] = []
+    rows: list[OutcomeLabel] = []
     with file.open("rb") as stays:
         for number, line in enumerate(stays, 1):
             try:
@@ -36,7 +36,7 @@ def read_truth(source: Path, protocol: Protocol) -> GivenOutcomes:
     return GivenOutcomes(tuple(rows), labels(TABLE))
 
 
-def _outcomes(stay: dict[str, Any], line: float) -> Iterator[Outcome]:
+def _outcomes(stay: dict[str, Any], line: float) -> Iterator[OutcomeLabel]:
     patient, ended = str(stay["patient"]), _at(stay["infusion"][1])
     states = {
         "truthNeed": list(_above(stay["needed_U_per_kg_h"], line)),
@@ -47,7 +47,7 @@ def _outcomes(stay: dict[str, Any], line: float) -> Iterator[Outcome]:
     for label, stretches in states.items():
         for since, until in stretches:
             if since <= until:  # a state of after the infusion meets no card
-                yield Outcome(patient, label, since, until)
+                yield OutcomeLabel(patient, label, since, until)
 
 
 def _above(samples: list[tuple[str, float]], line: float) -> Iterator[Stretch]:

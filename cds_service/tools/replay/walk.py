@@ -26,7 +26,7 @@ from cds_service.tools.replay.stays import Stay, stays_of
 HOUR = timedelta(hours=1)
 HOOK = "patient-view"
 
-Answers = dict[str, QueryResult]
+KnownResults = dict[str, QueryResult]
 
 
 class _Sourced(Protocol):
@@ -92,7 +92,7 @@ def read_past(
     )
 
 
-def walk(
+def walk_through(
     past: Past, archive: Archive, concepts: Concepts, tell: Callable[[datetime, Chart], bool]
 ) -> None:
     """Ask at every moment; `tell` takes the chart of then and says whether heparin runs."""
@@ -121,7 +121,7 @@ class _Known:
     def __init__(self, always: Iterable[Resource], archive: Archive) -> None:
         self._archive = archive
         self._by_query: dict[str, dict[str, Resource]] = {s.key: {} for s in archive.plan}
-        self._answers: Answers = {}
+        self._answers: KnownResults = {}
         for resource in always:
             self.learn(resource)
 
@@ -138,7 +138,7 @@ class _Known:
                 self._by_query[search.key][place] = resource
                 self._answers.pop(search.key, None)
 
-    def answers(self) -> Answers:
+    def answers(self) -> KnownResults:
         """One answer per query; only what has changed is put together anew."""
         for search in self._archive.plan:
             if search.key not in self._answers:
@@ -156,7 +156,7 @@ def found_by(search: FhirQuery, resource: Resource) -> bool:
     return any(coding.code in search.codes for coding in codings(member(resource, "code")))
 
 
-def _answers(everything: Iterable[Resource], archive: Archive) -> Answers:
+def _answers(everything: Iterable[Resource], archive: Archive) -> KnownResults:
     everything = tuple(everything)
     return {
         search.key: _answer(search, tuple(r for r in everything if found_by(search, r)), archive)

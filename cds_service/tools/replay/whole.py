@@ -13,7 +13,7 @@ from cds_service.errors import StartRefused
 from cds_service.tools.replay.outcomes import GivenOutcomes, read_outcomes
 from cds_service.tools.replay.report import write_report
 from cds_service.tools.replay.run import Replayed, Request
-from cds_service.tools.replay.run import replay as run
+from cds_service.tools.replay.run import run_replay as run
 from cds_service.tools.replay.scheduler import refuse_unreachable
 from cds_service.tools.replay.sources.found import found_at
 from cds_service.tools.replay.sweep import FOLDER, moved, parse, write_sweep

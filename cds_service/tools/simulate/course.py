@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SimulatedOrder:
     """The infusion order as written."""
 
     lower: float  # IU/mL
@@ -16,7 +16,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class SimulatedRate:
     """A charted stretch at one rate."""
 
     start: float  # h
@@ -65,7 +65,7 @@ class Course:
     weight: float
     age: int
     sex: str
-    order: Order
+    order: SimulatedOrder
     before: float  # h in care before the infusion
     hours: float  # of the infusion
     prophylaxis: tuple[float, ...] = ()  # hours of 5,000 U subcutaneously before it
@@ -75,7 +75,7 @@ class Course:
     hereditary: bool = False
     hit: float | None = None  # hour at which the platelets begin to fall
     cause: str = ""  # truth: what raised the need most at its highest
-    segments: list[Segment] = field(default_factory=list)
+    segments: list[SimulatedRate] = field(default_factory=list)
     boluses: list[tuple[float, float]] = field(default_factory=list)  # hour, units
     at_doses: list[tuple[float, float]] = field(default_factory=list)  # hour, IU
     draws: list[Draw] = field(default_factory=list)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from random import Random
 
 from cds_service.tools.simulate.body import Body, antithrombin_help, draw_body
-from cds_service.tools.simulate.course import Bleed, Course, Draw, Order
+from cds_service.tools.simulate.course import Bleed, Course, Draw, SimulatedOrder
 from cds_service.tools.simulate.laboratory import draw_laboratory
-from cds_service.tools.simulate.ward import Ward, draw_faults
+from cds_service.tools.simulate.ward import SimulatedWard, draw_faults
 from cds_service.tools.simulate.worlds import POPULATIONS, WORLDS, Population, World
 
 FULL, LOW = (0.3, 0.7), (0.2, 0.4)  # IU/mL
@@ -42,7 +42,7 @@ def run_stay(
     course = _admitted(rng, number, name, population, body, hours)
     course.before = course.before if before is None else before
     _befalls(rng, course, population, hit=hit)
-    ward = Ward(
+    ward = SimulatedWard(
         course=course,
         body=body,
         laboratory=draw_laboratory(rng, world),
@@ -74,7 +74,7 @@ def _admitted(
         weight=body.weight,
         age=rng.randint(24, 89),
         sex=rng.choice(("male", "female")),
-        order=Order(
+        order=SimulatedOrder(
             lower,
             upper,
             f"Titrate by nomogram, goal anti-Xa {lower}-{upper} IU/mL" if named else "",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from cds_service.tools.simulate.body import STEP, Body
-from cds_service.tools.simulate.course import Course, Draw, Fault, Segment
+from cds_service.tools.simulate.course import Course, Draw, Fault, SimulatedRate
 from cds_service.tools.simulate.laboratory import EARLY_SHARE, Laboratory
 
 MOST_PER_KG = 45.0  # U/kg/h that any ward gives
@@ -20,7 +20,7 @@ AT_LINE, AT_TARGET = 0.70, 1.0  # 1 = 100 %
 
 
 @dataclass(slots=True)
-class Ward:
+class SimulatedWard:
     """The staff of one stay: what they do next and how they are."""
 
     course: Course
@@ -90,7 +90,7 @@ class Ward:
     def _close(self, hour: float) -> None:
         if hour > self.since and (self.rate or self.held):
             rate = 0.0 if self.held else self.rate
-            self.course.segments.append(Segment(self.since, hour, rate))
+            self.course.segments.append(SimulatedRate(self.since, hour, rate))
         self.since = hour
 
     def _bolus(self, hour: float, per_kg: float) -> None:

@@ -15,9 +15,9 @@ from cds_service.app import create_app
 from cds_service.cli import main
 from cds_service.settings import Settings
 from cds_service.tools.explain.page import as_page
-from cds_service.tools.explain.patient import answers_from, walk
+from cds_service.tools.explain.patient import answers_from, explain_patient
 from cds_service.tools.explain.review import load_review
-from cds_service.tools.explain.tables import explain
+from cds_service.tools.explain.tables import explain_subject
 from tests.cases import FIXTURES, advice_for, answered, cases, tables
 
 HIT, CHILD, SEPSIS = "09-hit-on-record", "13-child", "26-sepsis-forty"
@@ -61,7 +61,7 @@ def test_a_walk_tells_a_level_too_old_for_a_dose() -> None:
     case = cases()["01-antithrombin-dose"]
     later = replace(case, now=case.now + timedelta(hours=22))
 
-    walked = walk(later, tables())
+    walked = explain_patient(later, tables())
 
     told = {fact.name: fact.told for fact in walked.facts}
     assert told["Antithrombin activity, for a dose"] == "Antithrombin activity: too old"
@@ -129,7 +129,7 @@ def client(tmp_path: Path) -> FlaskClient:
 def test_the_page_is_served_beside_the_demo_and_linked(client: FlaskClient) -> None:
     page = client.get("/explain")
     assert page.status_code == 200
-    assert page.get_data(as_text=True) == as_page(explain(tables(), load_review()))
+    assert page.get_data(as_text=True) == as_page(explain_subject(tables(), load_review()))
     assert b'href="/explain"' in client.get(f"/demo/patients/{SEPSIS}").data
     assert client.get("/explain.css").mimetype == "text/css"
 

@@ -11,7 +11,7 @@ from cds_service.assessment.recommend.citations import FEEDS
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.rules.rules import RULES
 from cds_service.tools.explain.review import load_review
-from cds_service.tools.explain.tables import Explanation, dose_rows, explain, topics_of
+from cds_service.tools.explain.tables import Explanation, dose_rows, explain_subject, topics_of
 from cds_service.tools.explain.text import to_text
 from tests.cases import advice_for, cases, tables
 from tests.vignettes import PROTOCOLS
@@ -20,7 +20,7 @@ NAMES = sorted(cases())
 
 
 def told(protocol: str = "default") -> Explanation:
-    return explain(tables(protocol), load_review())
+    return explain_subject(tables(protocol), load_review())
 
 
 class Spied(Mapping[str, Verdict]):

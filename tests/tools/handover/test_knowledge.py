@@ -16,7 +16,7 @@ from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cli import main
 from cds_service.rulebook.load import PROTOCOLS, rulebook
 from cds_service.tools.handover.knowledge import knowledge
-from cds_service.tools.handover.terminology import terminology
+from cds_service.tools.handover.terminology import terminology_resources
 from tests.calls import every_answer
 from tests.cases import cases
 from tests.fhir_rules import faults
@@ -93,7 +93,7 @@ def test_the_library_holds_the_protocol_to_the_byte() -> None:
 
 def test_the_data_asked_for_are_value_sets_that_the_terminology_has() -> None:
     rules = rulebook()
-    addresses = {one["url"] for one in terminology(rules.concepts, URL, "1.0")}
+    addresses = {one["url"] for one in terminology_resources(rules.concepts, URL, "1.0")}
     needs = only(written(), "Library")["dataRequirement"]
     asked = {f["valueSet"] for need in needs for f in need.get("codeFilter", ())}
 

@@ -16,7 +16,7 @@ from cds_service.chart.concepts import Code, Concepts
 from cds_service.chart.vocabulary import Vocabulary
 from cds_service.cli import main
 from cds_service.rulebook.toml_table import load_concepts
-from cds_service.tools.handover.terminology import KINDS, REMARKS, rows_of, terminology
+from cds_service.tools.handover.terminology import KINDS, REMARKS, code_rows, terminology_resources
 from tests.fhir_rules import faults
 
 SITE = Path(__file__).parents[3] / "docs" / "site-concepts-mimic.toml"
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def written(concepts: Concepts) -> list[Json]:
-    return list(terminology(concepts, URL, "1.0"))
+    return list(terminology_resources(concepts, URL, "1.0"))
 
 
 def of_kind(resources: list[Json], kind: str) -> list[Json]:
@@ -83,7 +83,7 @@ def test_the_value_sets_hold_the_codes_of_the_table_and_no_other(table: str) -> 
     by_code = {
         re.findall(r"`(.+?)`", v["purpose"])[0]: v for v in of_kind(written(concepts), "ValueSet")
     }
-    rows = {row.code: row for row in rows_of(concepts)}
+    rows = {row.code: row for row in code_rows(concepts)}
 
     assert by_code.keys() == {code for code, row in rows.items() if of_table(concepts, row.codes)}
     for code, value_set in by_code.items():
@@ -93,10 +93,10 @@ def test_the_value_sets_hold_the_codes_of_the_table_and_no_other(table: str) -> 
 
 def test_no_row_of_the_table_is_forgotten() -> None:
     concepts = TABLES["with a site file"]
-    codes = {row.code for row in rows_of(concepts)}
+    codes = {row.code for row in code_rows(concepts)}
 
     assert {f"{kind}.{key}" for kind in KINDS for key in getattr(concepts, kind)} <= codes
-    held = {c for row in rows_of(concepts) for c in (*row.codes, *row.except_codes)}
+    held = {c for row in code_rows(concepts) for c in (*row.codes, *row.except_codes)}
     assert held == set(codes_within(concepts))
 
 

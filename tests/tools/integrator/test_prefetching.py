@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from cds_service.tools.integrator.fhir_base import FhirBase
-from cds_service.tools.integrator.prefetching import fetch, filled
+from cds_service.tools.integrator.prefetching import fetch_prefetch, filled
 from tests.tools.integrator.test_fhir_base import BASE
 
 CONTEXT = {"patientId": "a|b/c", "userId": "PractitionerRole/r1", "draftOrders": {"x": "y"}}
@@ -57,7 +57,7 @@ def test_each_answer_is_told(base: FhirBase) -> None:
         "none": "Encounter/{{context.encounterId}}",
     }
 
-    found = {row.key: row for row in fetch(base, templates, {"patientId": "p"})}
+    found = {row.key: row for row in fetch_prefetch(base, templates, {"patientId": "p"})}
 
     assert {key: row.told.split(":")[0] for key, row in found.items()} == {
         "patient": "not there",

@@ -37,13 +37,13 @@ def shown(what: Any, *arguments: Any) -> str:
     ],
 )
 def test_any_card_is_shown(card: dict[str, Any]) -> None:
-    text = shown(show.cards, [card])
+    text = shown(show.show_cards, [card])
 
     assert ("[bold]" in text.replace("\n", "")) == (EVIL in str(card.values()) or "[bold]" in text)
 
 
 def test_a_detail_table_is_drawn() -> None:
-    text = shown(show.cards, [{"summary": "s", "detail": "| A | B |\n|---|---|\n| 1 | 2 |"}])
+    text = shown(show.show_cards, [{"summary": "s", "detail": "| A | B |\n|---|---|\n| 1 | 2 |"}])
 
     assert "|---|" not in text
     assert "A" in text

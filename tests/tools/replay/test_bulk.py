@@ -16,7 +16,7 @@ from flask import Flask, Response, jsonify, request
 from cds_service.cli import main
 from cds_service.errors import StartRefused
 from cds_service.tools.replay import bulk
-from cds_service.tools.replay.bulk import STATE, Bulk, fetch
+from cds_service.tools.replay.bulk import STATE, Bulk, fetch_bulk
 from cds_service.tools.replay.sources.found import found_at
 from tests.tools.integrator.serving import served
 from tests.tools.replay.hospital import hospital, write
@@ -96,7 +96,7 @@ def stub() -> Iterator[Stub]:
 
 def fetched(stub: Stub, folder: Path, **more: str) -> list[float]:
     waits: list[float] = []
-    fetch(Bulk(f"{stub.base}/fhir", folder, **more), lambda _: None, waits.append)
+    fetch_bulk(Bulk(f"{stub.base}/fhir", folder, **more), lambda _: None, waits.append)
     return waits
 
 
@@ -127,7 +127,7 @@ def test_a_token_goes_to_its_own_host_only(stub: Stub, tmp_path: Path) -> None:
         with served(stub.app()) as asked:
             bulk_of = Bulk(f"{asked}/fhir", tmp_path / "out", "secret")
             other.polls = 0
-            fetch(bulk_of, lambda _: None, lambda _: None)
+            fetch_bulk(bulk_of, lambda _: None, lambda _: None)
 
     assert stub.tokens == {"Bearer secret"}
     assert other.tokens == {""}

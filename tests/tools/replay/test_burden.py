@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cds_service.chart.fhir_datetime import NOWHERE
-from cds_service.tools.replay.burden import burdens, differ, groups
+from cds_service.tools.replay.burden import burdens, groups, groups_differ
 from cds_service.tools.replay.stays import age_at, ethnicity_of, place_at, sex_of, stays_of
 from cds_service.tools.replay.tables import EVENTS, PATIENTS
 from tests.tools.replay.hospital import START, at, of
@@ -141,7 +141,7 @@ def test_ages_are_put_into_bands(tmp_path: Path, age: str, band: str) -> None:
 def test_shares_are_compared_only_where_there_are_any(
     one: tuple[int, int], other: tuple[int, int], apart: bool
 ) -> None:
-    assert differ(one, other) is apart
+    assert groups_differ(one, other) is apart
 
 
 # --- places and people -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from cds_service.tools.replay.parting import NOT_SHOWN
 from cds_service.tools.replay.shards import replay_patient
 from cds_service.tools.replay.sums import parted
 from cds_service.tools.replay.sweep import moved, parse
-from cds_service.tools.replay.walk import read_past, walk
+from cds_service.tools.replay.walk import read_past, walk_through
 from tests.tools.replay.hospital import archive, resistant
 
 RULES = rulebook()
@@ -55,7 +55,7 @@ def test_every_stretch_is_what_both_protocols_say_at_every_moment_of_it() -> Non
         assert expected <= told, now
         return first.findings.measured.infusion.running.yes
 
-    walk(past, archive(), RULES.concepts, tell)
+    walk_through(past, archive(), RULES.concepts, tell)
     assert moments > 1
     assert all(r["first"] != r["second"] for r in found)
 

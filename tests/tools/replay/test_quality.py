@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cds_service.cli import main
-from cds_service.tools.replay.outcomes import Label, Outcome
+from cds_service.tools.replay.outcomes import Label, OutcomeLabel
 from cds_service.tools.replay.quality import (
     Estimate,
     Quality,
@@ -27,7 +27,7 @@ def judged(cards: dict[str, list[float]], came: dict[str, list[float]]) -> Quali
     """One topic judged by one label; hours from the start."""
     times = {p: [START + timedelta(hours=h) for h in hours] for p, hours in cards.items()}
     found = [
-        Outcome(patient, "low", START + timedelta(hours=hour))
+        OutcomeLabel(patient, "low", START + timedelta(hours=hour))
         for patient, hours in came.items()
         for hour in hours
     ]
@@ -87,7 +87,7 @@ def test_cards_per_true_case_count_every_card() -> None:
 
 def test_a_label_of_the_hospitals_own_judges_the_topic_it_names() -> None:
     cards = {("default", "resistance"): {"a": [START]}}
-    own = [Outcome("a", "resistance", START + timedelta(hours=1))]
+    own = [OutcomeLabel("a", "resistance", START + timedelta(hours=1))]
 
     rows = list(quality(cards, own, TABLE, ["default"], EVERYBODY))
 

@@ -12,7 +12,7 @@ from cds_service.errors import StartRefused
 from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay import run
 from cds_service.tools.replay.export import sort_export
-from cds_service.tools.replay.run import Request, replay
+from cds_service.tools.replay.run import Request, run_replay
 from tests.tools.replay.hospital import hospital, infusion, resistant, write
 
 RULES = rulebook()
@@ -28,7 +28,7 @@ def tables(out: Path) -> dict[str, str]:
 
 
 def replayed(source: Path, out: Path, **more: object) -> dict[str, str]:
-    replay(Request(source, out, (RULES,), **more), said)  # type: ignore[arg-type]  # by name
+    run_replay(Request(source, out, (RULES,), **more), said)  # type: ignore[arg-type]  # by name
     return tables(out)
 
 
@@ -95,7 +95,7 @@ def test_a_bad_line_costs_that_line_and_is_counted(tmp_path: Path, line: str) ->
     with (bad / "0.ndjson").open("a", encoding="utf-8") as file:
         file.write(line + "\n\n" + '{"resourceType": "Patient", "id": "four"}\n')
 
-    outcome = replay(Request(bad, tmp_path / "out", (RULES,)), said)
+    outcome = run_replay(Request(bad, tmp_path / "out", (RULES,)), said)
 
     assert outcome.export.bad_lines == 1
     assert outcome.patients == 5
@@ -147,19 +147,19 @@ def test_another_export_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             replayed(source, tmp_path / "out")
     write(source, [*hospital(), *resistant("four")])
 
-    outcome = replay(Request(source, tmp_path / "out", (RULES,)), said)
+    outcome = run_replay(Request(source, tmp_path / "out", (RULES,)), said)
 
     assert outcome.patients == 5
 
 
 def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartRefused, match="ndjson"):
-        replay(Request(tmp_path, tmp_path / "out", (RULES,)), said)
+        run_replay(Request(tmp_path, tmp_path / "out", (RULES,)), said)
 
 
 def test_the_same_protocol_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartRefused, match="one name"):
-        replay(Request(tmp_path, tmp_path / "out", (RULES, RULES)), said)
+        run_replay(Request(tmp_path, tmp_path / "out", (RULES, RULES)), said)
 
 
 def test_the_command_writes_tables_and_a_report(tmp_path: Path) -> None:

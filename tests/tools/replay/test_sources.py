@@ -16,7 +16,7 @@ import pytest
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay import run
-from cds_service.tools.replay.run import Request, replay
+from cds_service.tools.replay.run import Request, run_replay
 from cds_service.tools.replay.sources.found import as_lines, found_at
 from tests.tools.replay.shapes import SITE, as_csv, bundles, fhir, mimic, omop
 
@@ -48,7 +48,7 @@ def tables(source: Path, out: Path, zone: str = "UTC") -> tuple[str, list[dict[s
     site = out.parent / "site.toml"
     site.write_text(SITE, encoding="utf-8")
     request = Request(source, out, (rulebook(site=site),), shards=3, time_zone=zone)
-    replay(request, lambda *_: None)
+    run_replay(request, lambda *_: None)
     assert not (out / run.WORK).exists()
     patients = (out / "patients.csv").read_text(encoding="utf-8")
     with (out / "events.csv").open(encoding="utf-8", newline="") as file:
@@ -383,7 +383,7 @@ def test_a_broken_bundle_costs_that_file_and_is_told(tmp_path: Path) -> None:
     cut(source / "102.json")
     out = tmp_path / "out"
 
-    replayed = replay(Request(source, out, (rulebook(),)), lambda *_: None)
+    replayed = run_replay(Request(source, out, (rulebook(),)), lambda *_: None)
 
     assert replayed.patients == 2
     assert replayed.export.bad_lines == 1
@@ -405,7 +405,9 @@ def test_a_bad_line_in_parquet_is_counted(tmp_path: Path) -> None:
             f" TO '{tmp_path}/in/export.parquet' (FORMAT parquet)"
         )
 
-    replayed = replay(Request(tmp_path / "in", tmp_path / "out", (rulebook(),)), lambda *_: None)
+    replayed = run_replay(
+        Request(tmp_path / "in", tmp_path / "out", (rulebook(),)), lambda *_: None
+    )
 
     assert (replayed.patients, replayed.export.lines, replayed.export.bad_lines) == (1, 3, 2)
 

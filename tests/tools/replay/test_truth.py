@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from cds_service.cli import main
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay.outcomes import Label, Outcome, labels
+from cds_service.tools.replay.outcomes import Label, OutcomeLabel, labels
 from cds_service.tools.replay.quality import Quality, quality
 from cds_service.tools.replay.truth import FILE, TABLE, read_truth
 from cds_service.tools.simulate.command import write_stays
@@ -94,7 +94,7 @@ def judged(cards: dict[str, list[float]], held: dict[str, tuple[float, float]]) 
     """Cards and states by hours from the start."""
     times = {p: [START + timedelta(hours=h) for h in each] for p, each in cards.items()}
     came = [
-        Outcome(p, "need", START + timedelta(hours=since), START + timedelta(hours=until))
+        OutcomeLabel(p, "need", START + timedelta(hours=since), START + timedelta(hours=until))
         for p, (since, until) in held.items()
     ]
     everybody = frozenset("abcdef")

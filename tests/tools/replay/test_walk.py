@@ -12,7 +12,7 @@ from cds_service.advice import Rulebook, advise, advise_on
 from cds_service.chart.facts import Chart
 from cds_service.rulebook.load import PROTOCOLS, rulebook
 from cds_service.tools.replay.shards import replay_patient
-from cds_service.tools.replay.walk import HOOK, read_past, walk
+from cds_service.tools.replay.walk import HOOK, read_past, walk_through
 from tests.tools.replay.hospital import START, archive, at, infusion, lab, patient, quiet, resistant
 
 RULES = rulebook()
@@ -29,7 +29,7 @@ def asked_at(resources: list[Json], rules: Rulebook = RULES) -> dict[float, tupl
         said[(now - START) / timedelta(hours=1)] = tuple(card.topic for card in advice.cards)
         return advice.findings.measured.infusion.running.yes
 
-    walk(past, archive(rules), rules.concepts, tell)
+    walk_through(past, archive(rules), rules.concepts, tell)
     return said
 
 
@@ -74,7 +74,7 @@ def test_each_answer_is_the_one_that_advise_gives() -> None:
         charts.append(chart)
         return False
 
-    walk(past, archive(), RULES.concepts, tell)
+    walk_through(past, archive(), RULES.concepts, tell)
     known = {  # at the last moment everything is known
         key: answer for key, answer in _everything(resistant("one")).items()
     }

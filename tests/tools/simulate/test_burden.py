@@ -11,7 +11,14 @@ from bench.burden import FIGURES, Sums, changes, events, judge, lines
 from bench.courses import KINDS, Drawing, first_of
 from cds_service.cards.card import Card, CardAction, Suggestion
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.simulate.course import Bleed, Course, Draw, Fault, Order, Segment
+from cds_service.tools.simulate.course import (
+    Bleed,
+    Course,
+    Draw,
+    Fault,
+    SimulatedOrder,
+    SimulatedRate,
+)
 
 AT_ORDER = {
     "resourceType": "MedicationRequest",
@@ -37,11 +44,11 @@ def course(need: float = 15.0, **more: Any) -> Course:
         weight=80,
         age=60,
         sex="female",
-        order=Order(0.3, 0.7, "", 18),
+        order=SimulatedOrder(0.3, 0.7, "", 18),
         before=12,
         hours=48,
     )
-    found.segments = [Segment(0, 48, 1440)]
+    found.segments = [SimulatedRate(0, 48, 1440)]
     found.need = [(float(h), need) for h in range(48)]
     found.draws = [Draw("anti_xa", 10, 11, 0.2)]
     for name, value in more.items():

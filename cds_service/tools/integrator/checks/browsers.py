@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cds_service.tools.integrator.checks.outcome import Outcome, held, skipped, status
-from cds_service.tools.integrator.checks.subject import Subject
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, held, skipped, status
+from cds_service.tools.integrator.checks.subject import CheckSubject
 from cds_service.tools.integrator.service import ServiceResponse
 
 AREA = "Browsers (CORS)"
@@ -14,7 +14,7 @@ STRANGER = "https://stranger.example"
 UNKNOWN = "no-such-service"
 
 
-def browser_checks(subject: Subject) -> Iterator[Outcome]:
+def browser_checks(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """Preflight, then the headers on answers and on errors."""
     origin = subject.origin or USUAL_ORIGIN
     before = _preflight(subject, origin)
@@ -32,7 +32,7 @@ def browser_checks(subject: Subject) -> Iterator[Outcome]:
     yield held(AREA, "another origin is not allowed", not _allows(stranger, STRANGER))
 
 
-def _answers(subject: Subject, origin: str) -> Iterator[Outcome]:
+def _answers(subject: CheckSubject, origin: str) -> Iterator[CheckOutcome]:
     service, headers = subject.service, {"Origin": origin}
     found = service.ask("GET", service.url(), headers=headers)
     yield held(AREA, "headers on discovery", _allows(found, origin))
@@ -40,7 +40,7 @@ def _answers(subject: Subject, origin: str) -> Iterator[Outcome]:
     yield held(AREA, "headers on an error", _allows(refused, origin), str(refused.status))
 
 
-def _preflight(subject: Subject, origin: str) -> ServiceResponse:
+def _preflight(subject: CheckSubject, origin: str) -> ServiceResponse:
     asked = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",

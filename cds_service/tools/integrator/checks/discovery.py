@@ -8,7 +8,7 @@ from typing import Any
 
 from cds_service.tools.integrator.calling import templates_of
 from cds_service.tools.integrator.checks.card_rules import empties
-from cds_service.tools.integrator.checks.outcome import Outcome, held
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, held
 from cds_service.tools.integrator.checks.subject import HOOKS
 from cds_service.tools.integrator.prefetching import USERS
 from cds_service.tools.integrator.service import RemoteCdsService, ServiceResponse
@@ -20,7 +20,7 @@ TOKENS = {"context.userId", "context.patientId", "context.encounterId", *USERS}
 _TOKEN = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 
 
-def discovery_checks(service: RemoteCdsService, answer: ServiceResponse) -> Iterator[Outcome]:
+def discovery_checks(service: RemoteCdsService, answer: ServiceResponse) -> Iterator[CheckOutcome]:
     """Everything that can be said of the discovery answer."""
     yield held(AREA, "encrypted, or on this machine", service.is_private)
     asks = "it asks who calls: --client-key, --issuer and --jku (or --kid)"
@@ -37,7 +37,7 @@ def discovery_checks(service: RemoteCdsService, answer: ServiceResponse) -> Iter
         yield from _rows(body, rows)
 
 
-def _rows(body: Any, rows: list[Any]) -> Iterator[Outcome]:
+def _rows(body: Any, rows: list[Any]) -> Iterator[CheckOutcome]:
     whole = all(
         isinstance(row, dict) and all(isinstance(row.get(name), str) for name in REQUIRED)
         for row in rows

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 from cds_service.tools.integrator.calling import templates_of
-from cds_service.tools.integrator.checks.outcome import Outcome, skipped, status
-from cds_service.tools.integrator.checks.subject import Subject
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, skipped, status
+from cds_service.tools.integrator.checks.subject import CheckSubject
 from cds_service.tools.integrator.fhir_base import FhirBase
-from cds_service.tools.integrator.prefetching import fetch
+from cds_service.tools.integrator.prefetching import fetch_prefetch
 
 AREA = "Feedback"
 HOOK = "order-select"
@@ -19,7 +19,7 @@ HOOK = "order-select"
 Json = dict[str, Any]
 
 
-def feedback_checks(subject: Subject) -> Iterator[Outcome]:
+def feedback_checks(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """A card of the built-in patient taken and overridden; an unknown one; what is no feedback."""
     service, url = subject.service, subject.url(HOOK, "feedback")
     card = _card(subject)
@@ -37,10 +37,10 @@ def feedback_checks(subject: Subject) -> Iterator[Outcome]:
     yield status(AREA, "an unknown outcome", service.post(url, no_outcome).status, 400)
 
 
-def _card(subject: Subject) -> Json | None:
+def _card(subject: CheckSubject) -> Json | None:
     context = subject.patient.context(HOOK)
     with FhirBase(subject.fhir) as base:
-        found = fetch(base, templates_of(subject.entry(HOOK)), context)
+        found = fetch_prefetch(base, templates_of(subject.entry(HOOK)), context)
     cards = subject.call(HOOK, prefetch={row.key: row.value for row in found}).cards
     return next((card for card in cards if isinstance(card.get("uuid"), str)), None)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from cds_service.tools.integrator.calling import templates_of
 from cds_service.tools.integrator.checks.card_rules import faults
-from cds_service.tools.integrator.checks.outcome import Outcome, held, skipped, status
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, held, skipped, status
 from cds_service.tools.integrator.checks.patient import UNRELATED
-from cds_service.tools.integrator.checks.subject import HOOKS, NOTHING_KNOWN, Subject
+from cds_service.tools.integrator.checks.subject import HOOKS, NOTHING_KNOWN, CheckSubject
 from cds_service.tools.integrator.fhir_base import FhirBase
-from cds_service.tools.integrator.prefetching import fetch
+from cds_service.tools.integrator.prefetching import fetch_prefetch
 from cds_service.tools.integrator.service import ServiceResponse
 
 UNREAD = "notAssessed"
@@ -19,7 +19,7 @@ UNREAD = "notAssessed"
 NOT_KNOWN = "the service may not read from this machine: say --fhir-port, and register it"
 
 
-def hook_checks(subject: Subject) -> Iterator[Outcome]:
+def hook_checks(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """All three hooks, each in both ways, and what order-select has to bear."""
     for hook in HOOKS:
         prefetch = _prefetch(subject, hook)
@@ -29,13 +29,15 @@ def hook_checks(subject: Subject) -> Iterator[Outcome]:
         yield from MORE.get(hook, _nothing_more)(subject)
 
 
-def _prefetch(subject: Subject, hook: str) -> Mapping[str, Any]:
+def _prefetch(subject: CheckSubject, hook: str) -> Mapping[str, Any]:
     context = subject.patient.context(hook)
     with FhirBase(subject.fhir) as base:
-        return {r.key: r.value for r in fetch(base, templates_of(subject.entry(hook)), context)}
+        return {
+            r.key: r.value for r in fetch_prefetch(base, templates_of(subject.entry(hook)), context)
+        }
 
 
-def _answered(hook: str, way: str, answer: ServiceResponse) -> Iterator[Outcome]:
+def _answered(hook: str, way: str, answer: ServiceResponse) -> Iterator[CheckOutcome]:
     yield status(hook, f"{way}: answered", answer.status, 200)
     if answer.status != 200:
         return
@@ -49,7 +51,9 @@ def _answered(hook: str, way: str, answer: ServiceResponse) -> Iterator[Outcome]
     yield held(hook, f"{way}: read by the service", not unread, note)
 
 
-def _fetched(subject: Subject, hook: str, by_prefetch: ServiceResponse) -> Iterator[Outcome]:
+def _fetched(
+    subject: CheckSubject, hook: str, by_prefetch: ServiceResponse
+) -> Iterator[CheckOutcome]:
     if not subject.fhir_is_known:
         yield skipped(hook, "data fetched", NOT_KNOWN)
         return
@@ -58,7 +62,7 @@ def _fetched(subject: Subject, hook: str, by_prefetch: ServiceResponse) -> Itera
     yield held(hook, "both ways give the same cards", _said(answer) == _said(by_prefetch))
 
 
-def _silent(subject: Subject) -> Iterator[Outcome]:
+def _silent(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """Drafts that are none of its business are answered, with nothing."""
     hook = "order-select"
     bare = {key: value for key, value in subject.patient.draft.items() if key in BARE}
@@ -71,7 +75,7 @@ def _silent(subject: Subject) -> Iterator[Outcome]:
 BARE = ("resourceType", "id", "status", "subject")
 
 
-def _not_known(subject: Subject) -> Iterator[Outcome]:
+def _not_known(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """Silence would be taken for "nothing wrong"."""
     hook, what = "patient-view", "every query failed: told, not silence"
     keys = templates_of(subject.entry(hook)) or {"patient": ""}
@@ -81,7 +85,7 @@ def _not_known(subject: Subject) -> Iterator[Outcome]:
     yield status(hook, "no data at all: 412", subject.call(hook).status, 412)
 
 
-def _nothing_more(_subject: Subject) -> Iterator[Outcome]:
+def _nothing_more(_subject: CheckSubject) -> Iterator[CheckOutcome]:
     yield from ()
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 from cds_service.tools.integrator.calling import request_of
-from cds_service.tools.integrator.checks.outcome import Outcome, held, skipped, status
-from cds_service.tools.integrator.checks.subject import Subject
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, held, skipped, status
+from cds_service.tools.integrator.checks.subject import CheckSubject
 from cds_service.tools.integrator.identity import Identity
 from cds_service.tools.integrator.service import ServiceResponse
 
@@ -19,7 +19,7 @@ HOURS_AGO = 7200
 REASONS = ("signature", "expired", "audience", "issuer", "jti", "algorithm", "kid", "jwks")
 
 
-def identity_checks(subject: Subject) -> Iterator[Outcome]:
+def identity_checks(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """Refused without a good token, let in with one, once."""
     identity = subject.service.identity
     if identity is None:
@@ -36,7 +36,7 @@ def identity_checks(subject: Subject) -> Iterator[Outcome]:
     yield status(AREA, "good token, a call", called.status, 200)
 
 
-def _without_token(subject: Subject) -> Iterator[Outcome]:
+def _without_token(subject: CheckSubject) -> Iterator[CheckOutcome]:
     service = subject.service
     refused = _discover(subject, "")
     yield status(AREA, "no token: discovery", refused.status, 401)
@@ -59,7 +59,7 @@ def _bad_tokens(identity: Identity, url: str) -> Iterator[tuple[str, str]]:
     yield "another issuer", identity.token(url, iss="https://elsewhere.example.org")
 
 
-def _discover(subject: Subject, token: str) -> ServiceResponse:
+def _discover(subject: CheckSubject, token: str) -> ServiceResponse:
     return subject.service.ask("GET", subject.service.url(), token=token)
 
 

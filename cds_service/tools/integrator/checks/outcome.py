@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["pass", "FAIL", "skip"]
+CheckVerdict = Literal["pass", "FAIL", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckOutcome:
     """One line of the report."""
 
     area: str
     what: str
-    verdict: Verdict
+    verdict: CheckVerdict
     note: str = ""
 
     @property
@@ -23,17 +23,17 @@ class Outcome:
         return self.area, self.what, self.verdict, self.note
 
 
-def held(area: str, what: str, holds: bool, note: str = "") -> Outcome:
+def held(area: str, what: str, holds: bool, note: str = "") -> CheckOutcome:
     """A point that holds or does not."""
-    return Outcome(area, what, "pass" if holds else "FAIL", note)
+    return CheckOutcome(area, what, "pass" if holds else "FAIL", note)
 
 
-def status(area: str, what: str, got: int, *wanted: int) -> Outcome:
+def status(area: str, what: str, got: int, *wanted: int) -> CheckOutcome:
     """A point that is an HTTP status."""
     said = str(got) if got in wanted else f"{got}, should be {' or '.join(map(str, wanted))}"
     return held(area, what, got in wanted, said)
 
 
-def skipped(area: str, what: str, why: str) -> Outcome:
+def skipped(area: str, what: str, why: str) -> CheckOutcome:
     """A point that could not be looked at."""
-    return Outcome(area, what, "skip", why)
+    return CheckOutcome(area, what, "skip", why)

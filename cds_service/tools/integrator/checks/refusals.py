@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from cds_service.tools.integrator.calling import request_of
-from cds_service.tools.integrator.checks.outcome import Outcome, held, status
-from cds_service.tools.integrator.checks.subject import Subject
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, held, status
+from cds_service.tools.integrator.checks.subject import CheckSubject
 
 AREA = "Refusals"
 HOOK = "patient-view"
 HUGE = 1 << 30  # only declared, never sent
 
 
-def refusal_checks(subject: Subject) -> Iterator[Outcome]:
+def refusal_checks(subject: CheckSubject) -> Iterator[CheckOutcome]:
     """400, 404, 405, 413 and 415, and the body of an error."""
     service, url = subject.service, subject.url(HOOK)
     good = request_of(HOOK, subject.patient.context(HOOK))

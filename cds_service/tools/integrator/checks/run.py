@@ -11,14 +11,14 @@ from cds_service.tools.integrator.checks.feedback import feedback_checks
 from cds_service.tools.integrator.checks.hooks import hook_checks
 from cds_service.tools.integrator.checks.identity import identity_checks
 from cds_service.tools.integrator.checks.loopback import fhir_on_loopback
-from cds_service.tools.integrator.checks.outcome import Outcome, held
+from cds_service.tools.integrator.checks.outcome import CheckOutcome, held
 from cds_service.tools.integrator.checks.patient import check_patient
 from cds_service.tools.integrator.checks.refusals import refusal_checks
-from cds_service.tools.integrator.checks.subject import Subject
+from cds_service.tools.integrator.checks.subject import CheckSubject
 from cds_service.tools.integrator.fhir_base import NotAnswered
 from cds_service.tools.integrator.service import RemoteCdsService
 
-AREAS: Mapping[str, Callable[[Subject], Iterator[Outcome]]] = {
+AREAS: Mapping[str, Callable[[CheckSubject], Iterator[CheckOutcome]]] = {
     "Browsers (CORS)": browser_checks,
     "Hooks": hook_checks,
     "Refusals": refusal_checks,
@@ -27,7 +27,7 @@ AREAS: Mapping[str, Callable[[Subject], Iterator[Outcome]]] = {
 }
 
 
-def run(service: RemoteCdsService, origin: str = "", fhir_port: int = 0) -> Iterator[Outcome]:
+def run(service: RemoteCdsService, origin: str = "", fhir_port: int = 0) -> Iterator[CheckOutcome]:
     """Every outcome, as it is known."""
     answer = service.discover()
     yield from discovery_checks(service, answer)
@@ -39,13 +39,13 @@ def run(service: RemoteCdsService, origin: str = "", fhir_port: int = 0) -> Iter
     # A service elsewhere cannot reach this machine; a registered client names registered servers.
     known = service.is_here and (service.identity is None or fhir_port > 0)
     with fhir_on_loopback(patient.resources, fhir_port) as base:
-        subject = Subject(service, patient, base, known, origin)
+        subject = CheckSubject(service, patient, base, known, origin)
         subject = subject.with_entries(row for row in rows if isinstance(row, dict))
         for area, checks in AREAS.items():
             yield from _finished(area, checks(subject))
 
 
-def _finished(area: str, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+def _finished(area: str, outcomes: Iterator[CheckOutcome]) -> Iterator[CheckOutcome]:
     try:
         yield from outcomes
     except NotAnswered as fault:

@@ -20,7 +20,7 @@ NOTHING_KNOWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckSubject:
     """The service under check."""
 
     service: RemoteCdsService
@@ -30,7 +30,7 @@ class Subject:
     origin: str = ""  # a browser client's; empty: not said
     entries: Mapping[str, Json] | None = None  # by hook
 
-    def with_entries(self, rows: Iterable[Json]) -> Subject:
+    def with_entries(self, rows: Iterable[Json]) -> CheckSubject:
         """The same, knowing what discovery said."""
         found: dict[str, Json] = {}
         for row in rows:

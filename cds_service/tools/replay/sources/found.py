@@ -28,7 +28,7 @@ PARTIAL = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFiles:
     """A place to read from."""
 
     kind: str  # "FHIR lines", "FHIR Bundles", "OMOP CDM"
@@ -44,7 +44,7 @@ class Lines:
     notes: tuple[str, ...] = ()
 
 
-def found_at(source: Path) -> Found:
+def found_at(source: Path) -> FoundFiles:
     """What lies in a folder or a DuckDB file."""
     if source.is_file():
         return _found_in_database(source)
@@ -70,17 +70,17 @@ _OTHERS = "no FHIR Bundle and no tables of " + " or ".join(
 )
 
 
-def _kinds(source: Path, files: list[Path]) -> Iterator[Found]:
+def _kinds(source: Path, files: list[Path]) -> Iterator[FoundFiles]:
     for tables in recognised(files):
-        yield Found(layouts()[tables.layout].title, tuple(tables.files.values()), tables)
+        yield FoundFiles(layouts()[tables.layout].title, tuple(tables.files.values()), tables)
     held = {file for pattern in LINES for file in source.rglob(pattern)}
     lines = [file for file in files if file in held or _is_parquet_of_lines(file)]
     if lines:
-        yield Found("FHIR lines", tuple(lines))
+        yield FoundFiles("FHIR lines", tuple(lines))
         return  # a bulk export may hold a manifest or other JSON beside its lines
     bundles = [f for f in files if f.name.endswith((".json", ".json.gz")) and is_bundle(f)]
     if bundles:
-        yield Found("FHIR Bundles", tuple(bundles))
+        yield FoundFiles("FHIR Bundles", tuple(bundles))
 
 
 def _is_parquet_of_lines(file: Path) -> bool:
@@ -95,14 +95,14 @@ def _is_parquet_of_lines(file: Path) -> bool:
     return len(columns) == 1 and columns[0][1] in ("VARCHAR", "JSON", "BLOB")
 
 
-def _found_in_database(file: Path) -> Found:
+def _found_in_database(file: Path) -> FoundFiles:
     if file.suffix not in DATABASES:
         raise StartRefused([f"{file}: is neither a folder nor a DuckDB file (.duckdb, .db)"])
     with _attached(file) as db:
         kinds = recognised_in(db, file)
     if not kinds:
         raise StartRefused([f"{file}: holds {_OTHERS}"])
-    return Found(layouts()[kinds[0].layout].title, (file,), kinds[0])
+    return FoundFiles(layouts()[kinds[0].layout].title, (file,), kinds[0])
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def _attached(
         yield db
 
 
-def as_lines(found: Found, zone: str, folder: Path) -> Lines:
+def as_lines(found: FoundFiles, zone: str, folder: Path) -> Lines:
     """FHIR lines of what was found, written into a folder where they are not lines already."""
     if found.kind == "FHIR lines":
         return Lines(found.files)

@@ -91,7 +91,7 @@ def _card(
         summary=summary(findings, item, wording),
         indicator=item.indicator.value,
         detail=detail(findings, item, wording),
-        source=source(findings, item, wording, rule_url(item.topic, writer.style)),
+        source=card_source(findings, item, wording, rule_url(item.topic, writer.style)),
         suggestions=suggestions(writer, findings, item, tests),
         selection_behavior=writer.style.selection_behavior,
         links=links(item.topic, wording, writer.style),
@@ -233,7 +233,7 @@ def _rule(findings: Findings, item: Recommendation, wording: Wording) -> str:
     )
 
 
-def source(
+def card_source(
     findings: Findings, item: Recommendation, wording: Wording, url: str
 ) -> dict[str, object]:
     """Who says so: protocol, approver, review date, and the topic an override is kept by."""

@@ -14,7 +14,7 @@ from cds_service.chart.fhir_datetime import Placing, read_instant
 from cds_service.chart.fhir_json import LONGEST_TEXT, codings, each, label, member, source, text
 from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import MALFORMED, NEAR_SYSTEM, STATUS, PatientResources
-from cds_service.chart.vocabulary import Matcher, Vocabulary, Words, spaced, written
+from cds_service.chart.vocabulary import Matcher, Vocabulary, Words, spaced, written_text
 
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _ACTIVE = {
@@ -58,7 +58,7 @@ def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tupl
     """Every concept the codes or the words of CodeableConcepts stand for."""
     found = codings(nodes)
     pairs = vocabulary.pairs(found)
-    both = (*matcher.by_code(pairs), *matcher.by_words(pairs, written(nodes)))
+    both = (*matcher.by_code(pairs), *matcher.by_words(pairs, written_text(nodes)))
     return tuple(dict.fromkeys(both))
 
 

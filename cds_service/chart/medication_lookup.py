@@ -24,7 +24,7 @@ from cds_service.chart.fhir_json import (
 )
 from cds_service.chart.query_result import Resource
 from cds_service.chart.references import Medications
-from cds_service.chart.vocabulary import Vocabulary, written
+from cds_service.chart.vocabulary import Vocabulary, written_text
 
 _WORD = re.compile(r"[A-Z]?[a-z]{4,}(?:[ ,-]+[A-Za-z]+)*")  # a local code may be a name: "Insulin"
 
@@ -168,7 +168,7 @@ def _naming(concepts: tuple[object, ...], medication: object, points: object) ->
     called = (*texts(every), *names)
     return Naming(
         codings(every),
-        tuple(dict.fromkeys((*written(every), *names))),
+        tuple(dict.fromkeys((*written_text(every), *names))),
         called,
         label(every) or next(iter(called), ""),
     )

@@ -37,10 +37,10 @@ from cds_service.chart.fhir_json import (
 )
 from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, PatientResources
-from cds_service.chart.results import Row, newest_first
+from cds_service.chart.results import ResultRow, newest_first
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
-from cds_service.chart.vocabulary import written as words_of
+from cds_service.chart.vocabulary import written_text as words_of
 
 _SAYING = ("interpretation", "valueCodeableConcept", "valueString")
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary"})
@@ -94,7 +94,7 @@ def read_observations(
 ) -> tuple[dict[str, Sequence[Result]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
     found, skipped = record.read("Observation", partial(reader.rows, placing=record.placing))
-    by_concept: dict[str, list[Row]] = {}
+    by_concept: dict[str, list[ResultRow]] = {}
     for row in found:
         if not row.near:
             by_concept.setdefault(row.concept, []).append(row)
@@ -118,7 +118,7 @@ class ObservationReader:
         # The same few codes come thousands of times over.
         self._known = lru_cache(maxsize=4096)(self._look_up)
 
-    def rows(self, resource: Resource, placing: Placing = NOWHERE) -> list[Row | Skipped]:
+    def rows(self, resource: Resource, placing: Placing = NOWHERE) -> list[ResultRow | Skipped]:
         """The results in the value itself and in the components, and what cannot be one."""
         if resource.get("code") is None:
             return [Skipped(source(resource), MALFORMED)]
@@ -129,7 +129,9 @@ class ObservationReader:
                 found.append(row)
         return found
 
-    def _row(self, resource: Resource, node: Resource, placing: Placing) -> Row | Skipped | None:
+    def _row(
+        self, resource: Resource, node: Resource, placing: Placing
+    ) -> ResultRow | Skipped | None:
         keys, code, near = self._known(bare_codes(node.get("code")))
         if not keys:
             return None
@@ -138,7 +140,7 @@ class ObservationReader:
         if text(resource.get("status")) not in _FINAL:
             return Skipped(source(resource), STATUS, keys[0])
         at = drawn(resource, placing)
-        return Row(keys[0], at, code, resource, node, self.result, placing, near)
+        return ResultRow(keys[0], at, code, resource, node, self.result, placing, near)
 
     def _look_up(self, found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], str, bool]:
         """The concepts that codes stand for, by which code, and whether by a near spelling."""
@@ -149,7 +151,7 @@ class ObservationReader:
         near = known.keys(self._vocabulary.near_pairs(every)) if not keys else set()
         return tuple(sorted(keys or near)), next(recognised, ""), bool(near)
 
-    def result(self, row: Row) -> Result:
+    def result(self, row: ResultRow) -> Result:
         """The value, its unit and whatever else a card may need of it."""
         name, concept = self._scale(row)
         positive = None if row.near else self._answers.of(row.node)
@@ -172,7 +174,7 @@ class ObservationReader:
             **self._remarks(row),
         )
 
-    def _scale(self, row: Row) -> tuple[str, ObservationConcept]:
+    def _scale(self, row: ResultRow) -> tuple[str, ObservationConcept]:
         """The row by whose unit a result is read: its own, unless only another fits."""
         rows = self._vocabulary.concepts.observations
         own = rows[row.concept]
@@ -187,7 +189,7 @@ class ObservationReader:
             else (other, rows[other])
         )
 
-    def _remarks(self, row: Row) -> dict[str, bool]:
+    def _remarks(self, row: ResultRow) -> dict[str, bool]:
         """What the laboratory notes of the sample, in the name of the test or beside it."""
         beside = [*each(row.resource.get("note")), *each(row.node.get("interpretation"))]
         said = [text(member(one, "text")) for one in beside]

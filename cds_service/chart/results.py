@@ -25,7 +25,7 @@ from cds_service.chart.query_result import Resource
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class ResultRow:
     """One Observation, or one component of it, of a known concept."""
 
     concept: str
@@ -33,7 +33,7 @@ class Row:
     code: str
     resource: Resource
     node: Resource  # the resource, or its component
-    read: Callable[[Row], Result]
+    read: Callable[[ResultRow], Result]
     placing: Placing = NOWHERE
     near: bool = False  # its code system is only nearly spelt like one of ours
     _result: Result | None = None
@@ -73,7 +73,7 @@ class Row:
 class Results(Sequence[Result]):
     """The results of one concept, newest first."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[ResultRow]) -> None:
         self._rows = rows
         self._not_exact: list[Result] | None = None
 
@@ -109,7 +109,7 @@ class Results(Sequence[Result]):
         return repr(tuple(self))
 
 
-def newest_first(rows: Iterable[Row]) -> Results:
+def newest_first(rows: Iterable[ResultRow]) -> Results:
     """In order of time; ties are settled only where there are any."""
     aged = sorted(((row.age(), row) for row in rows), key=lambda one: one[0])
     if any(one[0] == older[0] for one, older in pairwise(aged)):

@@ -11,7 +11,7 @@ from cds_service.chart.concepts import Code
 from cds_service.chart.facts import Route, Use
 from cds_service.chart.fhir_json import codings, each, member, named, text
 from cds_service.chart.medication_lookup import ResolvedMedication
-from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced, written
+from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced, written_text
 
 
 class AdministrationVocabulary:
@@ -38,7 +38,7 @@ class AdministrationVocabulary:
         concepts = [member(dosage, "route") for dosage in dosages]
         stated = [one for concept in concepts for one in each(concept)]
         keys = self._routes.keys(self._vocabulary.pairs(codings(stated)))
-        keys = keys or self._worded(written(stated))
+        keys = keys or self._worded(written_text(stated))
         if not keys and stated:
             return Route.OTHER
         keys = keys or self._worded([text(member(dosage, "text")) for dosage in dosages])
@@ -109,7 +109,7 @@ class _Said:
     def by(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
         """Whether a concept or a text says it."""
         nodes = [one for concept in concepts for one in each(concept)]
-        said = (*written(nodes), *texts)
+        said = (*written_text(nodes), *texts)
         if not said:
             return False  # most dosages say nothing of it
         if self._codes.keys(self._vocabulary.pairs(codings(nodes))):

@@ -89,9 +89,11 @@ class Matcher:
         """The concepts the codes stand for, in the table's order."""
         return self._sorted(self._codes.keys(pairs))
 
-    def by_words(self, pairs: Iterable[tuple[str, str]], written: Iterable[str]) -> tuple[str, ...]:
+    def by_words(
+        self, pairs: Iterable[tuple[str, str]], written_text: Iterable[str]
+    ) -> tuple[str, ...]:
         """The concepts the texts name, unless an exception names them too."""
-        whole = "|".join(spaced(one) for one in written)
+        whole = "|".join(spaced(one) for one in written_text)
         candidates = {key for word in whole.split() for key in self._begun.get(word, ())}
         if not candidates or self._negations.within(whole):
             return ()
@@ -154,7 +156,7 @@ class Vocabulary:
         )
 
 
-def written(concepts: object) -> tuple[str, ...]:
+def written_text(concepts: object) -> tuple[str, ...]:
     """Texts, displays, and the codes too: local ones are often names ("Drug Push")."""
     return tuple(dict.fromkeys((*texts(concepts), *(code for _, code in bare_codes(concepts)))))
 
@@ -164,7 +166,7 @@ def folded(code: str) -> str:
     return code.replace(".", "").strip().upper()
 
 
-def spaced(written: str) -> str:
+def spaced(written_text: str) -> str:
     """A text for whole-word search: lower case, one blank between words and at both ends."""
-    words = _SEPARATORS.split(unicodedata.normalize("NFKC", written).casefold())
+    words = _SEPARATORS.split(unicodedata.normalize("NFKC", written_text).casefold())
     return f" {' '.join(word for word in words if word)} "

@@ -64,7 +64,7 @@ class Endpoint:
         for entry in self.everything(g.hours_ago):
             if (entry["resourceType"], entry["id"]) == (kind, id_):
                 return answer(entry)
-        return outcome(404, "not-found", f"There is no {kind} with this id.")
+        return fhir_outcome(404, "not-found", f"There is no {kind} with this id.")
 
     def search(self, kind: str) -> Response:
         """https://hl7.org/fhir/R4/http.html#search"""
@@ -72,15 +72,15 @@ class Endpoint:
         try:
             page = search(self.everything(g.hours_ago), kind, asked)
         except SearchRefusedError as refusal:
-            return outcome(400, "not-supported", f"The search was refused: {refusal}.")
+            return fhir_outcome(400, "not-supported", f"The search was refused: {refusal}.")
         return answer(searchset(page, f"{self.base}/{kind}", asked, self.base))
 
 
 def not_served(_rest: str) -> Response:
     """Everything else: other interactions are not there, and nothing is ever written."""
     if request.method == "GET":
-        return outcome(404, "not-found", "Served here: metadata, Type/id and Type?search.")
-    return outcome(405, "not-supported", "This endpoint is read only.")
+        return fhir_outcome(404, "not-found", "Served here: metadata, Type/id and Type?search.")
+    return fhir_outcome(405, "not-supported", "This endpoint is read only.")
 
 
 def _keep_hours_ago(_endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -106,7 +106,7 @@ def answer(resource: Resource, status: int = 200) -> Response:
     return Response(body, status, mimetype=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 
-def outcome(status: int, code: str, text: str) -> Response:
+def fhir_outcome(status: int, code: str, text: str) -> Response:
     """An OperationOutcome as a FHIR answer."""
     issue = {"severity": "error", "code": code, "diagnostics": text}
     return answer({"resourceType": "OperationOutcome", "issue": [issue]}, status)

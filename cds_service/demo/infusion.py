@@ -23,7 +23,7 @@ STRENGTH = re.compile(r"([\d,]+)\s*units?\s*(?:/|in)\s*([\d.]*)\s*mL", re.IGNORE
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class DrawnSegment:
     """A stretch of an infusion at one rate."""
 
     start: datetime
@@ -48,7 +48,7 @@ def rate_ordered(order: Resource, case: Fixture, weight_kg: float | None) -> flo
     return None
 
 
-def is_heparin_infusion(order: Resource, case: Fixture) -> bool:
+def draws_heparin_infusion(order: Resource, case: Fixture) -> bool:
     """Whether a medication order is for heparin into a vein, continuously."""
     if "heparin" not in medication_name(order, case).lower():
         return False
@@ -61,7 +61,7 @@ def is_heparin_infusion(order: Resource, case: Fixture) -> bool:
     return False
 
 
-def segments(case: Fixture, weight_kg: float | None) -> tuple[Segment, ...]:
+def segments(case: Fixture, weight_kg: float | None) -> tuple[DrawnSegment, ...]:
     """The heparin infusion, oldest first; of overlapping stretches the newer ends the older."""
     found = [_segment(entry, case, weight_kg) for entry in _given(case, "heparin")]
     ordered = sorted((one for one in found if one), key=lambda one: one.start)
@@ -73,7 +73,7 @@ def segments(case: Fixture, weight_kg: float | None) -> tuple[Segment, ...]:
     return tuple(one for one in cut if one.end > one.start)
 
 
-def dose_of_day(infusion: tuple[Segment, ...], until: datetime) -> float:
+def dose_of_day(infusion: tuple[DrawnSegment, ...], until: datetime) -> float:
     """Units infused in the 24 h before a moment."""
     hours = (
         (max(min(one.end, until) - max(one.start, until - DAY), timedelta()), one.units_per_hour)
@@ -133,13 +133,13 @@ def _start(resource: Resource) -> datetime | None:
     return moment_of(resource.get("effectiveDateTime") or begun or "")
 
 
-def _segment(resource: Resource, case: Fixture, weight_kg: float | None) -> Segment | None:
+def _segment(resource: Resource, case: Fixture, weight_kg: float | None) -> DrawnSegment | None:
     dosage = resource.get("dosage", {})
     start, rate = _start(resource), _units_per_hour(dosage, resource, case, weight_kg)
     if start is None or rate is None:
         return None
     end = moment_of(resource.get("effectivePeriod", {}).get("end", "")) or case.now
-    return Segment(start, min(end, case.now), rate)
+    return DrawnSegment(start, min(end, case.now), rate)
 
 
 def _units_per_hour(

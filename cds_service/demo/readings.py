@@ -10,8 +10,8 @@ from typing import Any
 from cds_service.demo.fixtures import Fixture, Resource
 from cds_service.demo.infusion import (
     dose_of_day,
+    draws_heparin_infusion,
     events,
-    is_heparin_infusion,
     medication_name,
     rate_ordered,
     segments,
@@ -61,7 +61,7 @@ class ChartedOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReadingRow:
     """One line of the timeline in words."""
 
     at: datetime
@@ -112,18 +112,18 @@ def charted_orders(case: Fixture) -> tuple[ChartedOrder, ...]:
     return tuple(_charted(one, case) for one in ordered)
 
 
-def table_rows(case: Fixture, tracks: Tracks) -> tuple[Row, ...]:
+def table_rows(case: Fixture, tracks: Tracks) -> tuple[ReadingRow, ...]:
     """Everything the timeline draws, newest first."""
     labs = [
-        Row(one.at, track.label, one.shown, STATE_WORDS.get(one.state, ""))
+        ReadingRow(one.at, track.label, one.shown, STATE_WORDS.get(one.state, ""))
         for track in tracks.drawn
         for one in readings(case.resources, track)
     ]
     rates = [
-        Row(one.start, "Heparin infusion", f"{one.units_per_hour:,.0f} U/h", "")
+        ReadingRow(one.start, "Heparin infusion", f"{one.units_per_hour:,.0f} U/h", "")
         for one in segments(case, plausible_weight(case, tracks))
     ]
-    done = [Row(one.at, "Event", one.label, "") for one in events(case)]
+    done = [ReadingRow(one.at, "Event", one.label, "") for one in events(case)]
     return tuple(sorted((*labs, *rates, *done), key=lambda row: row.at, reverse=True))
 
 
@@ -175,7 +175,7 @@ def _heparin_ordered(case: Fixture, weight_kg: float | None) -> str:
     """Where nothing is charted as given, the active order is all there is."""
     active = (one for one in case.resources if one.get("status") == "active")
     orders = (one for one in active if one["resourceType"] == "MedicationRequest")
-    order = next((one for one in orders if is_heparin_infusion(one, case)), None)
+    order = next((one for one in orders if draws_heparin_infusion(one, case)), None)
     if order is None:
         return "not running"
     rate = rate_ordered(order, case, weight_kg)
@@ -204,5 +204,5 @@ def _charted(order: Resource, case: Fixture) -> ChartedOrder:
     name = medication_name(order, case)
     dosage: Mapping[str, Any] = next(iter(order.get("dosageInstruction", [])), {})
     return ChartedOrder(
-        reference, name, str(dosage.get("text", "")), is_heparin_infusion(order, case)
+        reference, name, str(dosage.get("text", "")), draws_heparin_infusion(order, case)
     )

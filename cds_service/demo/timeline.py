@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from cds_service.demo.fixtures import Fixture
-from cds_service.demo.infusion import Segment, dose_of_day, events, segments
+from cds_service.demo.infusion import DrawnSegment, dose_of_day, events, segments
 from cds_service.demo.readings import plausible_weight
 from cds_service.demo.tracks import Reading, Track, Tracks, readings
 
@@ -109,7 +109,7 @@ def hours_shown(case: Fixture, tracks: Tracks) -> int:
     return _hours_shown(case, segments(case, plausible_weight(case, tracks)))
 
 
-def _hours_shown(case: Fixture, infusion: Sequence[Segment]) -> int:
+def _hours_shown(case: Fixture, infusion: Sequence[DrawnSegment]) -> int:
     begun = infusion[0].start if infusion else case.now - 48 * HOUR
     hours = ceil((case.now - begun) / HOUR) + 4
     return min(max(hours, SHORTEST), LONGEST)
@@ -130,7 +130,7 @@ def _scale(top: float, highest: float) -> Callable[[float], float]:
     return lambda value: round(top + LANE * (1 - value / highest), 1)
 
 
-def _rate_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
+def _rate_lane(frame: _Frame, infusion: Sequence[DrawnSegment], top: float) -> Lane:
     highest = max((one.units_per_hour for one in infusion), default=1000) * HEADROOM
     y = _scale(top, highest)
     shown = [one for one in infusion if one.end > frame.start]
@@ -149,17 +149,17 @@ def _rate_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
     )  # fmt: skip
 
 
-def _new(before: Segment | None, one: Segment) -> bool:
+def _new(before: DrawnSegment | None, one: DrawnSegment) -> bool:
     return before is None or before.units_per_hour != one.units_per_hour
 
 
-def _rate_mark(frame: _Frame, one: Segment, y: Callable[[float], float]) -> Mark:
+def _rate_mark(frame: _Frame, one: DrawnSegment, y: Callable[[float], float]) -> Mark:
     text = f"{one.units_per_hour:,.0f}"
     says = f"{text} U/h from {one.start:%d %b %H:%M}"
     return Mark(frame.x(max(one.start, frame.start)), y(one.units_per_hour), "step", text, says)
 
 
-def _day_lane(frame: _Frame, infusion: Sequence[Segment], top: float) -> Lane:
+def _day_lane(frame: _Frame, infusion: Sequence[DrawnSegment], top: float) -> Lane:
     hours = int((frame.now - frame.start) / HOUR)
     moments = [frame.now - HOUR * back for back in range(hours, -1, -1)]
     doses = [(at, dose_of_day(tuple(infusion), at)) for at in moments]

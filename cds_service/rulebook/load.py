@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from cds_service.advice import Rulebook
-from cds_service.assessment.model.protocol import Bound, Bounds, Protocol, ProtocolFile, Row
+from cds_service.assessment.model.protocol import Bound, Bounds, Protocol, ProtocolFile, Threshold
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cards.wording import Spelling, Wording, respelled
 from cds_service.errors import StartRefused
@@ -127,7 +127,7 @@ def protocol_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     yield from _order_faults(rows)
 
 
-def _row_faults(key: str, row: Row, bound: Bound) -> Iterable[str]:
+def _row_faults(key: str, row: Threshold, bound: Bound) -> Iterable[str]:
     if row.unit != bound.unit:
         yield f"rows.{key}.unit: is {row.unit!r}, must be {bound.unit!r}"
     if not bound.lowest <= row.value <= bound.highest:
@@ -204,7 +204,7 @@ RISING = (
 )
 
 
-def _order_faults(rows: dict[str, Row]) -> Iterable[str]:
+def _order_faults(rows: dict[str, Threshold]) -> Iterable[str]:
     """Lines that must rise: a lower one may not pass the next."""
     for chain in RISING:
         for low, high in pairwise(chain):

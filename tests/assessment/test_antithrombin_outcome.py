@@ -2,7 +2,7 @@
 
 import pytest
 
-from cds_service.assessment.measure.antithrombin_outcome import outcome
+from cds_service.assessment.measure.antithrombin_outcome import dose_outcome
 from tests.builders import (
     MINUTE,
     cards_of,
@@ -22,7 +22,7 @@ LIMIT = lab("antithrombin", 50, 30, comparator="<")
 
 def row(*facts):
     m = measured(*facts)
-    return outcome(m.case, m.antithrombin, m.weight.kg)
+    return dose_outcome(m.case, m.antithrombin, m.weight.kg)
 
 
 @spec(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from cds_service.demo.infusion import (
-    Segment,
+    DrawnSegment,
     dose_of_day,
+    draws_heparin_infusion,
     events,
-    is_heparin_infusion,
     medication_name,
     rate_ordered,
     segments,
@@ -118,7 +118,10 @@ def test_the_dose_of_a_day_counts_the_last_24_hours_only() -> None:
     def hours_ago(hours: int) -> datetime:
         return NOW - timedelta(hours=hours)
 
-    infusion = (Segment(hours_ago(40), hours_ago(20), 1000), Segment(hours_ago(10), NOW, 1600))
+    infusion = (
+        DrawnSegment(hours_ago(40), hours_ago(20), 1000),
+        DrawnSegment(hours_ago(10), NOW, 1600),
+    )
     assert dose_of_day(infusion, NOW) == 4 * 1000 + 10 * 1600
     assert dose_of_day(infusion, hours_ago(20)) == 20 * 1000
     assert dose_of_day((), NOW) == 0
@@ -178,7 +181,7 @@ def test_an_order_is_a_heparin_infusion_by_its_rate_or_its_words(
     name: str, dosage: list[Json], expected: bool
 ) -> None:
     order = ordered(name, dosageInstruction=dosage)
-    assert is_heparin_infusion(order, case_of()) is expected
+    assert draws_heparin_infusion(order, case_of()) is expected
 
 
 def test_the_rate_of_an_order_is_read_where_there_is_one() -> None:

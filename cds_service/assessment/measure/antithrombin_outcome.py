@@ -8,7 +8,7 @@ from cds_service.assessment.model.times import at_or_before
 from cds_service.assessment.model.verdict import Evidence
 
 
-def outcome(case: Case, level: Antithrombin, kg: float | None) -> tuple[Evidence, ...]:
+def dose_outcome(case: Case, level: Antithrombin, kg: float | None) -> tuple[Evidence, ...]:
     """The last dose of the days in which it is felt, and the level that was to be expected."""
     last = level.last_dose
     if last is None or last.start is None or last.start < case.ago("antithrombin_dose.felt_for"):

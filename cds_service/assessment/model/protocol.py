@@ -23,7 +23,7 @@ SPANS: Mapping[str, timedelta] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Threshold:
     """One threshold as a protocol file states it."""
 
     value: Number
@@ -62,7 +62,7 @@ class ProtocolFile:
     review_due: date
     options: Mapping[str, str | bool]
     topics: Mapping[str, str]  # topic -> on, silent, off
-    rows: Mapping[str, Mapping[str, Row]]  # section -> key -> row
+    rows: Mapping[str, Mapping[str, Threshold]]  # section -> key -> row
     approver: str = ""
     source_note: str = ""  # added to every card's source line
     intensities: Mapping[str, SiteTarget] = field(default_factory=dict)  # "low intensity"
@@ -84,7 +84,7 @@ class Bounds:
     """What a protocol may set, and the numbers it may not."""
 
     ranges: Mapping[str, Mapping[str, Bound]]
-    fixed: Mapping[str, Mapping[str, Row]]
+    fixed: Mapping[str, Mapping[str, Threshold]]
     options: Mapping[str, tuple[str | bool, ...]]
     site_targets: Mapping[str, Bound]  # by test
 
@@ -95,7 +95,7 @@ class Protocol:
 
     name: str
     title: str
-    rows: Mapping[str, Row]
+    rows: Mapping[str, Threshold]
     options: Mapping[str, str | bool]
     topics: Mapping[str, str]
     reviewed: date

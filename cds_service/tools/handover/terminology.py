@@ -37,7 +37,7 @@ LISTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class CodeRow:
+class ExportedCode:
     """One row of the table: its code in our CodeSystem, and the codes that lead to it."""
 
     kind: str  # "drugs", or "lists"
@@ -56,18 +56,18 @@ class CodeRow:
         return tuple(code for code in self.codes if code.matched)
 
 
-def code_rows(concepts: Concepts) -> Iterator[CodeRow]:
+def code_rows(concepts: Concepts) -> Iterator[ExportedCode]:
     """Every row of the table that codes can lead to."""
     for kind in KINDS[:-1]:
         for key, row in getattr(concepts, kind).items():
             more = ("except_codes", "words", "except_words", "unit", "family")
             told = {name: getattr(row, name) for name in more if hasattr(row, name)}
-            yield CodeRow(kind, f"{kind}.{key}", row.label, row.codes, **told)
+            yield ExportedCode(kind, f"{kind}.{key}", row.label, row.codes, **told)
     for key, codes in concepts.routes.items():
         words = tuple(concepts.route_words.get(key, ()))
-        yield CodeRow("routes", f"routes.{key}", f"route: {key}", codes, words=words)
+        yield ExportedCode("routes", f"routes.{key}", f"route: {key}", codes, words=words)
     for key, label in LISTS.items():
-        yield CodeRow("lists", f"lists.{key}", label, getattr(concepts, key))
+        yield ExportedCode("lists", f"lists.{key}", label, getattr(concepts, key))
 
 
 def terminology_resources(concepts: Concepts, url: str, version: str) -> Iterator[Resource]:
@@ -91,7 +91,7 @@ class _Writer:
     url: str
     version: str
 
-    def code_system(self, rows: Iterable[CodeRow]) -> Resource:
+    def code_system(self, rows: Iterable[ExportedCode]) -> Resource:
         """One code for each row, with the unit we keep results in and the family of a drug."""
         head = self._head("CodeSystem", "concepts", "concepts of the heparin resistance service")
         return head | {
@@ -104,7 +104,7 @@ class _Writer:
             "concept": [_concept(row) for row in rows],
         }
 
-    def value_set(self, row: CodeRow) -> Resource:
+    def value_set(self, row: ExportedCode) -> Resource:
         """The codes by which a row is told; the words that also tell it stand in the purpose."""
         head = self._head("ValueSet", slug(row.code), f"{row.label} ({row.kind})")
         compose = {"include": self._includes(row.matched)}
@@ -112,7 +112,9 @@ class _Writer:
             compose["exclude"] = self._includes(barred)
         return head | {"purpose": _purpose(row), "compose": compose}
 
-    def concept_map(self, kind: str, rows: Iterable[CodeRow], *, of_site: bool) -> Resource | None:
+    def concept_map(
+        self, kind: str, rows: Iterable[ExportedCode], *, of_site: bool
+    ) -> Resource | None:
         """From codes to the rows of a kind: the shipped codes, or those of the site file."""
         groups: dict[str, dict[str, list[str]]] = {}
         for row in rows:
@@ -176,7 +178,7 @@ DESCRIPTIONS = {
 }
 
 
-def _concept(row: CodeRow) -> Resource:
+def _concept(row: ExportedCode) -> Resource:
     told = {"unit": row.unit, "family": row.family}
     properties = [{"code": name, "valueString": value} for name, value in told.items() if value]
     return {"code": row.code, "display": row.label} | (
@@ -198,7 +200,7 @@ def _elements(elements: Mapping[str, list[str]]) -> list[Resource]:
     ]
 
 
-def _purpose(row: CodeRow) -> str:
+def _purpose(row: ExportedCode) -> str:
     said = f"Read as `{row.code}`."
     if row.words:
         said += f" Without a code, these whole words tell it too: {', '.join(row.words)}."

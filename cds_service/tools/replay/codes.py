@@ -19,7 +19,7 @@ import orjson
 
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.fhir_json import codings
-from cds_service.chart.vocabulary import Matcher, Vocabulary, spaced, written
+from cds_service.chart.vocabulary import Matcher, Vocabulary, spaced, written_text
 
 CODES = "codes.csv"
 STUB = "site-stub.toml"
@@ -98,7 +98,7 @@ class _Reader:
         if kind == "Observation":
             return " ".join(sorted(self._vocabulary.observations.keys(pairs)))
         matcher = self._matchers[kind]
-        return " ".join(matcher.by_code(pairs) or matcher.by_words(pairs, written(node)))
+        return " ".join(matcher.by_code(pairs) or matcher.by_words(pairs, written_text(node)))
 
 
 # --- the site file that could be ---------------------------------------------------------------

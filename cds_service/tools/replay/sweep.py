@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.advice import Rulebook
-from cds_service.assessment.model.protocol import Bounds, Protocol, ProtocolFile, Row
+from cds_service.assessment.model.protocol import Bounds, Protocol, ProtocolFile, Threshold
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import BOUNDS, DIGEST_LENGTH, protocol_faults, protocol_path
 from cds_service.rulebook.toml_table import read_table
@@ -74,7 +74,7 @@ def moved(rules: Rulebook, protocol: str, sweep: ThresholdSweep) -> tuple[Rulebo
     )
 
 
-def _at(row: Row, value: Decimal) -> Row:
+def _at(row: Threshold, value: Decimal) -> Threshold:
     return replace(row, value=float(value))
 
 

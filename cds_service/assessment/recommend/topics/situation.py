@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.measure.antithrombin_outcome import outcome
+from cds_service.assessment.measure.antithrombin_outcome import dose_outcome
 from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.required_rate import Silence
@@ -19,7 +19,7 @@ GROUNDS = {
 
 def situation(m: Measured) -> tuple[Evidence, ...]:
     """The facts every resistance card opens with: dose, level, antithrombin."""
-    came_of_it = outcome(m.case, m.antithrombin, m.weight.kg)
+    came_of_it = dose_outcome(m.case, m.antithrombin, m.weight.kg)
     found = [m.antithrombin.evidence, m.antithrombin.antigen, *came_of_it]
     levels = (*levels_shown(m), *target_fact(m), *need_fact(m))
     return (*dose_shown(m), *levels, *(e for e in found if e is not None))

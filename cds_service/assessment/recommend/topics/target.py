@@ -45,7 +45,7 @@ def delete_raises(m: Measured) -> Option:
     return Option("raise.delete", raises)
 
 
-def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def pseudo_resistance_card(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Anti-Xa in range under a short aPTT, and a raise is drafted for it [R112, R121]."""
     if not (verdicts["pseudo_resistance"].yes and verdicts["drafted_raise"].yes):
         return None
@@ -63,7 +63,7 @@ def pseudo_resistance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendati
     )
 
 
-def above_target(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def above_target_card(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)

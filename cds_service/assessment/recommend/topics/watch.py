@@ -50,7 +50,7 @@ def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | Non
     )
 
 
-def baseline(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def baseline_tests(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Heparin is being started in a patient at risk: the tests to have first [R33, R85, R104]."""
     if not m.drafted or not m.risk.any or not (_starting(m) or _circuit_begun(m.case)):
         return None

@@ -1,6 +1,8 @@
-"""Whether an anti-Xa result can be heparin's: what else inhibits factor Xa in this patient.
+"""Whether an anti-Xa result is heparin's, or another factor Xa inhibitor's that this patient has
+had.
 
-Clinical logic 2, "Attribution". A query that failed leaves it open, and open is not heparin's.
+Where the queries for medicines failed this is unknown, and the result does not count as heparin's.
+Clinical logic 2, "Attribution".
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from cds_service.chart.fhir_datetime import earliest, latest
 
 LONG_ACTING = ("fondaparinux", "danaparoid")
 # A laboratory may report a level of another drug under the code of unfractionated heparin.
-OTHERS_NAMED = re.compile(
+_OTHERS_NAMED = re.compile(
     r"\blmwh\b|\bnmh\b|\bhbpm\b|\blow[ -]molecular\b|\blow mol\b|parinux\b|danaparoid|xaban\b"
     r"|\b(enoxa|dalte|tinza|nadro|beni|certo|revi)parin\b",
     re.IGNORECASE,
@@ -24,13 +26,13 @@ OTHERS_NAMED = re.compile(
 
 
 def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reason | None:
-    """Why an anti-Xa may hold another drug's effect, or None when it is heparin's own.
+    """Why an anti-Xa may hold another drug's effect; None where it is heparin's own.
 
     `slow`: the kidneys clear slowly, or may do so for all that is known.
     """
     if result is None or result.at is None:
         return None
-    if OTHERS_NAMED.search(result.label):
+    if _OTHERS_NAMED.search(result.label):
         return Reason("anti_xa", "namesAnother")
     if not case.is_complete("administrations", "orders"):
         return Reason("anti_xa", "medicinesUnknown")
@@ -42,7 +44,7 @@ def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reas
 
 
 def washed_out(case: Case, why: Reason, result: Result, *, slow: bool) -> datetime | None:
-    """From when an anti-Xa is heparin's own again; None where the drug may still be given."""
+    """From when an anti-Xa is heparin's own again; None where the other drug may still be given."""
     drawn = latest(result.at or case.now)
     for families, span in _spans(case, slow=slow):
         ends = [latest(until) for _, start, until in spans(case, *families) if start <= drawn]
@@ -53,7 +55,7 @@ def washed_out(case: Case, why: Reason, result: Result, *, slow: bool) -> dateti
 
 
 def _spans(case: Case, *, slow: bool) -> tuple[tuple[tuple[str, ...], timedelta], ...]:
-    """How long each kind of drug is on board."""
+    """How long after a dose each kind of drug is on board, by its protocol row."""
     rows = (
         (("oralXa",), "attribution.oral_xa_renal" if slow else "attribution.oral_xa"),
         (("lmwh",), "attribution.lmwh_renal" if slow else "attribution.lmwh"),
@@ -63,7 +65,7 @@ def _spans(case: Case, *, slow: bool) -> tuple[tuple[tuple[str, ...], timedelta]
 
 
 def _no_administrations_kept(case: Case) -> bool:
-    """Whether orders have to stand in for what was given: by the site, or none is on record."""
+    """Whether orders stand in for administrations: the site keeps none, or none are on record."""
     return not (case.protocol.allows("administrations_kept") and case.chart.administrations)
 
 
@@ -75,25 +77,33 @@ def exposed(
     *,
     by_order: bool = True,
 ) -> bool:
-    """Whether a drug of these families may have been on board at a draw.
+    """Whether a drug of these families may have been on board when a sample was drawn.
 
-    Given or taken at home before it, or with `by_order` ordered and begun; what was given at an
-    unknown time counts too.
+    True where one was given or taken at home within `span` before, or with `by_order` ordered and
+    begun. A dose without a usable time counts too: it may be that one.
     """
+    orders = [o for o in _orders_of(case, families) if by_order or o.home]
+    return (
+        _given_within(case, families, drawn, span)
+        or bool(unplaced(case, *families))
+        or any(_ordered(case, order, drawn, span) for order in orders)
+    )
+
+
+def _given_within(case: Case, families: tuple[str, ...], drawn: datetime, span: timedelta) -> bool:
     first, last = earliest(drawn), latest(drawn)
-    given = any(
+    return any(
         earliest(start) <= last and first - latest(until) < span
         for _, start, until in spans(case, *families)
     )
-    return (
-        given
-        or bool(unplaced(case, *families))
-        or any(
-            (by_order or order.home) and _ordered(case, order, drawn, span)
-            for order in case.chart.orders
-            if order.drug.family in families and order.intent not in NOT_ORDERS
-        )
-    )
+
+
+def _orders_of(case: Case, families: tuple[str, ...]) -> list[Order]:
+    return [
+        order
+        for order in case.chart.orders
+        if order.drug.family in families and order.intent not in NOT_ORDERS
+    ]
 
 
 def _ordered(case: Case, order: Order, drawn: datetime, span: timedelta) -> bool:
@@ -105,7 +115,9 @@ def _ordered(case: Case, order: Order, drawn: datetime, span: timedelta) -> bool
 
 
 def _taken_at_home(case: Case, order: Order, drawn: datetime) -> bool:
-    """A home medicine counts until it has washed out after the admission, if that is known."""
+    """Whether a home medicine had not washed out at a draw, counted from the admission, if
+    known.
+    """
     if order.status not in ("active", "completed", "stopped", "on-hold", "unknown"):
         return False
     if case.chart.admitted is None:

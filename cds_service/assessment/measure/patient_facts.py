@@ -106,7 +106,7 @@ def _clearance_before(case: Case, weight: Weight, fact: Evidence | None) -> floa
     if fact is None or fact.how != "cockcroftGault" or newest_result is None:
         return None
     older = value_before(case, newest_result, dialysed_at(case))
-    found = None if older is None else _cockcroft_gault(case, weight, older)
+    found = None if older is None else _cockcroft_gault(case, weight, older.result)
     return None if found is None else found.value
 
 

@@ -1,7 +1,7 @@
-"""Samples that look drawn from the heparin line: a jump up at a rate that was not raised.
+"""Samples that look drawn from the heparin line: a level jumps up at a rate that was not raised.
 
-Clinical logic 2.4. A first level is never suspect. What is suspect decides nothing, and one
-card asks for a sample from the other arm.
+A suspect sample decides nothing, and one card asks for a sample from the other arm. The first level
+of a course is never suspect. Clinical logic 2.4.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ def without_suspects(
     case: Case, infusion: Infusion, aptts: tuple[Level, ...], anti_xas: tuple[Level, ...]
 ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
     """Both tests' levels, newest first, with suspect ones marked as not usable."""
-    jumps = case.protocol["trust.suspect_rise"]
-    marked = tuple(
-        _marked(level)
-        if before is not None and (level.value or 0) - (before.value or 0) >= jumps
-        else level
+    jump, line = case.protocol["trust.suspect_rise"], case.protocol["trust.suspect_aptt"]
+    checked_xas = tuple(
+        _marked(level) if _jumps(level, before, jump) else level
         for level, before in _with_before(case, infusion, anti_xas)
     )
-    line = case.protocol["trust.suspect_aptt"]
-    aptt = tuple(
+    checked_aptts = tuple(
         _marked(level)
-        if before is not None and _reaches(level, before, line) and not _beside(case, level, marked)
+        if _reaches(level, before, line) and not _beside(case, level, checked_xas)
         else level
         for level, before in _with_before(case, infusion, aptts)
     )
-    return aptt, marked
+    return checked_aptts, checked_xas
 
 
-def _reaches(level: Level, before: Level, line: float) -> bool:
-    """Rises to the line in seconds; a ratio has no line."""
-    if level.concept != "aptt" or level.value is None or before.value is None:
+def _jumps(level: Level, before: Level | None, jump: float) -> bool:
+    """Whether an anti-Xa rose by at least `jump` IU/mL."""
+    return before is not None and (level.value or 0) - (before.value or 0) >= jump
+
+
+def _reaches(level: Level, before: Level | None, line: float) -> bool:
+    """Whether an aPTT rose to the line in seconds; for an aPTT ratio there is no line."""
+    if before is None or before.value is None:
         return False
-    return before.value < line <= level.value
+    return level.concept == "aptt" and before.value < line <= (level.value or 0)
 
 
 def _marked(level: Level) -> Level:
@@ -57,7 +59,9 @@ def _marked(level: Level) -> Level:
 def _with_before(
     case: Case, infusion: Infusion, levels: tuple[Level, ...]
 ) -> list[tuple[Level, Level | None]]:
-    """Each level with the one before it, where that is near and neither raise nor bolus between."""
+    """Each level with the one before it, where that is near and neither a raise nor a bolus lies
+    between.
+    """
     read = [level for level in levels if level.value is not None]
     earlier = {id(one): two for one, two in pairwise(read)}
     return [(level, _comparable(case, infusion, level, earlier.get(id(level)))) for level in levels]
@@ -66,13 +70,17 @@ def _with_before(
 def _comparable(case: Case, infusion: Infusion, level: Level, before: Level | None) -> Level | None:
     if before is None or level.drawn is None or before.drawn is None:
         return None
-    if level.rate is None or not before.rate:
-        return None
-    since = level.drawn - before.drawn
-    raised = level.rate > before.rate * (1 + case.protocol["heparin.drafted_raise"] / 100)
     given = any(before.drawn <= bolus.at <= level.drawn for bolus in infusion.boluses)
-    near = since <= case.protocol.span("trust.suspect_within")
-    return before if near and not raised and not given else None
+    near = level.drawn - before.drawn <= case.protocol.span("trust.suspect_within")
+    explained = given or _may_be_raised(case, level, before)
+    return before if near and not explained else None
+
+
+def _may_be_raised(case: Case, level: Level, before: Level) -> bool:
+    """Whether the rate was raised between two levels, or is not known at one of them."""
+    if level.rate is None or not before.rate:
+        return True
+    return level.rate > before.rate * (1 + case.protocol["heparin.drafted_raise"] / 100)
 
 
 def _beside(case: Case, level: Level, anti_xas: tuple[Level, ...]) -> bool:

@@ -1,8 +1,10 @@
-"""Whether an aPTT or anti-Xa can be trusted to show heparin's effect, and until when not.
+"""Whether an aPTT or anti-Xa shows heparin's effect, and until when it does not. Clinical logic
+2.4.
 
-Clinical logic 2.4, one verdict a level. Whether it was drawn too early is told elsewhere. What
-disturbs a test in one direction only leaves a part of it standing: a foreign inhibitor raises an
-anti-Xa, bilirubin and free haemoglobin lower it.
+A test that is disturbed in one direction only still says something: a foreign inhibitor raises an
+anti-Xa, so heparin's own share is at most that; bilirubin and free haemoglobin lower it, so
+heparin's share is at least that. Whether a sample was drawn too early is decided elsewhere
+(`heparin_levels.py`).
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from cds_service.assessment.model.verdict import YES, Reason, Verdict, unknown
 from cds_service.chart.facts import Result
 from cds_service.chart.fhir_datetime import earliest, latest
 
-OTHERS = ("dti", "vka", "oralXa", "oralThrombin", "lmwh", "fondaparinux", "danaparoid")
+_OTHERS = ("dti", "vka", "oralXa", "oralThrombin", "lmwh", "fondaparinux", "danaparoid")
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Yes where a level shows heparin's own effect; else why not, and until when."""
+    """`usable` is yes where a level shows heparin's own effect; else it says why not, `until` till
+    when.
+    """
 
     usable: Verdict
     until: datetime | None = None
@@ -34,21 +38,26 @@ class Trust:
     at_least: bool = False  # disturbed downwards only
 
 
-TRUSTED = Trust(YES)
+_TRUSTED = Trust(YES)
 
 
 def anti_xa_trust(case: Case, result: Result, *, slow: bool) -> Trust:
-    """Another drug's effect, or a sample that reads low. `slow`: the kidneys clear slowly."""
+    """Whether an anti-Xa holds another drug's effect, or reads low for its plasma's colour.
+
+    `slow`: the kidneys clear slowly, so that other drugs act for longer.
+    """
     foreign = foreign_to_heparin(case, result, slow=slow)
     if foreign is not None:
         until = washed_out(case, foreign, result, slow=slow)
         return Trust(unknown(foreign), until, at_most=True)
     low = _reads_low(case, result)
-    return TRUSTED if low is None else Trust(unknown(low), at_least=True)
+    return _TRUSTED if low is None else Trust(unknown(low), at_least=True)
 
 
 def _reads_low(case: Case, result: Result) -> Reason | None:
-    """Colour in the plasma: the test is read by its colour."""
+    """Why the plasma's colour lowers a chromogenic anti-Xa, which is measured by colour; None if
+    nothing.
+    """
     if result.hemolysed:
         return Reason("anti_xa", "hemolysed")
     pigments = (
@@ -63,19 +72,22 @@ def _reads_low(case: Case, result: Result) -> Reason | None:
 
 
 def _in_effect(case: Case, concept: str, result: Result, within: timedelta) -> float | None:
-    """The newest value of a span before a draw, or after it while the level is of the last hours.
+    """The newest value of a span before a draw; while the level is current, also one after it.
 
-    A newer one below the line ends the doubt.
+    A newer value on the other side of the line so ends the doubt.
     """
     drawn = result.at or case.now
     recent = drawn >= case.ago("levels.current")
     until, since = (case.now if recent else latest(drawn)), earliest(drawn) - within
-    found = (r for r in case.results(concept, since) if r.at is not None and r.at <= until)
-    return next((r.value for r in found if r.value is not None), None)
+    return next((one.value for one in case.readable(concept, since) if one.at <= until), None)
 
 
 def aptt_trust(case: Case, result: Result, *, prolonged: bool) -> Trust:
-    """Prolonged by something else than heparin, as by a baseline that was; or without heparin."""
+    """Whether an aPTT is prolonged by something else than heparin, or measured with heparin
+    removed.
+
+    `prolonged`: the last aPTT before heparin was prolonged already.
+    """
     drawn = result.at or case.now
     if result.heparinase:
         return Trust(unknown(Reason("aptt", "heparinase")))
@@ -84,7 +96,7 @@ def aptt_trust(case: Case, result: Result, *, prolonged: bool) -> Trust:
         if exposed(case, (family,), drawn, span):
             return Trust(unknown(Reason("aptt", family)), _over(case, family, drawn, span))
     why = "prolongedBaseline" if prolonged else _prolonged(case, drawn)
-    return TRUSTED if why is None else Trust(unknown(Reason("aptt", why)))
+    return _TRUSTED if why is None else Trust(unknown(Reason("aptt", why)))
 
 
 def _over(case: Case, family: str, drawn: datetime, span: timedelta) -> datetime | None:
@@ -106,9 +118,9 @@ def _prolonged(case: Case, drawn: datetime) -> str | None:
 
 
 def baseline_prolonged(case: Case) -> bool:
-    """The last aPTT before this heparin, drawn with no anticoagulant on board.
+    """Whether the last aPTT before this heparin, with no anticoagulant on board, was prolonged.
 
-    An order outlives the days that charting is asked for: what was drawn under it is none.
+    The line is `levels.aptt_baseline_prolonged`, in seconds.
     """
     first = first_exposure(case)
     if first is None:
@@ -116,7 +128,7 @@ def baseline_prolonged(case: Case) -> bool:
     last = next(_before_heparin(case, first), None)
     if last is None or last.at is None or last.value is None:
         return False
-    if exposed(case, OTHERS, last.at, case.protocol.span("attribution.oral_xa")):
+    if exposed(case, _OTHERS, last.at, case.protocol.span("attribution.oral_xa")):
         return False
     return last.value > case.protocol["levels.aptt_baseline_prolonged"]
 
@@ -129,7 +141,11 @@ def baseline_of(case: Case) -> float | None:
 
 
 def _before_heparin(case: Case, first: datetime) -> Iterator[Result]:
-    """Newest first, of the days before the first heparin; none drawn under a standing order."""
+    """aPTT results of `trust.baseline_within` before the first heparin, newest first.
+
+    One drawn under a standing order is none: the order outlives the days that charting is asked
+    for.
+    """
     wait = case.protocol.span("levels.aptt_steady")
     since = first - case.protocol.span("trust.baseline_within")
     under = [o.authored + wait for o in case.active_orders("heparin") if o.authored]
@@ -141,6 +157,7 @@ def _before_heparin(case: Case, first: datetime) -> Iterator[Result]:
 
 def _warfarin_acts(case: Case, drawn: datetime) -> bool:
     inr = _in_effect_at(case, "inr", drawn)
+    # Warfarin ordered today does not prolong an aPTT yet: only with a raised, or unreadable, INR.
     raised = inr is not None and inr > case.protocol["levels.inr_raised"]
     unread = newest(case, "inr", "coagulation", "acute_phase.current", "1").refused
     return (raised or bool(unread)) and bool(case.active_orders("vka") or case.given("vka"))
@@ -149,6 +166,8 @@ def _warfarin_acts(case: Case, drawn: datetime) -> bool:
 def _in_effect_at(case: Case, concept: str, drawn: datetime) -> float | None:
     """The newest value of the last days that was drawn by then, else the first after it."""
     since = earliest(drawn) - case.protocol.span("acute_phase.current")
-    found = [r for r in case.results(concept, since) if r.at and r.value is not None]
-    by_then = [r.value for r in found if r.at and r.at <= latest(drawn)]
-    return by_then[0] if by_then else (found[-1].value if found else None)
+    values = list(case.readable(concept, since))
+    first_after = values[-1] if values else None
+    by_then = next((one for one in values if one.at <= latest(drawn)), None)
+    chosen = by_then or first_after
+    return chosen.value if chosen else None

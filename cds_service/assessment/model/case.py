@@ -5,7 +5,7 @@ Holds the small questions that every rule asks of a chart. Decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -24,6 +24,15 @@ _MISSPELT = {"conditions": "Condition/", "allergies": "AllergyIntolerance/"}
 T = TypeVar("T")
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DatedValue:
+    """A result that has a value and a time, in the concept's canonical unit."""
+
+    value: float
+    at: datetime  # when it was drawn
+    result: Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +154,18 @@ class Case:
         """The place of the first result that is not ahead of now."""
         return _place(found, lambda at: at is None or self.known_by_now(at))
 
+    def readable(self, concept: str, since: datetime | None = None) -> Iterator[DatedValue]:
+        """The results that have a value and a time, newest first; a value may be a bound."""
+        for result in self.results(concept, since):
+            if result.value is not None and result.at is not None:
+                yield DatedValue(result.value, result.at, result)
+
+    def plain(self, concept: str, since: datetime | None = None) -> Iterator[DatedValue]:
+        """Those of the readable results that are numbers, without a comparator."""
+        return (one for one in self.readable(concept, since) if not one.result.comparator)
+
     def newest(self, concept: str) -> tuple[Result | None, Reason | None]:
-        """The newest dated result that is not ahead; and why another may be newer still."""
+        """The newest dated result that is not in the future; and why another may be newer still."""
         return self._memoized(("newest", concept), lambda: self._newest(concept))
 
     def _newest(self, concept: str) -> tuple[Result | None, Reason | None]:

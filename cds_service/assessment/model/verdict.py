@@ -1,4 +1,4 @@
-"""Yes, no, unknown: the three answers, how they combine, and why something is unknown.
+"""Verdicts: yes, no or unknown, how they combine, and why something is unknown.
 
 Unknown never becomes no (clinical logic 1). No thresholds here.
 """
@@ -48,7 +48,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An answer with the facts it rests on and, when unknown, the reasons."""
+    """Yes, no or unknown, with the facts it rests on and, when unknown, the reasons."""
 
     truth: Truth
     facts: tuple[Evidence, ...] = ()
@@ -67,7 +67,7 @@ class Verdict:
         return self.truth is Truth.UNKNOWN
 
 
-Verdicts = Mapping[str, Verdict]  # what each rule answered, by its name
+Verdicts = Mapping[str, Verdict]  # of every rule, by its name
 
 NO = Verdict(Truth.NO)
 YES = Verdict(Truth.YES)
@@ -83,49 +83,53 @@ def unknown(*reasons: Reason) -> Verdict:
     return Verdict(Truth.UNKNOWN, (), reasons)
 
 
+def unknown_because(*verdicts: Verdict) -> Verdict:
+    """Unknown, for the reasons of these verdicts, each once."""
+    return unknown(*dict.fromkeys(reason for verdict in verdicts for reason in verdict.reasons))
+
+
 def verdict_of(value: bool, *facts: Evidence) -> Verdict:
     """Yes or no, from a plain truth value."""
     return Verdict(Truth.YES if value else Truth.NO, facts)
 
 
 def all_of(*verdicts: Verdict) -> Verdict:
-    """Kleene and: one no is no; else one unknown is unknown."""
+    """Kleene's and: no if one is no, else unknown if one is unknown, else yes."""
     return _combine(verdicts, decisive=Truth.NO, otherwise=Truth.YES)
 
 
 def any_of(*verdicts: Verdict) -> Verdict:
-    """Kleene or: one yes is yes; else one unknown is unknown."""
+    """Kleene's or: yes if one is yes, else unknown if one is unknown, else no."""
     return _combine(verdicts, decisive=Truth.YES, otherwise=Truth.NO)
 
 
 def negate(verdict: Verdict) -> Verdict:
-    """Kleene not: unknown stays unknown."""
+    """Kleene's not: unknown stays unknown."""
     flipped = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}
     return Verdict(flipped[verdict.truth], verdict.facts, verdict.reasons)
 
 
 def compared(value: float, comparator: str, limit: float, *, under: bool) -> Truth:
-    """Whether what was reported lies under (else over) a limit, for all values it can mean.
+    """Whether a reported value lies under (else over) a limit, for all values it can stand for.
 
-    `<0.1` is under 0.1 and everything above it, `<=0.1` may be 0.1; `<0.5` says nothing of 0.3.
+    `<0.1` is under 0.1 and everything above it; `<=0.1` may be 0.1 itself; `<0.5` leaves open
+    whether the value is under 0.3.
     """
-    upward = comparator in (">", ">=")
+    beyond = value < limit if under else value > limit
     if not comparator:
-        return Truth.YES if (value < limit if under else value > limit) else Truth.NO
-    if under != upward:  # the open side is the one asked for: yes, or not known
-        beyond = value < limit if under else value > limit
-        touches = value == limit and comparator in ("<", ">")
-        return Truth.YES if beyond or touches else Truth.UNKNOWN
-    ruled_out = value >= limit if under else value <= limit
-    return Truth.NO if ruled_out else Truth.UNKNOWN
+        return Truth.YES if beyond else Truth.NO
+    if under == (comparator in (">", ">=")):  # the open side leads back across the limit
+        return Truth.UNKNOWN if beyond else Truth.NO
+    touches = (value, comparator) in ((limit, "<"), (limit, ">"))  # "<0.1" is under 0.1
+    return Truth.YES if beyond or touches else Truth.UNKNOWN
 
 
 def _combine(verdicts: Iterable[Verdict], decisive: Truth, otherwise: Truth) -> Verdict:
     verdicts = tuple(verdicts)
-    for answer in (decisive, Truth.UNKNOWN, otherwise):
-        holders = [v for v in verdicts if v.truth is answer]
+    for truth in (decisive, Truth.UNKNOWN, otherwise):
+        holders = [v for v in verdicts if v.truth is truth]
         if holders:
-            return Verdict(answer, _union(v.facts for v in holders), _reasons(answer, holders))
+            return Verdict(truth, _union(v.facts for v in holders), _reasons(truth, holders))
     return Verdict(otherwise)
 
 
@@ -133,7 +137,7 @@ def _union(groups: Iterable[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys(fact for group in groups for fact in group))
 
 
-def _reasons(answer: Truth, holders: Iterable[Verdict]) -> tuple[Reason, ...]:
-    if answer is not Truth.UNKNOWN:
+def _reasons(truth: Truth, holders: Iterable[Verdict]) -> tuple[Reason, ...]:
+    if truth is not Truth.UNKNOWN:
         return ()
     return tuple(dict.fromkeys(reason for v in holders for reason in v.reasons))

@@ -36,7 +36,7 @@ def required_rate_told(m: Measured, wording: Wording) -> str:
         text = layout[key].format(limit=limit, rate=found.beyond.rate)
     else:
         return layout["need_silent"].format(why=layout[f"need_{found.silence or 'too_few'}"])
-    if found.likelihood is Likelihood.UNSAID:
+    if found.likelihood is Likelihood.NONE:
         return text
     line = m.case.protocol["required_rate.line"]
     return text + layout[f"likely_{found.likelihood}"].format(line=line)

@@ -119,15 +119,15 @@ def test_a_worked_example_by_aptt() -> None:
 
 # What each example lets be said: number, U/h at the weight (kg), words, confirms.
 SAID: dict[str, tuple[float, Shown | Beyond | Silence, int | None, Likelihood, bool]] = {
-    "one pair on target": (80, Silence.TOO_FEW, None, Likelihood.UNSAID, False),
-    "well above after a cut": (80, Shown(12, 9, 15), 950, Likelihood.UNSAID, False),
+    "one pair on target": (80, Silence.TOO_FEW, None, Likelihood.NONE, False),
+    "well above after a cut": (80, Shown(12, 9, 15), 950, Likelihood.NONE, False),
     "low before and after a raise": (80, Shown(25, 20, 31), 2000, Likelihood.VERY_LIKELY, True),
     "low after two raises": (81, Shown(26, 22, 31), 2100, Likelihood.ALMOST_CERTAINLY, True),
     "on target at a high rate": (90, Shown(21, 17, 25), 1850, Likelihood.PROBABLY, False),
-    "a little short": (95, Shown(20, 16, 24), 1850, Likelihood.UNSAID, False),
+    "a little short": (95, Shown(20, 16, 24), 1850, Likelihood.NONE, False),
     "hardly any effect": (38, Beyond(True, 36), None, Likelihood.ALMOST_CERTAINLY, True),
-    "a need that falls over days": (80, Shown(13, 10, 16), 1050, Likelihood.UNSAID, False),
-    "effect gone at the same rate": (80, Silence.SET_ASIDE, None, Likelihood.UNSAID, False),
+    "a need that falls over days": (80, Shown(13, 10, 16), 1050, Likelihood.NONE, False),
+    "effect gone at the same rate": (80, Silence.SET_ASIDE, None, Likelihood.NONE, False),
     "gone, and again low": (80, Silence.BEGUN_ANEW, None, Likelihood.ALMOST_CERTAINLY, False),
 }
 
@@ -343,7 +343,7 @@ def rated(rate: float) -> tuple[Charted, ...]:
 @pytest.mark.parametrize(
     ("probability", "likelihood", "confirms"),
     [
-        (0.497, Likelihood.UNSAID, False),
+        (0.497, Likelihood.NONE, False),
         (0.503, Likelihood.PROBABLY, False),
         (0.797, Likelihood.PROBABLY, False),
         (0.803, Likelihood.VERY_LIKELY, True),

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cds_service.assessment.measure.current_result import CurrentResult, newest_result
 from cds_service.assessment.measure.history import procedures, recent_conditions
-from cds_service.assessment.measure.level import Level, newest
 from cds_service.assessment.measure.platelet_history import height
 from cds_service.assessment.measure.thrombolysis import lysed
 from cds_service.assessment.model.case import Case, evidence
@@ -187,7 +187,7 @@ def _hemoglobin_fell(case: Case, line: str, since: datetime | None) -> Verdict:
             return yes(evidence(high, "g/dL"), evidence(later, "g/dL"))
     if not case.is_complete("blood"):
         return unknown(Reason("hemoglobin", case.state("blood").value))
-    newest_count = newest(case, "hemoglobin", "blood", "bleeding.hemoglobin_window", "g/dL")
+    newest_count = newest_result(case, "hemoglobin", "blood", "bleeding.hemoglobin_window", "g/dL")
     return _newest_unread(newest_count)
 
 
@@ -218,7 +218,7 @@ def _rank(count: Result) -> tuple[float, str]:
     return _value(count), count.source
 
 
-def _newest_unread(level: Level) -> Verdict:
+def _newest_unread(level: CurrentResult) -> Verdict:
     """Unknown where the newest count is on record and does not tell; else no sign of a bleed."""
     refused = list(level.refused)
     if level.current.yes and level.result is not None and level.result.comparator:
@@ -235,7 +235,7 @@ def _value(result: Result) -> float:
 
 
 def _platelets_low(case: Case) -> Verdict:
-    level = newest(case, "platelets", "blood", "platelets.current", "10*3/uL")
+    level = newest_result(case, "platelets", "blood", "platelets.current", "10*3/uL")
     low = level.below(case.protocol["bleeding.platelets_low"])
     if low.yes:
         return low

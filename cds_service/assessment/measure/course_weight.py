@@ -1,61 +1,70 @@
-"""The weight by which heparin rates are judged: that of this course, not of each morning.
+"""The weight by which heparin rates are judged: that of the whole course, not of each morning.
 
-Clinical logic 2.2. Fluid moves a patient's weight by some kilograms a day; a line crossed by it
-alone would make findings come and go. Antithrombin doses and clearances take the newest weight.
+Fluid moves a patient's weight by some kilograms a day; a line crossed by that alone would make
+findings come and go. Antithrombin doses and clearances take the newest weight. Clinical logic 2.2.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from cds_service.assessment.measure.active_orders import infusion_orders
 from cds_service.assessment.measure.doses_given import spans
 from cds_service.assessment.measure.patient_facts import Weight
-from cds_service.assessment.model.case import Case, evidence
-from cds_service.chart.facts import Form, Result, Use
+from cds_service.assessment.model.case import Case, DatedValue, evidence
+from cds_service.chart.facts import Form, Use
 from cds_service.chart.fhir_datetime import earliest, latest
 
 
 def course_began(case: Case) -> datetime | None:
     """When this course of treatment heparin began, by the first charted row or standing order."""
-    charted = [
+    charted = (
         (start, until)
         for row, start, until in spans(case, "heparin")
         if row.form is Form.INFUSION and row.use is Use.THERAPY
-    ]
-    apart, start = case.protocol.span("heparin.course_gap"), None
-    for begun, until in charted:  # newest first
-        if start is not None and earliest(start) - latest(until) > apart:
+    )
+    start = _first_start(charted, case.protocol.span("heparin.course_gap"))
+    ordered = [order.begun for order in infusion_orders(case)]
+    return min((at for at in (start, *ordered) if at is not None), default=None)
+
+
+def _first_start(
+    newest_first: Iterable[tuple[datetime, datetime]], gap: timedelta
+) -> datetime | None:
+    """The start of the oldest row that no longer gap parts from the newest."""
+    start: datetime | None = None
+    for begun, until in newest_first:
+        if start is not None and earliest(start) - latest(until) > gap:
             break
         start = begun
-    ordered = [order.begun for order in infusion_orders(case) if order.begun is not None]
-    return min((at for at in (start, *ordered) if at is not None), default=None)
+    return start
 
 
 def course_weight(case: Case, newest: Weight, began: datetime | None) -> Weight:
     """The newest weight at the start of the course, else the first after it.
 
-    A later one replaces it from a difference of `weight.course_change` per cent on.
+    A later one replaces it once it differs by at least `weight.course_change` percent.
     """
-    if newest.kg is None or newest.evidence is None or began is None or newest.evidence.how:
-        return newest
-    since = case.ago("weight.current")
-    measured = [r for r in case.results("weight", since) if r.value is not None and r.at]
-    if not measured:
+    measured = list(case.readable("weight", case.ago("weight.current")))
+    if began is None or not measured or not _is_measured(newest):
         return newest
     chosen = _at_start(measured, began)
     for later in reversed(measured[: measured.index(chosen)]):
         if _moved(case, chosen, later):
             chosen = later
-    found = evidence(chosen, "kg")
-    return Weight(newest.known, chosen.value, found)
+    return Weight(newest.known, chosen.value, evidence(chosen.result, "kg"))
 
 
-def _at_start(newest_first: list[Result], began: datetime) -> Result:
-    before = (r for r in newest_first if r.at is not None and r.at <= began)
-    return next(before, newest_first[-1])
+def _is_measured(weight: Weight) -> bool:
+    """Whether a weight is known and was measured: one only stated is not compared with others."""
+    return weight.kg is not None and weight.evidence is not None and not weight.evidence.how
 
 
-def _moved(case: Case, chosen: Result, later: Result) -> bool:
-    change = abs((later.value or 0.0) - (chosen.value or 0.0)) * 100
-    return change >= case.protocol["weight.course_change"] * (chosen.value or 0.0)
+def _at_start(newest_first: list[DatedValue], began: datetime) -> DatedValue:
+    return next((one for one in newest_first if one.at <= began), newest_first[-1])
+
+
+def _moved(case: Case, chosen: DatedValue, later: DatedValue) -> bool:
+    change = abs(later.value - chosen.value) * 100
+    return change >= case.protocol["weight.course_change"] * chosen.value

@@ -1,4 +1,4 @@
-"""The daily heparin dose, in units and by weight, and what a drafted rate would make of it."""
+"""The daily heparin dose, in U and U/kg/h, and what a drafted rate would make of it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, unkn
 from cds_service.chart.facts import Order
 
 HOURS_A_DAY = DAY / HOUR
-SEVERAL = 2  # infusions: from two on each is listed
+_SEVERAL = 2  # infusions: from two on each is listed
 
 
 @dataclass(frozen=True, slots=True)
 class DailyDose:
-    """Units in 24 hours; `known` says yes when it could be worked out."""
+    """Units in 24 hours; `known` is yes where they could be worked out."""
 
     known: Verdict
     units: float = 0.0
@@ -40,7 +40,10 @@ class DraftedRate:
 
 
 def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDose:
-    """The running rate of all infusions x 24; clinical logic 2.6."""
+    """The running rate of all infusions x 24, and per kg where the weight in kg is known.
+
+    Clinical logic 2.6: boluses do not count; what was charted over the last 24 hours is shown only.
+    """
     if not infusion.running.yes:
         reasons = infusion.running.reasons or (Reason("heparinDose", "notRunning"),)
         return DailyDose(unknown(*reasons))
@@ -53,13 +56,13 @@ def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDos
     units = infusion.rate * HOURS_A_DAY
     how = "byOrder" if infusion.by_order else "presentRate"
     found = Evidence("dailyDose", units, "U/d", case.now, infusion.source, how)
-    by_weight = infusion.rate / weight if weight else None
+    by_weight = per_kg_h(infusion.rate, weight)
     return DailyDose(yes(found), units, by_weight, found, _documented(case, infusion), parts)
 
 
 def _parts(infusion: Infusion) -> tuple[Evidence, ...]:
     """The rate of each infusion, where several run or may run."""
-    if len(infusion.parts) < SEVERAL:
+    if len(infusion.parts) < _SEVERAL:
         return ()
     return tuple(_part(line) for line in infusion.parts)
 
@@ -73,7 +76,7 @@ def _part(line: Line) -> Evidence:
 
 
 def _documented(case: Case, infusion: Infusion) -> Evidence | None:
-    """Units charted as infused in the last 24 hours, and how many hours that tells of."""
+    """Units charted as infused in the last 24 hours, and over how many hours they were charted."""
     if infusion.by_order:
         return None
     since = case.ago("heparin.dose_window")
@@ -87,7 +90,7 @@ def _documented(case: Case, infusion: Infusion) -> Evidence | None:
 
 
 def drafted_rates(case: Case, weight: float | None) -> tuple[DraftedRate, ...]:
-    """Every drafted heparin infusion with its rate in U/h, the highest first."""
+    """Every drafted heparin infusion with its rate in U/h, the highest first; `weight` in kg."""
     bag = case.protocol["heparin.bag_content"]
     drafts = [
         o
@@ -103,5 +106,5 @@ def _fastest_first(draft: DraftedRate) -> tuple[float, str, str]:
 
 
 def per_kg_h(rate: float, weight: float | None) -> float | None:
-    """U/kg/h of a rate in U/h."""
+    """A rate in U/h as U/kg/h; None without a weight."""
     return rate / weight if weight else None

@@ -1,7 +1,8 @@
-"""The levels that follow heparin: aPTT and anti-Xa, which of them decide, and what they say.
+"""The levels that follow heparin, aPTT and anti-Xa: which of them decide.
 
-Clinical logic 2.2 and 2.4: only usable levels decide. A level is judged at the moment and at the
-rate it was drawn under; one drawn too early decides nothing and hides nothing.
+Only usable levels decide. A level is judged at the moment it was drawn and at the rate it was drawn
+under; one drawn too early decides nothing and hides no older one. Clinical logic 2.2 and 2.4; what
+the levels say is `level_patterns.py`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cds_service.assessment.measure.current_result import currency, newest_result
 from cds_service.assessment.measure.infusion import Infusion
-from cds_service.assessment.measure.level import Level, currency, newest
+from cds_service.assessment.measure.level import Level, only_newest
+from cds_service.assessment.measure.level_patterns import (
+    are_paired,
+    below_by,
+    is_above,
+    is_below,
+    is_masked,
+    is_pseudo,
+    over_high_aptt,
+    unless_unpaired,
+)
 from cds_service.assessment.measure.suspect_samples import without_suspects
 from cds_service.assessment.measure.target import UNITS, Target
 from cds_service.assessment.measure.trust import anti_xa_trust, aptt_trust, baseline_prolonged
 from cds_service.assessment.model.case import Case, evidence
-from cds_service.assessment.model.times import within
 from cds_service.assessment.model.verdict import (
-    NO,
     Reason,
-    Truth,
     Verdict,
     all_of,
     negate,
@@ -28,7 +37,7 @@ from cds_service.assessment.model.verdict import (
 from cds_service.chart.facts import Result
 from cds_service.chart.fhir_datetime import earliest, latest
 
-STEADY = {
+_STEADY = {
     "anti_xa": "levels.anti_xa_steady",
     "aptt": "levels.aptt_steady",
     "aptt_ratio": "levels.aptt_steady",
@@ -60,15 +69,15 @@ class Levels:
 
     @property
     def deciding(self) -> Level:
-        """The level by which below or not below is told."""
+        """The level that decides whether heparin is below target."""
         if self.target.leads == "aptt":
             return self.aptt
         if self.anti_xa.unplaced:
             return self.anti_xa
-        if self.target.leads == "anti_xa" or not _below_by(self.target, self.anti_xa).unknown:
+        if self.target.leads == "anti_xa" or not below_by(self.target, self.anti_xa).unknown:
             return self.anti_xa
-        aptt_tells = not _below_by(self.target, self.aptt).unknown
-        return self.aptt if aptt_tells or not self.anti_xa.current.yes else self.anti_xa
+        by_aptt = below_by(self.target, self.aptt)
+        return self.anti_xa if by_aptt.unknown and self.anti_xa.current.yes else self.aptt
 
     def of(self, concept: str) -> tuple[Level, ...]:
         """The levels of one test, the newest first."""
@@ -76,14 +85,17 @@ class Levels:
 
 
 def read_levels(case: Case, infusion: Infusion, target: Target, *, slow_clearance: bool) -> Levels:
-    """Both tests' levels, and the patterns they make (clinical logic 3)."""
+    """Both tests' levels, and the patterns they make (clinical logic 3).
+
+    `slow_clearance`: the kidneys clear other anticoagulants slowly, or may do so.
+    """
     concept = _aptt_concept(case, target)
     aptts = _levels(case, infusion, concept, slow=slow_clearance)
     anti_xas = _levels(case, infusion, "anti_xa", slow=slow_clearance)
     aptts, anti_xas = without_suspects(case, infusion, aptts, anti_xas)
     last_aptt, last_xa = _newest(case, concept, aptts), _newest(case, "anti_xa", anti_xas)
     aptt, anti_xa = _deciding(case, aptts, last_aptt), _deciding(case, anti_xas, last_xa)
-    paired = _paired(case, aptt, anti_xa)
+    paired = are_paired(case, aptt, anti_xa)
     history = sorted((*aptts, *anti_xas), key=_place, reverse=True)
     return Levels(
         target=target,
@@ -93,12 +105,12 @@ def read_levels(case: Case, infusion: Infusion, target: Target, *, slow_clearanc
         newest_aptt=last_aptt,
         history=tuple(history),
         paired=paired,
-        below=_below(target, aptt, anti_xa),
-        above=_above(target, last_aptt, last_xa),
-        over_high_aptt=_over(case, last_aptt),
-        masked=_unpaired(_masked(case, target, aptt, anti_xa), paired=paired),
-        masked_clearly=_unpaired(_masked(case, target, aptt, anti_xa, 1), paired=paired),
-        pseudo=_unpaired(_pseudo(target, aptt, anti_xa), paired=paired),
+        below=is_below(target, aptt, anti_xa),
+        above=is_above(target, last_aptt, last_xa),
+        over_high_aptt=over_high_aptt(case, last_aptt),
+        masked=unless_unpaired(is_masked(case, target, aptt, anti_xa), paired=paired),
+        masked_clearly=unless_unpaired(is_masked(case, target, aptt, anti_xa, 1), paired=paired),
+        pseudo=unless_unpaired(is_pseudo(target, aptt, anti_xa), paired=paired),
     )
 
 
@@ -107,7 +119,7 @@ def _place(level: Level) -> tuple[object, ...]:
 
 
 def _aptt_concept(case: Case, target: Target) -> str:
-    """In seconds, unless only the ratio is on record or the order's goal is a ratio."""
+    """The aPTT in seconds, unless only its ratio is on record or the order's goal is a ratio."""
     by_order = target.known.yes and not target.aptt
     ratio_only = not case.results("aptt") and bool(case.results("aptt_ratio"))
     return "aptt_ratio" if by_order or ratio_only else "aptt"
@@ -141,7 +153,7 @@ def _level(case: Case, infusion: Infusion, result: Result, *, slow: bool, prolon
 
 
 def _rate_then(infusion: Infusion, at: datetime | None) -> float | None:
-    """What ran when a level was drawn; None where that hangs on which moment it was."""
+    """The rate in U/h when a level was drawn; None where that depends on which moment it was."""
     if at is None:
         return None
     first, last = earliest(at), latest(at)
@@ -151,33 +163,31 @@ def _rate_then(infusion: Infusion, at: datetime | None) -> float | None:
 
 
 def _steady(case: Case, infusion: Infusion, result: Result) -> Verdict:
-    """Told at the moment of drawing: what follows does not change it."""
+    """Whether the rate had stood long enough when the level was drawn; what follows does not change
+    it.
+    """
     if result.at is None:
         return unknown(Reason(result.concept, "notRunning"))
-    span = case.protocol.span(STEADY[result.concept])
+    span = case.protocol.span(_STEADY[result.concept])
     return infusion.steady_for(result.at, span, result.concept)
 
 
 def _newest(case: Case, concept: str, levels: tuple[Level, ...]) -> Level:
     """The newest result, by what may be newer still and by the hours that it is current for."""
-    last = newest(case, concept, "coagulation", "levels.current", UNITS[concept])
-    if last.result is None:
-        return last
+    last = newest_result(case, concept, "coagulation", "levels.current", UNITS[concept])
     same = next((level for level in levels if level.result is last.result), None)
-    if same is None:
-        return replace(last, steady=last.current)
+    if last.result is None or same is None:
+        return only_newest(last)
     steady = same.steady if last.current.yes else last.current
     return replace(same, current=last.current, steady=steady)
 
 
 def _deciding(case: Case, levels: tuple[Level, ...], last: Level) -> Level:
-    """The newest of the last hours that was not drawn too early; else the newest."""
+    """The newest level of the last hours that was not drawn too early; else the newest."""
     if not last.current.yes:
         return last
     for level in levels:
-        current = last.current
-        if level.result is not last.result and level.result is not None:
-            current = currency(case, level.result, "levels.current")
+        current = _current(case, level, last)
         if not current.yes:
             break
         if not drawn_too_early(level):
@@ -185,116 +195,13 @@ def _deciding(case: Case, levels: tuple[Level, ...], last: Level) -> Level:
     return last
 
 
+def _current(case: Case, level: Level, last: Level) -> Verdict:
+    """Whether a level is of the last hours; levels of the history are held to those of trends."""
+    if level.result is None or level.result is last.result:
+        return last.current
+    return currency(case, level.result, "levels.current")
+
+
 def drawn_too_early(level: Level) -> bool:
-    """Whether a level was drawn before the rate had told on it."""
+    """Whether a level was drawn before the last change of the rate could show in it."""
     return any(reason.why == "tooEarly" for reason in level.steady.reasons)
-
-
-def _paired(case: Case, aptt: Level, anti_xa: Level) -> bool:
-    """Two steady levels drawn close together; steady, so with no change between."""
-    if not (aptt.steady.yes and anti_xa.steady.yes and aptt.drawn and anti_xa.drawn):
-        return False
-    span = case.protocol.span("levels.pair")
-    return within(aptt.drawn, anti_xa.drawn - span, anti_xa.drawn + span, "pair").yes
-
-
-def _below_by(target: Target, level: Level) -> Verdict:
-    """Whether one test's level is below target, as far as it can be trusted."""
-    low = target.below(level)
-    if not (level.current.yes and level.steady.yes):
-        return unknown(*dict.fromkeys((*level.current.reasons, *level.steady.reasons)))
-    return _trusted(level, low, stands=Truth.YES if level.at_most else Truth.NO)
-
-
-def _above_by(target: Target, level: Level) -> Verdict:
-    """Whether one test's newest level is above target; it need not be steady."""
-    high = target.above(level)
-    if not level.current.yes:
-        return unknown(*level.current.reasons)
-    return _trusted(level, high, stands=Truth.NO if level.at_most else Truth.YES)
-
-
-def _trusted(level: Level, told: Verdict, *, stands: Truth) -> Verdict:
-    """What is disturbed one way leaves one answer standing."""
-    one_way = level.at_most or level.at_least
-    if level.usable.yes or (one_way and told.truth is stands):
-        return told
-    return unknown(*dict.fromkeys((*level.usable.reasons, *told.reasons)))
-
-
-def _below(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
-    """Steady anti-Xa under target; without a usable one, steady aPTT under target."""
-    by_aptt, by_anti_xa = _below_by(target, aptt), _below_by(target, anti_xa)
-    if target.leads:
-        return by_aptt if target.leads == "aptt" else by_anti_xa
-    if not by_anti_xa.unknown:
-        return by_anti_xa
-    if target.known.unknown:
-        return unknown(*dict.fromkeys((*by_anti_xa.reasons, *target.known.reasons)))
-    if by_aptt.unknown:
-        return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
-    if anti_xa.unplaced:
-        return by_anti_xa
-    raw = target.below(anti_xa)
-    if anti_xa.steady.yes and _whose_is_unread(anti_xa) and by_aptt.truth is not raw.truth:
-        return unknown(*anti_xa.usable.reasons)
-    return by_aptt
-
-
-def _whose_is_unread(anti_xa: Level) -> bool:
-    """The medicines failed: it may be heparin's own after all, and then it leads."""
-    return any(reason.why == "medicinesUnknown" for reason in anti_xa.usable.reasons)
-
-
-def _above(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
-    """A current anti-Xa over target, or without one the aPTT."""
-    by_aptt, by_anti_xa = _above_by(target, aptt), _above_by(target, anti_xa)
-    if target.leads:
-        return by_aptt if target.leads == "aptt" else by_anti_xa
-    if not by_anti_xa.unknown or target.known.unknown:
-        return by_anti_xa
-    if by_aptt.unknown:
-        return unknown(*dict.fromkeys((*by_anti_xa.reasons, *by_aptt.reasons)))
-    if by_aptt.no and (anti_xa.current.yes or anti_xa.unplaced):  # heparin's own may be above
-        return by_anti_xa
-    return by_aptt
-
-
-def _over(case: Case, aptt: Level) -> Verdict:
-    """A current aPTT over the line; one that is not on record, or old, is not over."""
-    if aptt.result is None or any(r.why == "stale" for r in aptt.current.reasons):
-        return NO
-    return aptt.above(case.protocol[f"levels.{aptt.concept}_over"])
-
-
-def _unpaired(verdict: Verdict, *, paired: bool) -> Verdict:
-    """Without a steady pair a pattern can be ruled out by one level, but not ruled in."""
-    if paired or not verdict.yes:
-        return verdict
-    return unknown(Reason("pair", "missing"))
-
-
-def _masked(case: Case, target: Target, aptt: Level, anti_xa: Level, margins: int = 0) -> Verdict:
-    """Adequate aPTT over a low anti-Xa, both by a number of the protocol's margins."""
-    own, other = (margins * margin(case, level) for level in (anti_xa, aptt))
-    told = all_of(target.below(anti_xa), target.at_most(anti_xa, own))
-    low = _trusted(anti_xa, told, stands=_stands(anti_xa))
-    return all_of(low, aptt.usable, negate(target.below(aptt, -other)))
-
-
-def _stands(level: Level) -> Truth:
-    return Truth.YES if level.at_most else Truth.NO
-
-
-def margin(case: Case, level: Level) -> float:
-    """How far from a line a level must lie not to be assay noise, in its own unit."""
-    return case.protocol[f"levels.{level.concept}_margin"]
-
-
-def _pseudo(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
-    """Anti-Xa in range under a short aPTT; another drug's anti-Xa shows no heparin in range."""
-    if anti_xa.at_most and not _whose_is_unread(anti_xa):
-        return NO
-    in_range = all_of(negate(target.below(anti_xa)), negate(target.above(anti_xa)))
-    trusted = _trusted(anti_xa, in_range, stands=Truth.UNKNOWN)
-    return all_of(trusted, aptt.usable, target.below(aptt))

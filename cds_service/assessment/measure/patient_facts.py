@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cds_service.assessment.measure.bands import dialysed_at, held_over, held_under, value_before
+from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.history import has_condition, procedures_unread, supports
-from cds_service.assessment.measure.level import newest
 from cds_service.assessment.model.case import Case, evidence, unread
 from cds_service.assessment.model.times import at_or_after
 from cds_service.assessment.model.verdict import (
@@ -141,7 +141,7 @@ def _renal(case: Case, crcl: Verdict, modality: str, before: float | None) -> Ve
 
 def creatinine_clearance(case: Case, weight: Weight) -> Verdict:
     """Yes with the clearance as its fact (Cockcroft-Gault; eGFR without weight or sex)."""
-    level = newest(case, "creatinine", "body", "organs.creatinine_current", "mg/dL")
+    level = newest_result(case, "creatinine", "body", "organs.creatinine_current", "mg/dL")
     if level.current.yes and level.result is not None:
         risen = _risen(case, level.result)
         if risen is not None:
@@ -191,7 +191,7 @@ SEX_FACTOR = {"male": 1.0, "female": 0.85}
 
 
 def _egfr(case: Case, otherwise: Verdict) -> Verdict:
-    level = newest(case, "egfr", "body", "organs.creatinine_current", "mL/min/1.73m2")
+    level = newest_result(case, "egfr", "body", "organs.creatinine_current", "mL/min/1.73m2")
     if level.current.yes and level.evidence is not None:
         return yes(
             Evidence(
@@ -214,7 +214,7 @@ def _hepatic(case: Case) -> Verdict:
     problem = YES if known else NO
     if not known and not case.is_complete("conditions"):
         problem = unknown(Reason("conditions", case.state("conditions").value))
-    level = newest(case, "bilirubin", "body", "organs.bilirubin_current", "mg/dL")
+    level = newest_result(case, "bilirubin", "body", "organs.bilirubin_current", "mg/dL")
     line = case.protocol["organs.bilirubin_line"]
     if level.current.yes and level.result is not None and held_over(case, level.result, line):
         return any_of(problem, yes(*((level.evidence,) if level.evidence else ())))
@@ -223,8 +223,8 @@ def _hepatic(case: Case) -> Verdict:
 
 def acute_phase(case: Case) -> Verdict:
     """Raised fibrinogen or factor VIII; not claimed in pregnancy, where both are raised."""
-    fibrinogen = newest(case, "fibrinogen", "coagulation", "acute_phase.current", "mg/dL")
-    factor = newest(case, "factor_viii", "coagulation", "acute_phase.current", "%")
+    fibrinogen = newest_result(case, "fibrinogen", "coagulation", "acute_phase.current", "mg/dL")
+    factor = newest_result(case, "factor_viii", "coagulation", "acute_phase.current", "%")
     return any_of(
         fibrinogen.above(case.protocol["acute_phase.fibrinogen_high"]),
         factor.above(case.protocol["acute_phase.factor_viii_high"]),

@@ -1,8 +1,9 @@
 """Required rate: the steady rate (U/kg/h) at which one patient's level would reach the lower limit.
 
-Pure arithmetic over pairs of rate and level (`rate_filter.py` holds the sum); which levels make a
-pair is decided elsewhere. It says where the limit lies, with an interval and the probability that
-it lies above a line, or why nothing is said. It is never advice to raise.
+Pure arithmetic over pairs of rate and level (`required_rate_filter.py` holds the running sum);
+which levels make a pair is decided in `required_rate_pairs.py`. The result says where that rate
+lies, with an interval and the probability that it lies above a line, or why nothing is shown. It is
+never advice to raise.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from cds_service.assessment.model.protocol import Protocol
 
 __all__ = ["Aim", "Pair", "Place", "RequiredRate", "Silence", "Step", "required_rate"]
 
-NORMAL = NormalDist()
+_NORMAL = NormalDist()
 
 
 class Silence(StrEnum):
@@ -49,12 +50,12 @@ class Likelihood(StrEnum):
     ALMOST_CERTAINLY = "almost_certainly"
     VERY_LIKELY = "very_likely"
     PROBABLY = "probably"
-    UNSAID = "unsaid"
+    NONE = "unsaid"  # too unlikely to be put in words
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What may be printed: whole U/kg/h, the interval rounded outwards."""
+    """The number that may be printed: whole U/kg/h, its interval rounded outwards."""
 
     need: int
     lowest: int
@@ -63,7 +64,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Only that the required rate lies above (or below) a rate that was not tried."""
+    """The required rate lies above (or below) every rate that was tried: no number can be shown."""
 
     above: bool
     rate: int  # U/kg/h, rounded towards the rates that were
@@ -92,16 +93,22 @@ class RequiredRate:
 
     @property
     def fit(self) -> float | None:
-        """How the newest pair fits those before it, in standard deviations."""
+        """By how many standard deviations the newest pair misses what those before it let
+        expect.
+        """
         return self.steps[-1].fit if self.steps else None
 
     def interval(self, share: float) -> tuple[float, float]:
-        """Between which rates (U/kg/h) the required one lies with a probability (0 to 1)."""
-        wide = NORMAL.inv_cdf((1 + share) / 2) * self.spread
+        """Between which rates (U/kg/h) the required one lies with a probability of `share` (0 to
+        1).
+        """
+        wide = _NORMAL.inv_cdf((1 + share) / 2) * self.spread
         return math.exp(self.mean - wide), math.exp(self.mean + wide)
 
     def units_per_hour(self, weight: float, protocol: Protocol) -> int:
-        """The rate in U/h for a weight in kg, rounded as pumps are set."""
+        """The rate in U/h for a weight in kg, rounded to `required_rate.rounded_to` as pumps are
+        set.
+        """
         step = protocol["required_rate.rounded_to"]
         return round(round(self.need * weight / step) * step)
 
@@ -121,16 +128,14 @@ def required_rate(
     assay). Of pairs drawn at one moment the one with the highest level counts, the cautious one.
     """
     scale = scale_of(aim, protocol)
-    known = tuple(change for change in changes if change <= now)
-    work = Filter(scale, protocol, known)
-    chosen = _chosen(pairs, now, afresh) if scale.usable else ()
-    bounds = [scale.bare_bound(pair) for pair in chosen]
-    for pair, bare in zip(chosen, bounds, strict=True):
-        if not bare:
-            work.take(pair)
+    work = Filter(scale, protocol, tuple(change for change in changes if change <= now))
     if not scale.usable:
         return _result(work, Silence.NO_SCALE)
-    if bounds and bounds[-1]:
+    chosen = _chosen(pairs, now, afresh)
+    for pair in chosen:
+        if not scale.bare_bound(pair):
+            work.take(pair)
+    if chosen and scale.bare_bound(chosen[-1]):
         return _result(work, Silence.ONLY_A_BOUND)
     return _result(work, _silence(work, now))
 
@@ -144,23 +149,19 @@ def _chosen(pairs: Iterable[Pair], now: datetime, afresh: datetime | None) -> Se
 
 
 def _silence(work: Filter, now: datetime) -> Silence | None:
-    """The first reason not to speak, the gravest first."""
-    rows = work.protocol
+    """The gravest reason not to show a number; None where it may be shown."""
     if work.at is None:
         return Silence.TOO_FEW
-    if work.aside is not None:
-        return Silence.SET_ASIDE
-    if any(work.at < change <= now for change in work.changes):
-        return Silence.CHANGED
-    if now - work.at > rows.span("required_rate.current"):
-        return Silence.OLD
-    if work.anew and work.count < rows["required_rate.fewest_anew"]:
-        return Silence.BEGUN_ANEW
-    if work.count < rows["required_rate.fewest_pairs"]:
-        return Silence.TOO_FEW
-    if work.ratio > rows["required_rate.highest_ratio"]:
-        return Silence.FAR_ABOVE
-    return None
+    rows, fewest = work.protocol, work.protocol["required_rate.fewest_pairs"]
+    reasons = (
+        (Silence.SET_ASIDE, work.aside is not None),
+        (Silence.CHANGED, any(work.at < change <= now for change in work.changes)),
+        (Silence.OLD, now - work.at > rows.span("required_rate.current")),
+        (Silence.BEGUN_ANEW, work.anew and work.count < rows["required_rate.fewest_anew"]),
+        (Silence.TOO_FEW, work.count < fewest),
+        (Silence.FAR_ABOVE, work.ratio > rows["required_rate.highest_ratio"]),
+    )
+    return next((silence for silence, holds in reasons if holds), None)
 
 
 # The flag that confirms does not need a number that may be shown.
@@ -168,14 +169,11 @@ _CONFIRM_THROUGH = frozenset({None, Silence.FAR_ABOVE})
 
 
 def _result(work: Filter, silence: Silence | None) -> RequiredRate:
-    rows = work.protocol
-    line = math.log(rows["required_rate.line"])
-    probability = NORMAL.cdf((work.mean - line) / work.spread)
-    shown, beyond = _said(work) if silence is None else (None, None)
+    line = math.log(work.protocol["required_rate.line"])
+    probability = _NORMAL.cdf((work.mean - line) / work.spread)
+    shown, beyond = _printable(work) if silence is None else (None, None)
     if silence is None and shown is None and beyond is None:
         silence = Silence.FAR_BELOW
-    agree = len(work.implied) > 1 and min(work.implied[-2:]) > line
-    likely = probability * 100 >= rows["required_rate.confirmed_probability"]
     return RequiredRate(
         steps=tuple(work.steps),
         pairs=work.count,
@@ -185,14 +183,20 @@ def _result(work: Filter, silence: Silence | None) -> RequiredRate:
         silence=silence,
         shown=shown,
         beyond=beyond,
-        likelihood=_likelihood(probability, rows),
-        confirms=silence in _CONFIRM_THROUGH and likely and agree,
+        likelihood=_likelihood(probability, work.protocol),
+        confirms=silence in _CONFIRM_THROUGH and _confirms(work, probability, line),
         effect_lost=work.lost and silence not in (Silence.ONLY_A_BOUND, Silence.NO_SCALE),
     )
 
 
-def _said(work: Filter) -> tuple[Shown | None, Beyond | None]:
-    """The number, or only that it lies beyond the rates that were tried, or neither."""
+def _confirms(work: Filter, probability: float, line: float) -> bool:
+    """Whether the estimate lies likely above the line, and the last two pairs each say so."""
+    agree = len(work.implied) > 1 and min(work.implied[-2:]) > line
+    return agree and probability * 100 >= work.protocol["required_rate.confirmed_probability"]
+
+
+def _printable(work: Filter) -> tuple[Shown | None, Beyond | None]:
+    """The number; else only that it lies beyond the rates that were tried; else neither."""
     rows = work.protocol
     need = math.exp(work.mean)
     reach = rows["required_rate.reach"]
@@ -204,7 +208,7 @@ def _said(work: Filter) -> tuple[Shown | None, Beyond | None]:
         return None, Beyond(above=False, rate=math.ceil(lowest))
     if work.ratio < rows["required_rate.lowest_ratio"]:
         return None, None
-    wide = NORMAL.inv_cdf((1 + rows["required_rate.interval"] / 100) / 2) * work.spread
+    wide = _NORMAL.inv_cdf((1 + rows["required_rate.interval"] / 100) / 2) * work.spread
     return (
         Shown(
             need=round(need),
@@ -223,4 +227,4 @@ def _likelihood(probability: float, rows: Protocol) -> Likelihood:
         return Likelihood.VERY_LIKELY
     if percent >= rows["required_rate.probably"]:
         return Likelihood.PROBABLY
-    return Likelihood.UNSAID
+    return Likelihood.NONE

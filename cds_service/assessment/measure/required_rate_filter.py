@@ -1,23 +1,23 @@
-"""The sum behind the required rate: one normal number, moved by each pair in closed form.
+"""The sum behind the required rate: one normal distribution, moved by each pair in closed form.
 
-The logarithm of the required rate has a mean and a variance. The variance widens with the hours
-between pairs, as the need drifts; a pair narrows it; a pair that does not fit is set aside, and a
-second one that misses by the same side begins the sum anew. The level is taken to follow the rate
-as rate = need x (level / limit) ^ exponent, and `lean` keeps how far the mean would move if the
-exponent were another, so that estimates from levels far off the limit carry that doubt.
+It is kept over the logarithm of the required rate. Its variance grows with the hours between pairs,
+as the need drifts, and shrinks with each pair. A pair that does not fit is set aside; a second one
+that misses by the same side begins the sum anew. The level is taken to follow the rate as rate =
+need x (level / limit) ^ exponent. `lean` keeps how far the mean would move if the exponent were
+another, so that estimates from levels far off the limit carry that doubt.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
+from cds_service.assessment.model.case import DAY
 from cds_service.assessment.model.protocol import Protocol
 
-DAY = timedelta(days=1)
-BELOW, ABOVE = frozenset({"<", "<="}), frozenset({">", ">="})
+_BELOW, _ABOVE = frozenset({"<", "<="}), frozenset({">", ">="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """The lower limit to be reached: of the anti-Xa, or of the aPTT with the patient's own base."""
+    """The lower limit to reach: of the anti-Xa, or of the aPTT above the patient's own baseline."""
 
     lower: float  # IU/mL; of an aPTT its seconds
     baseline: float | None = None  # aPTT without heparin, s; none: the levels are anti-Xa
@@ -48,7 +48,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pair worked in, for showing the sum step by step."""
+    """One pair worked in, for showing the calculation step by step."""
 
     pair: Pair
     place: Place
@@ -80,14 +80,16 @@ class Scale:
         return self.lower > 0
 
     def bare_bound(self, pair: Pair) -> bool:
-        """A reading that only says "more than", or "less than" something above the limit."""
-        if pair.comparator in ABOVE:
+        """Whether a level only says "more than", or "less than" a value that lies above the
+        limit.
+        """
+        if pair.comparator in _ABOVE:
             return True
-        return pair.comparator in BELOW and self.read(pair.level) > self.lower
+        return pair.comparator in _BELOW and self.read(pair.level) > self.lower
 
 
 def scale_of(aim: Aim, rows: Protocol) -> Scale:
-    """The scale of a limit; the prior mean stands at the same place for the anti-Xa's limits."""
+    """The scale for a limit; a lower anti-Xa limit lowers the prior mean by the same power."""
     prior = math.log(rows["required_rate.prior"])
     if aim.baseline is None:
         exponent = rows["required_rate.exponent"]
@@ -106,7 +108,7 @@ def scale_of(aim: Aim, rows: Protocol) -> Scale:
 
 @dataclass(slots=True)
 class Filter:
-    """The running estimate."""
+    """The running estimate: take pairs in order of time, then read mean and spread."""
 
     scale: Scale
     protocol: Protocol
@@ -144,15 +146,18 @@ class Filter:
 
     def take(self, pair: Pair) -> None:
         """Work in the next pair in time, or set it aside."""
-        x, noise = self._reading(pair)
+        x, noise = self._measured(pair)
         implied = math.log(pair.rate) - self.scale.exponent * x
         widened = self._widened(pair.at)
+        # What a new pair may miss by: the drifted estimate, the level's own noise, the exponent's
+        # doubt.
         wide = widened + noise + (self._exponent_spread * (x + self.lean)) ** 2
         fit = (self.mean - implied) / math.sqrt(wide) if self.count else None
         self.lost = fit is not None and self._lost(pair, x, fit)
         if fit is None or abs(fit) <= self.protocol["required_rate.gate"]:
             self._update(pair, x, noise, widened)
             self._note(pair, Place.USED, fit)
+        # Two in a row miss by the same side: the patient changed, not the laboratory.
         elif self.aside is not None and (self.aside[1] > 0) == (fit > 0):
             self._begin_anew(self.aside[0], pair)
             self._note(pair, Place.BEGINS_ANEW, fit)
@@ -164,7 +169,7 @@ class Filter:
         self._begin()
         self.anew = True
         for pair in pairs:
-            x, noise = self._reading(pair)
+            x, noise = self._measured(pair)
             self._update(pair, x, noise, self._widened(pair.at))
 
     def _update(self, pair: Pair, x: float, noise: float, widened: float) -> None:
@@ -182,10 +187,10 @@ class Filter:
     def _note(self, pair: Pair, place: Place, fit: float | None) -> None:
         self.steps.append(Step(pair, place, fit, self.mean, self.spread))
 
-    def _reading(self, pair: Pair) -> tuple[float, float]:
+    def _measured(self, pair: Pair) -> tuple[float, float]:
         """ln(level / limit) and the variance that one level has, on the scale of the rate."""
         rows, exponent = self.protocol, self.scale.exponent
-        if pair.comparator in BELOW:
+        if pair.comparator in _BELOW:
             level = self.scale.read(pair.level * rows["required_rate.below_share"])
             noise = (rows["required_rate.below_spread"] * exponent) ** 2
         else:
@@ -195,7 +200,9 @@ class Filter:
         return math.log(level / self.scale.lower), noise
 
     def _widened(self, at: datetime) -> float:
-        """The variance once the need has drifted until then, at most what it was at first."""
+        """The variance once the need has drifted until a moment, at most what it was before any
+        pair.
+        """
         if self.at is None:
             return self.variance
         rows = self.protocol
@@ -207,7 +214,9 @@ class Filter:
         return max(self.variance, min(drifted, rows["required_rate.prior_spread"] ** 2))
 
     def _lost(self, pair: Pair, x: float, fit: float) -> bool:
-        """A level far lower than this rate gave before; decided against the pairs before it."""
+        """Whether a level is far lower than about this rate gave before, judged by the pairs before
+        it.
+        """
         rows = self.protocol
         before = self.aside[0] if self.aside else self.used[-1]
         near = abs(pair.rate / before.rate - 1) <= rows["required_rate.lost_rate_change"] / 100

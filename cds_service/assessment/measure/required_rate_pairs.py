@@ -1,13 +1,14 @@
 """The required rate of this chart: which levels make a pair, and when nothing may be said of it.
 
-Clinical logic 4. The sum itself is `required_rate.py`; here is what it needs of the chart: steady
-pairs by the stricter rule, the limit to be reached, what is known to have moved the need, and what
-makes the pairs worthless. An estimate of where the target lies, never an order to raise.
+Gives `required_rate.py` what it needs of the chart: pairs that are steady by a stricter rule, the
+limit to reach, the times at which the need is known to have changed, and the drugs that make the
+pairs worthless. Clinical logic 4. It estimates where the target lies; it is never an order to
+raise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,14 +30,15 @@ from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.verdict import YES, Reason, Verdict, unknown
 from cds_service.chart.fhir_datetime import Stretch
 
-INTERFERING = ("dti", "oralXa", "lmwh", *LONG_ACTING)
-MOVES_NEED = ("sepsis", "septic_shock")
-AFRESH = ("bypass", "plasma_exchange")
+_INTERFERING = ("dti", "oralXa", "lmwh", *LONG_ACTING)
+_MOVES_NEED = ("sepsis", "septic_shock")
+_CIRCUITS = (*ECMO, "crrt")
+_AFRESH = ("bypass", "plasma_exchange")
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The required rate, or why this chart gives none."""
+    """The required rate; or why this chart gives none."""
 
     told: Verdict  # unknown: why the estimator was not asked
     concept: str = ""  # the test that it rests on
@@ -46,17 +48,20 @@ class Need:
 
     @property
     def probability(self) -> float | None:
-        """That it lies above the line, from the first pair on; None where nothing may be said."""
-        if self.rate is None or not self.rate.steps or self.rate.silence in _NOT_TOLD:
+        """That the required rate lies above `required_rate.line` (0 to 1), from the first pair on.
+
+        None where nothing may be said.
+        """
+        if self.rate is None or not self.rate.steps or self.rate.silence in _NO_PROBABILITY:
             return None
         return self.rate.probability
 
 
-_NOT_TOLD = frozenset({Silence.SET_ASIDE, Silence.OLD, Silence.CHANGED, Silence.NO_SCALE})
+_NO_PROBABILITY = frozenset({Silence.SET_ASIDE, Silence.OLD, Silence.CHANGED, Silence.NO_SCALE})
 
 
 def read_need(case: Case, infusion: Infusion, levels: Levels, weight: Weight) -> Need:
-    """The required rate from the chart's steady pairs."""
+    """Estimate the required rate from the chart's steady pairs."""
     concept = _concept(levels)
     why = _silent(case, infusion, levels, weight, concept)
     if why is not None or weight.kg is None:
@@ -80,7 +85,7 @@ def _concept(levels: Levels) -> str:
 def _silent(
     case: Case, infusion: Infusion, levels: Levels, weight: Weight, concept: str
 ) -> tuple[Reason, ...] | None:
-    """Why no pair of this chart tells of heparin's need."""
+    """Why levels of this chart do not show heparin's need; None where they may."""
     if levels.target.known.unknown:
         return levels.target.known.reasons
     if not weight.known.yes:
@@ -93,18 +98,22 @@ def _silent(
 
 
 def _disturbed(case: Case) -> tuple[Reason, ...] | None:
-    """Drugs that make levels tell of something else, by what is charted or could not be read."""
+    """Why levels show another drug's effect: by what is charted, or what could not be read."""
     if not case.is_complete("administrations", "orders"):
         return (Reason("anti_xa", "medicinesUnknown"),)
-    protamine, lysis = case.ago("heparin.protamine_window"), case.ago("trust.lysis_within")
-    if any(a.start is not None and a.start >= protamine for a in case.given("protamine")):
+    if _given_since(case, "protamine", "heparin.protamine_window"):
         return (Reason("protamine", "tooEarly"),)
-    if any(a.start is not None and a.start >= lysis for a in case.given("thrombolytic")):
+    if _given_since(case, "thrombolytic", "trust.lysis_within"):
         return (Reason("aptt", "thrombolytic"),)
     span = case.protocol.span("attribution.oral_xa")
-    if exposed(case, INTERFERING, case.now, span, by_order=False):
+    if exposed(case, _INTERFERING, case.now, span, by_order=False):
         return (Reason("anti_xa", "foreign.oralXa"),)
     return None
+
+
+def _given_since(case: Case, family: str, window: str) -> bool:
+    since = case.ago(window)
+    return any(row.start is not None and row.start >= since for row in case.given(family))
 
 
 def _aptt_silent(case: Case) -> tuple[Reason, ...] | None:
@@ -117,20 +126,29 @@ def _aptt_silent(case: Case) -> tuple[Reason, ...] | None:
 
 def _steady_pairs(case: Case, infusion: Infusion, levels: Levels, concept: str) -> Iterator[Level]:
     """Usable levels drawn hours after any change, bolus or pause; oldest first."""
-    wait = case.protocol.span("required_rate.steady_for")
     for level in reversed(levels.of(concept)):
-        at = level.drawn
-        if at is None or isinstance(at, Stretch) or not level.usable.yes or not level.rate:
-            continue
-        if not level.current.yes or _at_the_cap(case, level):
-            continue
-        since = infusion.steady_since(at, case.protocol["heparin.same_rate"])
-        quiet = infusion.bolus_or_pause_within(at, wait).no
-        if since is not None and at - since >= wait and quiet:
+        if _is_usable(case, level) and _was_steady(case, infusion, level.drawn):
             yield level
 
 
+def _is_usable(case: Case, level: Level) -> bool:
+    trusted = level.usable.yes and level.current.yes
+    return trusted and bool(level.rate) and not _at_the_cap(case, level)
+
+
+def _was_steady(case: Case, infusion: Infusion, at: datetime | None) -> bool:
+    """Whether the rate had stood for `required_rate.steady_for`, by the stricter step."""
+    if at is None or isinstance(at, Stretch):
+        return False
+    wait = case.protocol.span("required_rate.steady_for")
+    since = infusion.steady_since(at, case.protocol["heparin.same_rate"])
+    if since is None or at - since < wait:
+        return False
+    return infusion.bolus_or_pause_within(at, wait).no
+
+
 def _at_the_cap(case: Case, level: Level) -> bool:
+    """Whether an aPTT reached the analyser's ceiling: its number says only "at least"."""
     cap = case.protocol["trust.suspect_aptt"]
     return level.concept == "aptt" and (level.value or 0.0) >= cap
 
@@ -143,18 +161,25 @@ def _pair(level: Level, kg: float) -> Pair:
 
 
 def _changes(case: Case) -> Iterator[datetime]:
-    """Sepsis or shock begun, CRRT or ECMO begun or ended."""
+    """When sepsis or shock began, and when CRRT or ECMO began or ended."""
     for condition in case.chart.conditions:
         at = condition.onset or condition.recorded
-        if condition.concept in MOVES_NEED and condition.active is not False and at is not None:
+        if condition.concept in _MOVES_NEED and condition.active is not False and at is not None:
             yield at
-    for procedure in case.chart.procedures:
-        if procedure.concept in (*ECMO, "crrt"):
-            yield from (at for at in (procedure.start, procedure.end) if at is not None)
+    circuits = [p for p in case.chart.procedures if p.concept in _CIRCUITS]
+    yield from _dated(time for p in circuits for time in (p.start, p.end))
+
+
+def _dated(times: Iterable[datetime | None]) -> Iterator[datetime]:
+    return (at for at in times if at is not None)
 
 
 def _afresh(case: Case) -> datetime | None:
-    """The last dose of antithrombin, bypass or plasma exchange: what was before tells nothing."""
-    doses = [row.end or row.start for row in case.given("antithrombin")]
-    done = [p.end or p.start for p in case.chart.procedures if p.concept in AFRESH]
-    return max((at for at in (*doses, *done) if case.known_by_now(at) and at), default=None)
+    """When the last antithrombin dose, bypass or plasma exchange ended.
+
+    Pairs from before say nothing about the need after it.
+    """
+    doses = (row.end or row.start for row in case.given("antithrombin"))
+    done = (p.end or p.start for p in case.chart.procedures if p.concept in _AFRESH)
+    ends = _dated((*doses, *done))
+    return max((at for at in ends if case.known_by_now(at)), default=None)

@@ -1,7 +1,7 @@
 """A running thrombin inhibitor: which drug, since when, and the aPTT it may reach.
 
-Clinical logic 6 and 7: argatroban and bivalirudin are followed by the aPTT against the patient's
-own one from before any anticoagulant.
+Argatroban and bivalirudin are followed by the aPTT as a multiple of the patient's own one from
+before any anticoagulant. Clinical logic 6 and 7.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from cds_service.assessment.model.case import Case, evidence
 from cds_service.assessment.model.verdict import Evidence
 from cds_service.chart.facts import Administration, Order
 
-FAMILY = "dti"
-HIGHEST = {
+_FAMILY = "dti"
+_HIGHEST = {
     "argatroban": "switch.argatroban_target_high",
     "bivalirudin": "switch.bivalirudin_target_high",
 }
-LOWEST = {
+_LOWEST = {
     "argatroban": "switch.argatroban_target_low",
     "bivalirudin": "switch.bivalirudin_target_low",
 }
@@ -28,7 +28,7 @@ LOWEST = {
 
 @dataclass(frozen=True, slots=True)
 class Inhibitor:
-    """What runs; times are those charted, else those of the order."""
+    """The inhibitor that runs; its times are those charted, else those of the order."""
 
     drug: str
     source: str
@@ -40,29 +40,32 @@ class Inhibitor:
 
 
 def read_inhibitor(case: Case) -> Inhibitor | None:
-    """The thrombin inhibitor that runs, if one does."""
+    """The thrombin inhibitor that runs; None where none does."""
     if not dti_runs(case):
         return None
-    rows = [a for a in case.given(FAMILY) if a.start is not None]
-    orders = case.active_orders(FAMILY)
+    rows = [a for a in case.given(_FAMILY) if a.start is not None]
+    orders = case.active_orders(_FAMILY)
     newest: Administration | Order = rows[0] if rows else orders[0]
-    starts = [a.start for a in rows if a.drug.key == newest.drug.key and a.start]
-    starts += [] if rows else [o.authored for o in orders[:1] if o.authored]
-    since = min(starts, default=None)
-    low, high = _range(case, newest.drug.key, since)
+    drug = newest.drug.key
+    since = _began(rows, drug) if rows else orders[0].authored
+    low, high = _range(case, drug, since)
     return Inhibitor(
-        drug=newest.drug.key,
+        drug=drug,
         source=newest.source,
         since=since,
-        changed=_changed(rows, newest.drug.key) or since,
+        changed=_changed(rows, drug) or since,
         low=low,
         high=high,
         after_heparin=first_exposure(case) is not None,
     )
 
 
+def _began(rows: list[Administration], drug: str) -> datetime | None:
+    return min((row.start for row in rows if row.drug.key == drug and row.start), default=None)
+
+
 def _changed(rows: list[Administration], drug: str) -> datetime | None:
-    """When the newest rate began: of rows at one rate the oldest."""
+    """When the newest rate began: the start of the oldest row, in one go, that states it."""
     own = [a for a in rows if a.drug.key == drug]
     newest = own[0] if own else None
     changed = newest.start if newest else None
@@ -74,12 +77,15 @@ def _changed(rows: list[Administration], drug: str) -> datetime | None:
 
 
 def _range(case: Case, drug: str, since: datetime | None) -> tuple[float, float]:
-    """The aPTT to reach, in s: by the one from before any anticoagulant, at most the fixed line."""
+    """The lowest and highest aPTT in s: multiples of the one before any anticoagulant, capped.
+
+    Without such an aPTT only the fixed line `levels.aptt_high` stands.
+    """
     line = case.protocol["levels.aptt_high"]
     before = baseline_aptt(case, since)
-    if before is None or drug not in HIGHEST:
+    if before is None or drug not in _HIGHEST:
         return 0.0, line
-    low, high = case.protocol[LOWEST[drug]], case.protocol[HIGHEST[drug]]
+    low, high = case.protocol[_LOWEST[drug]], case.protocol[_HIGHEST[drug]]
     return before.value * low, min(before.value * high, line)
 
 
@@ -89,9 +95,5 @@ def baseline_aptt(case: Case, since: datetime | None) -> Evidence | None:
     if first is None:
         return None
     oldest = first - case.protocol.span("platelets.baseline_before")
-    found = [
-        r
-        for r in case.results("aptt", oldest)
-        if r.at is not None and r.at <= first and r.value is not None and not r.comparator
-    ]
-    return evidence(found[0], "s", "baseline") if found else None
+    found = next((one for one in case.plain("aptt", oldest) if one.at <= first), None)
+    return evidence(found.result, "s", "baseline") if found else None

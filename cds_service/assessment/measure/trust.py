@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cds_service.assessment.measure.attribution import exposed, foreign_to_heparin, washed_out
+from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.doses_given import spans
 from cds_service.assessment.measure.exposure import first_exposure
 from cds_service.assessment.measure.history import has_condition
-from cds_service.assessment.measure.level import newest
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.verdict import YES, Reason, Verdict, unknown
 from cds_service.chart.facts import Result
@@ -159,7 +159,7 @@ def _warfarin_acts(case: Case, drawn: datetime) -> bool:
     inr = _in_effect_at(case, "inr", drawn)
     # Warfarin ordered today does not prolong an aPTT yet: only with a raised, or unreadable, INR.
     raised = inr is not None and inr > case.protocol["levels.inr_raised"]
-    unread = newest(case, "inr", "coagulation", "acute_phase.current", "1").refused
+    unread = newest_result(case, "inr", "coagulation", "acute_phase.current", "1").refused
     return (raised or bool(unread)) and bool(case.active_orders("vka") or case.given("vka"))
 
 

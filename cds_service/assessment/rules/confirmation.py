@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.assessment.measure.heparin_levels import margin
 from cds_service.assessment.measure.level import Level
+from cds_service.assessment.measure.level_patterns import margin
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.verdict import (
     NO,

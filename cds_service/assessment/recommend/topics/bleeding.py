@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cds_service.assessment.measure.bleeding import rows_of, why_not
+from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.exposure import is_treatment
-from cds_service.assessment.measure.level import newest
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts, any_of
@@ -41,7 +41,7 @@ def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Recommenda
 
 
 def _platelets_very_low(m: Measured) -> Verdict:
-    level = newest(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
+    level = newest_result(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
     return level.below(m.case.protocol["bleeding.platelets_critical"])
 
 

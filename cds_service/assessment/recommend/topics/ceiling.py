@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from cds_service.assessment.measure.current_result import NOT_DRAWN
 from cds_service.assessment.measure.daily_dose import HOURS_A_DAY, per_kg_h
-from cds_service.assessment.measure.level import NOT_DRAWN
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
 from cds_service.assessment.model.recommendation import Indicator, Recommendation

@@ -10,8 +10,8 @@ from cds_service.assessment.measure.antithrombin import (
     reach,
 )
 from cds_service.assessment.measure.antithrombin_product import highest_per_kg, recovery_of
+from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.exposure import is_treatment
-from cds_service.assessment.measure.level import newest
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.model.recommendation import (
@@ -172,7 +172,7 @@ def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Recomme
 def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
     """Warfarin before the platelets have recovered [R103]."""
     drafts = m.case.drafted("vka")
-    platelets = newest(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
+    platelets = newest_result(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
     recovered = platelets.below(m.case.protocol["platelets.warfarin_line"]).no
     if not (drafts and m.gates.hit.yes) or recovered:
         return None

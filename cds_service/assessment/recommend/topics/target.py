@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.measure.level import Level, newest
+from cds_service.assessment.measure.current_result import newest_result
+from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
 from cds_service.assessment.measure.suspect_samples import is_suspect
@@ -110,7 +111,7 @@ def _shown(level: Level) -> tuple[Evidence, ...]:
 
 
 def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Recommendation | None:
-    aptt = newest(m.case, "aptt", "coagulation", "levels.current", "s")
+    aptt = newest_result(m.case, "aptt", "coagulation", "levels.current", "s")
     if not aptt.above(inhibitor.high).yes or aptt.evidence is None:
         return None
     return Recommendation(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cds_service.assessment.measure.antithrombin import Dose, label_dose
+from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.history import procedures, procedures_unread, recent_conditions
-from cds_service.assessment.measure.level import newest
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation, StartDrug
 from cds_service.assessment.model.verdict import Reason, Verdicts
@@ -158,7 +158,7 @@ def may_have_lmwh(m: Measured) -> bool:
     wounds = procedures(case, "risk.surgery_within", *OPERATIONS) or recent_conditions(
         case, "bleeding.injury_within", "trauma", "organ_injury"
     )
-    level = newest(case, "platelets", "blood", "platelets.current", "10*3/uL")
+    level = newest_result(case, "platelets", "blood", "platelets.current", "10*3/uL")
     enough = level.below(case.protocol["antithrombin_dose.lmwh_platelets"]).no
     on_circuit = m.risk.circuit or m.organs.modality
     return kidneys and enough and not (wounds or on_circuit or m.risk.pregnant)

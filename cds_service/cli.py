@@ -15,6 +15,7 @@ from cds_service.tools.integrator import commands as integrator
 from cds_service.tools.integrator.check_command import check
 from cds_service.tools.replay.bulk_command import fetch
 from cds_service.tools.replay.command import replay
+from cds_service.tools.replay.review.command import review
 from cds_service.tools.simulate.command import simulate
 
 
@@ -53,6 +54,7 @@ main.add_command(integrator.call)
 main.add_command(check)
 main.add_command(replay)
 main.add_command(fetch)
+main.add_command(review)
 main.add_command(simulate)
 main.add_command(terminology)
 main.add_command(export)

@@ -63,6 +63,20 @@ Examples:
     metavar="KEY=LOW:HIGH:STEP",
     help="Move one threshold of the first protocol, such as heparin.high_rate=20:26:1.",
 )
+@click.option(
+    "--review",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Pages for chart review: at most so many cards of each topic, of the first protocol.",
+)
+@click.option("--review-seed", type=int, default=1, show_default=True, help="Which cards.")
+@click.option(
+    "--reviews",
+    type=FILE,
+    multiple=True,
+    help="Answers of a chart review, for the report; give it again for each file.",
+)
 def replay(**options: Any) -> None:
     """Replay a hospital's past: what would have been said, and how often.
 
@@ -91,6 +105,9 @@ class Options:
     outcomes: str
     time_zone: str
     sweep: str
+    review: int
+    review_seed: int
+    reviews: tuple[Path, ...]
 
 
 def _replay(asked: Options) -> None:
@@ -109,8 +126,11 @@ def _replay(asked: Options) -> None:
         asked.workers,
         asked.scheduler,
         time_zone=asked.time_zone,
+        review=asked.review,
+        review_seed=asked.review_seed,
     )
-    carry_out(request, Wanted(asked.outcomes, asked.sweep, asked.protocols[0]))
+    wanted = Wanted(asked.outcomes, asked.sweep, asked.protocols[0], asked.reviews)
+    carry_out(request, wanted)
 
 
 def _installed_by() -> str:

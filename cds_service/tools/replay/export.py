@@ -217,6 +217,22 @@ def patients_of(folder: Path, shard: int) -> Iterator[tuple[str, list[Resource]]
             yield patient, [orjson.loads(line) for line in sorted(line for _, line in group)]
 
 
+def resources_of(
+    folder: Path, patients: Iterable[str]
+) -> Iterator[tuple[int, str, list[Resource]]]:
+    """Some patients with their shard and resources, one patient in memory at a time."""
+    with opened(WORKER_MEMORY, threads=1) as db:
+        rows = db.execute(
+            "SELECT shard, patient, line FROM read_parquet($file)"
+            " WHERE list_contains($patients, patient) ORDER BY shard, patient, line",
+            {"file": str(folder / SORTED), "patients": sorted(patients)},
+        )
+        batches = iter(lambda: rows.fetchmany(ROWS_AT_ONCE), [])
+        lines = (row for batch in batches for row in batch)
+        for (shard, patient), group in groupby(lines, key=itemgetter(0, 1)):
+            yield shard, patient, [orjson.loads(line) for _, _, line in group]
+
+
 def medications_of(folder: Path, shard: int) -> dict[str, Resource]:
     """The Medications that a shard refers to, and their ingredients, by id."""
     with opened(WORKER_MEMORY, threads=1) as db:

@@ -23,6 +23,7 @@ from cds_service.tools.replay.tally import UNCOUNTED
 QUALITY = "quality.csv"
 Z = 1.959963984540054  # of a two-sided 95 % interval
 HOUR = timedelta(hours=1)
+FEWEST = 5  # of fewer, people are told counts and no rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +149,16 @@ def _quality(protocol: str, topic: str, label: str, tally: _Tally) -> Quality:
 
 def share(found: int, of: int) -> Estimate:
     """A proportion with Wilson's interval, which keeps within 0 and 1 for small counts too."""
+    return share_of_groups(found, of, of)
+
+
+def share_of_groups(found: int, of: int, groups: int) -> Estimate:
+    """The same of things that come in groups: the interval of so many groups, so a wider one."""
     if not of:
         return Estimate(None, None, None, 0)
-    p = found / of
-    centre = (p + Z * Z / (2 * of)) / (1 + Z * Z / of)
-    half = Z * sqrt(p * (1 - p) / of + Z * Z / (4 * of * of)) / (1 + Z * Z / of)
+    p, n = found / of, groups
+    centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
     return Estimate(p, max(centre - half, 0.0), min(centre + half, 1.0), of)
 
 

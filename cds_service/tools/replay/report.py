@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cds_service.tools.replay.export import Export
 from cds_service.tools.replay.outcomes import GivenOutcomes, labels
 from cds_service.tools.replay.plots import bars, histogram
 from cds_service.tools.replay.quality import read_quality, write_quality
+from cds_service.tools.replay.review.answers import Reviewed
 from cds_service.tools.replay.run import Replayed
 from cds_service.tools.replay.shards import PAIR
 from cds_service.tools.replay.summary import run_information, write_summary
@@ -38,22 +40,28 @@ MOST_CODES = 15  # of each group; codes.csv has them all
 PER = 100  # days
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the cards are judged by beside the record itself."""
+
+    outcomes: GivenOutcomes = field(default_factory=GivenOutcomes)
+    reviews: Reviewed = field(default_factory=lambda: Reviewed((), ()))
+
+
 def write_report(
     out: Path,
     rulebooks: tuple[Rulebook, ...],
     replayed: Replayed,
-    known: GivenOutcomes | None = None,
+    judged_by: Judged | None = None,
     now: datetime | None = None,
 ) -> Path:
-    """Write report.html, quality.csv and summary.json beside the tables.
-
-    `known` are labels that are not in the record.
-    """
+    """Write report.html, quality.csv and summary.json beside the tables."""
+    judged_by = judged_by or Judged()
+    known = judged_by.outcomes
     protocols = {rules.protocol.name: rules.protocol for rules in rulebooks}
     lines = {name: p["heparin.high_daily_dose"] for name, p in protocols.items()}
     by_protocol = sums(out, lines)
     names = tuple(protocols)
-    known = known or GivenOutcomes()
     judged = read_quality(out, names, known)
     write_quality(out, judged)
     burden = burdens(out, names)
@@ -68,6 +76,7 @@ def write_report(
         quality=[row for row in judged if row.ppv.count or row.sensitivity.count],
         differences=differences(out, *names[:2]) if len(names) > 1 else {},
         parted=parted(out) if len(names) == PAIR else [],
+        reviews=judged_by.reviews,
         plots=_plots(by_protocol, lines[names[0]], rulebooks[0]),
         titles={name: label.title for name, label in {**labels(), **known.labels}.items()},
         **_parts(out, rulebooks[0], replayed.export, by_protocol),

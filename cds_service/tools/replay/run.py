@@ -24,6 +24,7 @@ from cds_service.errors import StartRefused
 from cds_service.fhir.queries import fhir_queries
 from cds_service.tools.replay.codes import write_stub
 from cds_service.tools.replay.export import Export, shards_for, sort_export
+from cds_service.tools.replay.review.pages import write_review
 from cds_service.tools.replay.shards import Task, done, replay_shard
 from cds_service.tools.replay.sources.found import FoundFiles, as_lines, found_at
 from cds_service.tools.replay.tables import write_tables
@@ -46,6 +47,8 @@ class Request:
     scheduler: str = ""
     shards: int | None = None  # by size, unless said
     time_zone: str = "UTC"  # of the times in tables, which state none
+    review: int = 0  # cards of each topic of the first protocol, for chart review
+    review_seed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def run_replay(request: Request, progress: Progress) -> Replayed:
             _walk(client, task, results)
     write_tables(work, request.out)
     write_stub(work, request.out, request.rulebooks[0].concepts)
+    if request.review:
+        write_review(task, request.out, request.review, request.review_seed)
     shutil.rmtree(work)
     return Replayed(task.export, results.patients, results.questions)
 

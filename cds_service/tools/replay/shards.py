@@ -77,7 +77,7 @@ def replay_patient(
     past = read_past(patient, resources, archive, rulebooks[0])
     tallies = [PatientTally(patient, rules.protocol, past) for rules in rulebooks]
 
-    spoken = tuple(_aloud(rules) for rules in rulebooks)
+    spoken = tuple(aloud(rules) for rules in rulebooks)
     parting = Parting(patient)
 
     def tell(now: datetime, chart: Chart) -> bool:
@@ -103,7 +103,7 @@ def replay_patient(
     }
 
 
-def _aloud(rules: Rulebook) -> Rulebook:
+def aloud(rules: Rulebook) -> Rulebook:
     """Silent topics as if they spoke: a hospital asks what they would have said."""
     topics = {t: "on" if how == "silent" else how for t, how in rules.protocol.topics.items()}
     return replace(rules, protocol=replace(rules.protocol, topics=topics))

@@ -106,6 +106,13 @@ def walk_through(
                 break
 
 
+def chart_at(past: Past, archive: Archive, concepts: Concepts, now: datetime) -> Chart:
+    """The chart as it was known at one moment, without a walk up to it."""
+    known = _Known(past.always, archive)
+    known.learn_until(now, deque(past.dated))
+    return read_chart(past.asked, known.answers(), concepts)
+
+
 def _hours(since: datetime, until: datetime) -> Iterator[datetime]:
     """A moment, and each full hour before the next: for as long as heparin runs."""
     yield since

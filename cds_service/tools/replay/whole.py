@@ -11,7 +11,8 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from cds_service.errors import StartRefused
 from cds_service.tools.replay.outcomes import GivenOutcomes, read_outcomes
-from cds_service.tools.replay.report import write_report
+from cds_service.tools.replay.report import Judged, write_report
+from cds_service.tools.replay.review.answers import read_answers, reviewed
 from cds_service.tools.replay.run import Replayed, Request
 from cds_service.tools.replay.run import run_replay as run
 from cds_service.tools.replay.scheduler import refuse_unreachable
@@ -27,6 +28,7 @@ class Wanted:
     outcomes: str = ""  # a file with a hospital's own labels, or TRUTH
     sweep: str = ""  # "heparin.high_rate=20:26:1", of the first protocol
     protocol: str = "default"  # the first protocol, as it was named
+    reviews: tuple[Path, ...] = ()  # readers' answers
 
 
 def carry_out(request: Request, wanted: Wanted) -> None:
@@ -35,20 +37,21 @@ def carry_out(request: Request, wanted: Wanted) -> None:
     found_at(request.source)
     refuse_unreachable(request.scheduler)
     known = _given(request, wanted.outcomes)
+    judged = reviewed(read_answers(wanted.reviews))
     sweep = parse(wanted.sweep) if wanted.sweep else None
     steps = moved(request.rulebooks[0], wanted.protocol, sweep) if sweep else ()
     replayed = _shown(request, console)
     _refuse_nobody(request.source, replayed)
     for note in replayed.export.notes:
         console.print(note, markup=False)
-    page = write_report(request.out, request.rulebooks, replayed, known)
+    page = write_report(request.out, request.rulebooks, replayed, Judged(known, judged))
     console.print(
         f"{replayed.patients:,} patients, {replayed.questions:,} questions;"
         f" {replayed.export.bad_lines:,} of {replayed.export.lines:,} lines were unreadable."
     )
     click.echo(page)
     if sweep:
-        _shown(replace(request, out=request.out / FOLDER, rulebooks=steps), console)
+        _shown(replace(request, out=request.out / FOLDER, rulebooks=steps, review=0), console)
         own = request.rulebooks[0].protocol[sweep.key]
         click.echo(write_sweep(request.out, steps, sweep, own, known))
 

@@ -30,6 +30,7 @@ from cds_service.security.jwt import make_verifier
 from cds_service.security.used_tokens import SeenTokens
 from cds_service.service import CdsService
 from cds_service.settings import Settings
+from cds_service.tools.explain.page import create_page
 from cds_service.web.demo_variants import services_beside
 from cds_service.web.errors import register_error_handlers
 from cds_service.web.operations import operations_routes
@@ -79,12 +80,11 @@ def create_app(
     if settings.demo and settings.open:
         for prefix, beside in services_beside(cds).items():
             app.register_blueprint(hook_routes(beside, authenticate, ledger, prefix))
+    app.register_blueprint(create_page([one.rulebook for one in practices.all]))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
-        from cds_service.tools.explain.page import create_page
 
         app.register_blueprint(create_demo(settings))
-        app.register_blueprint(create_page(practices.own.rulebook))
     _allow_browsers(app, settings)
     return app
 
@@ -130,6 +130,7 @@ def _cds_service(
         recorder,
         metrics,
         public_url=settings.public_url,
+        rules_url=settings.rules_url,
         smart=settings.smart,
         limits=CallLimits(
             settings.fhir_deadline_seconds + _BESIDE_FHIR_SECONDS,

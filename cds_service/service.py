@@ -38,6 +38,7 @@ class CdsService:
     recorder: CallRecorder
     metrics: Metrics
     public_url: str = ""
+    rules_url: str = ""  # of the page of the rules, where it is hosted elsewhere
     smart: bool = False  # whether the SMART app is served
     recorded: bool = True  # false only for the demo's look back (web/demo_variants.py)
     limits: CallLimits = field(default_factory=CallLimits)
@@ -100,11 +101,11 @@ def capabilities(client: ClientPolicy, targets: LinkTargets) -> ClientCapabiliti
 
 
 def link_targets(cds: CdsService, address: str, call_id: str) -> LinkTargets:
-    """Where the links of one call lead, below the address of this service."""
+    """Where the links of one call lead, below the address of this service; "" is not known."""
     if not address:
-        return LinkTargets()
+        return LinkTargets(cds.rules_url)
     launch = f"{address}{SMART_LAUNCH}" if cds.smart else ""
-    return LinkTargets(f"{address}{RULES_PAGE}", launch, call_id)
+    return LinkTargets(cds.rules_url or f"{address}{RULES_PAGE}", launch, call_id)
 
 
 RULES_PAGE = "/explain"

@@ -47,6 +47,7 @@ class Settings(BaseModel):
     clients: Path | None = None  # TOML file of registered EHRs; required unless open
     demo: bool = False  # the demo EHR at /
     public_url: str = ""  # what callers type: the audience of their tokens
+    rules_url: str = ""  # of the page of the rules, if a hospital hosts it elsewhere
     cors_origins: Words = ()  # exact origins of browser clients
     protocol: str = "default"  # "default", "review-as-written", or a file
     acknowledge_review: bool = False  # needed to run review-as-written
@@ -99,6 +100,15 @@ class Settings(BaseModel):
         if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
             raise ValueError("must be an absolute http(s) URL")
         return url.rstrip("/")
+
+    @field_validator("rules_url")
+    @classmethod
+    def _whole_page(cls, url: str) -> str:
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError("must be an absolute http(s) URL")
+        if "#" in url:  # a card's topic goes there
+            raise ValueError("must have no fragment (#...)")
+        return url
 
     @field_validator("database_url")
     @classmethod

@@ -47,6 +47,12 @@ def test_the_public_url_is_encrypted() -> None:
     assert Settings.from_environ(CLOSED | {"CDS_PUBLIC_URL": "http://127.0.0.1:5000"})
 
 
+@pytest.mark.parametrize("url", ["/explain", "ftp://x.org/", "https://", "https://x.org/#top"])
+def test_the_page_of_the_rules_is_a_whole_address_without_fragment(url: str) -> None:
+    (fault,) = faults(OPEN | {"CDS_RULES_URL": url})
+    assert fault.startswith("CDS_RULES_URL: must ")
+
+
 def test_the_key_does_not_show_in_a_representation() -> None:
     assert CLOSED["CDS_LEDGER_KEY"] not in repr(Settings.from_environ(CLOSED))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,22 @@ def test_the_app_gets_the_id_under_which_the_call_is_recorded(tmp_path: Path) ->
     (card,) = service.call().json["cards"]
     (row,) = service.rows(calls)
     assert card["links"][1]["appContext"] == row.id
+
+
+@pytest.mark.parametrize("public_url", ["", "https://cds.example.org"])
+def test_the_page_of_the_rules_may_be_hosted_elsewhere(tmp_path: Path, public_url: str) -> None:
+    page = "https://intranet.example.org/rules/"
+    service = Service(tmp_path, public_url=public_url, rules_url=page)
+    assert urls(service.call()) == {f"{page}#antithrombinDose"}
+
+
+def test_each_link_leads_to_a_section_of_the_page_that_is_served(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    anchors = set(re.findall(r' id="([^"]+)"', service.client.get("/explain").text))
+    for name in cases():
+        answer = service.call(name)
+        assert answer.status_code == 200
+        for card in answer.json["cards"]:
+            for url in (card["source"]["url"], *(link["url"] for link in card["links"])):
+                page, _, topic = url.partition("#")
+                assert (page, topic in anchors) == ("http://localhost/explain", True)

@@ -173,5 +173,5 @@ def test_7_13_the_profile_of_the_client_shapes_the_cards(service: Service) -> No
 
 
 def test_supervision_needs_no_token(service: Service) -> None:
-    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/explain"):
         assert service.client.get(path).status_code == 200

@@ -73,8 +73,8 @@ def test_the_proxy_buffers_and_knows_both_instances() -> None:
     assert all(line.endswith((";", "{", "}")) for line in statements if line)
 
 
-def test_only_what_an_ehr_calls_is_shown_to_it() -> None:
-    assert re.findall(r"location (\S+)", NGINX) == ["/cds-services"]
+def test_only_what_an_ehr_calls_and_what_cards_link_to_is_shown() -> None:
+    assert re.findall(r"location (\S+)", NGINX) == ["/cds-services", "/explain"]
 
 
 @pytest.mark.parametrize("name", ["proxy", "one"])

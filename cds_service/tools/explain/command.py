@@ -31,6 +31,7 @@ Examples:
   heparin-cds explain --only cards --protocol review-as-written
   heparin-cds explain --patient 26
   heparin-cds explain --html rules.html
+  heparin-cds explain --html /srv/www/heparin-rules --protocol ours.toml
 """,
 )
 @click.argument("subject", required=False, metavar="[RULE-OR-CARD]")
@@ -39,7 +40,12 @@ Examples:
     "--protocol", default="default", show_default=True, metavar="NAME|FILE", help="which tables"
 )
 @click.option("--patient", metavar="FIXTURE", help="walk one patient: name, number, id or folder")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="write the page")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER|FILE",
+    help="write the public page of the rules, to be hosted anywhere",
+)
 def explain(
     subject: str | None, only: str | None, protocol: str, patient: str | None, html: Path | None
 ) -> None:
@@ -57,19 +63,29 @@ def explain(
 
 
 def _tables(rules: Rulebook, subject: str | None, only: str, html: Path | None) -> None:
-    from cds_service.tools.explain import page, review, tables, text
+    from cds_service.tools.explain import comparison, page, review, tables, text
 
-    told = tables.explain_subject(rules, review.load_review())
     if html:
-        html.write_text(page.as_file(told), encoding="utf-8")
-        click.echo(f"Written: {html}")
-    elif subject:
+        _write(html, page.as_html(comparison.compare([rules])))
+        return
+    told = tables.explain_subject(rules, review.load_review())
+    if subject:
         found = text.subject_to_text(told, subject)
         if found is None:
             raise click.ClickException(f"no rule or card {subject}{_near(subject, told)}")
         _show(found)
     else:
         _show(text.to_text(told, only))
+
+
+def _write(target: Path, html: str) -> None:
+    """A file of that name; or, where the name is a folder's, its index.html."""
+    file = target
+    if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
+        target.mkdir(parents=True, exist_ok=True)
+        file = target / "index.html"
+    file.write_text(html, encoding="utf-8")
+    click.echo(f"Written: {file}")
 
 
 def _near(name: str, told: Explanation) -> str:

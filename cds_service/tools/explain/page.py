@@ -1,66 +1,58 @@
-"""The explanation as one HTML page: a file that stands alone, or /explain beside the demo.
+"""The rules as one public HTML page: `/explain`, or a file that a hospital hosts elsewhere.
 
-Served, it brings no script and no inline style, so the strictest policy fits it.
+The same bytes either way: the style is in the page, there is no script, and nothing of a patient.
 """
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.advice import Rulebook
-from cds_service.tools.explain.review import load_review
-from cds_service.tools.explain.tables import Explanation, explain_subject
-from cds_service.tools.explain.text import QUESTIONS
+from cds_service.tools.explain.comparison import Comparison, compare
+from cds_service.tools.product import product_version
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLE = TEMPLATES / "explain.css"
+STYLE = (TEMPLATES / "explain.css").read_text(encoding="utf-8").strip()
+_STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none';"
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
+FRESH_SECONDS = 3600  # the rules change with a restart only
 
 
-def as_file(told: Explanation) -> str:
-    """A page with its style in it, to be opened from disk or printed."""
-    return _render(told, style=STYLE.read_text(encoding="utf-8"))
+def as_html(compared: Comparison) -> str:
+    """The whole page."""
+    template = _environment().get_template("explain.html")
+    return template.render(page=compared, style=STYLE, version=product_version())
 
 
-def as_page(told: Explanation) -> str:
-    """The page as it is served, its style beside it."""
-    return _render(told, stylesheet="/explain.css")
-
-
-def create_page(rules: Rulebook) -> Blueprint:
-    """`/explain`: what the service advises by, as it runs."""
+def create_page(in_force: Sequence[Rulebook]) -> Blueprint:
+    """`/explain` for everybody: by what the service advises, as it runs."""
     blueprint = Blueprint("explain", __name__)
-    told = explain_subject(rules, load_review())
-    html, style = as_page(told), STYLE.read_text(encoding="utf-8")
+
+    @cache  # made for the first who asks: no start waits for it
+    def html() -> str:
+        return as_html(compare(in_force))
 
     @blueprint.get("/explain")
     def page() -> Response:
-        return Response(html, mimetype="text/html")
-
-    @blueprint.get("/explain.css")
-    def css() -> Response:
-        return Response(style, mimetype="text/css")
-
-    @blueprint.after_request
-    def secured(response: Response) -> Response:
+        response = Response(html(), mimetype="text/html")
         response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
+        response.add_etag()
+        response.make_conditional(request)
         return response
 
     return blueprint
-
-
-def _render(told: Explanation, *, style: str = "", stylesheet: str = "") -> str:
-    template = _environment().get_template("explain.html")
-    return template.render(told=told, style=style, stylesheet=stylesheet, questions=QUESTIONS)
 
 
 @cache

@@ -78,33 +78,34 @@ PINS = ((70.0, 50.0), (80.0, 55.0), (84.0, 40.0))  # kg, % now: examples of the 
 def explain_subject(rules: Rulebook, review: Mapping[str, Claim]) -> Explanation:
     """The whole explanation of a rulebook."""
     doses = (row for kg, level in PINS for row in dose_rows(rules.protocol, kg, level))
+    accounts = _accounts(review, rules.protocol)
     return Explanation(
         protocol=rules.protocol,
-        rules=tuple(_rule(name, rules, review) for name in RULES),
-        topics=tuple(_topic(name, rules, review) for name in TOPICS),
+        rules=tuple(_rule(name, rules, accounts) for name in RULES),
+        topics=tuple(_topic(name, rules, accounts) for name in TOPICS),
         doses=tuple(doses),
-        accounts=tuple(_account(claim, rules.protocol) for claim in review.values()),
+        accounts=tuple(accounts.values()),
     )
 
 
-def _rule(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> ExplainSubject:
+def _rule(name: str, rules: Rulebook, accounts: Mapping[str, Account]) -> ExplainSubject:
     rule = RULES[name]
     return ExplainSubject(
         name=name,
         question=_question(rule.ask),
-        claims=tuple(_account(review[number], rules.protocol) for number in rule.review),
+        claims=tuple(accounts[number] for number in rule.review),
         limits=limits_of(rules.protocol, rule.limits),
         related=topics_of(name),
         words=tuple(w for topic in topics_of(name) for w in summaries_of(topic, rules.wording)),
     )
 
 
-def _topic(name: str, rules: Rulebook, review: Mapping[str, Claim]) -> ExplainSubject:
+def _topic(name: str, rules: Rulebook, accounts: Mapping[str, Account]) -> ExplainSubject:
     cited = TOPICS[name].cites
     return ExplainSubject(
         name=name,
         question=_question(TOPICS[name].ask),
-        claims=tuple(_account(review[number], rules.protocol) for number in cited.review),
+        claims=tuple(accounts[number] for number in cited.review),
         limits=limits_of(rules.protocol, cited.limits),
         related=cited.rules,
         words=words_of(name, cited, rules.wording),
@@ -201,9 +202,16 @@ def followed_as_written(protocol: Protocol) -> dict[str, str]:
     return found
 
 
-def _account(claim: Claim, protocol: Protocol) -> Account:
-    by = ", ".join(users(protocol).get(claim.number, ()))
-    as_written = followed_as_written(protocol).get(claim.number)
+def _accounts(review: Mapping[str, Claim], protocol: Protocol) -> Mapping[str, Account]:
+    by, to_the_letter = users(protocol), followed_as_written(protocol)
+    return {
+        number: _account(claim, by.get(number, ()), to_the_letter.get(number))
+        for number, claim in review.items()
+    }
+
+
+def _account(claim: Claim, cited_by: tuple[str, ...], as_written: str | None) -> Account:
+    by = ", ".join(cited_by)
     if as_written and claim.status == "replaced":
         return Account(claim, f"followed as written ({as_written}), at {by}", "as written")
     if claim.status == "used":

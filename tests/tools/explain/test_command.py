@@ -1,4 +1,4 @@
-"""`heparin-cds explain` and the page beside the demo."""
+"""`heparin-cds explain` on the command line."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from flask.testing import FlaskClient
 
-from cds_service.app import create_app
 from cds_service.cli import main
-from cds_service.settings import Settings
-from cds_service.tools.explain.page import as_page
 from cds_service.tools.explain.patient import answers_from, explain_patient
-from cds_service.tools.explain.review import load_review
-from cds_service.tools.explain.tables import explain_subject
 from tests.cases import FIXTURES, advice_for, answered, cases, tables
 
 HIT, CHILD, SEPSIS = "09-hit-on-record", "13-child", "26-sepsis-forty"
@@ -105,49 +99,3 @@ def test_an_unknown_protocol_is_named_with_those_shipped() -> None:
 
 def test_a_patient_is_not_written_as_a_page(tmp_path: Path) -> None:
     assert run("--patient", "26", "--html", str(tmp_path / "a.html")).exit_code == 2
-
-
-def test_the_page_as_a_file_stands_alone(tmp_path: Path) -> None:
-    target = tmp_path / "explain.html"
-    assert run("--html", str(target)).exit_code == 0
-    html = target.read_text(encoding="utf-8")
-    assert "<style>" in html
-    assert "<link" not in html
-    assert "<script" not in html
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> FlaskClient:
-    environ = {
-        "CDS_OPEN": "1",
-        "CDS_DEMO": "1",
-        "CDS_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}",
-    }
-    return create_app(Settings.from_environ(environ)).test_client()
-
-
-def test_the_page_is_served_beside_the_demo_and_linked(client: FlaskClient) -> None:
-    page = client.get("/explain")
-    assert page.status_code == 200
-    assert page.get_data(as_text=True) == as_page(explain_subject(tables(), load_review()))
-    assert b'href="/explain"' in client.get(f"/demo/patients/{SEPSIS}").data
-    assert client.get("/explain.css").mimetype == "text/css"
-
-
-def test_the_page_fits_the_strictest_policy(client: FlaskClient) -> None:
-    page = client.get("/explain")
-    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert not re.search(rb"<script|<style|style=|\son\w+=|javascript:", page.data)
-
-
-def test_every_link_of_the_page_leads_somewhere(client: FlaskClient) -> None:
-    html = client.get("/explain").get_data(as_text=True)
-    wanted = set(re.findall(r'href="#([^"]+)"', html))
-    assert wanted <= set(re.findall(r'id="([^"]+)"', html))
-
-
-def test_without_the_demo_there_is_no_page(tmp_path: Path) -> None:
-    environ = {"CDS_OPEN": "1", "CDS_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}"}
-    assert (
-        create_app(Settings.from_environ(environ)).test_client().get("/explain").status_code == 404
-    )

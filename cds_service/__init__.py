@@ -7,9 +7,69 @@ call), then the rooms a call passes through.
 
     app -> web -> service -> security, hooks, fhir, advice, ledger
 
-The stages are pure: no clock, environment, file or network. `tests/test_architecture.py` holds the
-arrows.
+The stages are pure: no clock, environment, file or network. `ARROWS` says which room may import
+which; `tests/test_architecture.py` holds it.
 
 Where do I change... a threshold: `assessment/model/protocol.toml`; a word: `cards/wording.toml`;
 a code or unit: `chart/concepts.toml`; a rule: `assessment/rules/`, beside `model/review.md`.
 """
+
+ARROWS = {
+    # room: what it may import of ours; `a.b` is one module or a room within a room. All but the
+    # pure stages may import `errors` and `logs` besides.
+    "app": (
+        "web", "service", "security", "hooks", "fhir", "advice", "ledger", "outbound", "rulebook",
+        "metrics", "settings", "demo", "tools.explain",
+    ),
+    "cli": ("serving", "tools", "ledger", "settings"),
+    "serving": (
+        "app", "settings", "advice", "rulebook", "security.clients", "ledger.database_url",
+        "outbound.base_url", "tools.shipped_files",
+    ),
+    "web": ("service", "hooks", "ledger", "outbound", "rulebook", "security.clients", "metrics"),
+    "service": (
+        "security.clients", "hooks", "fhir", "advice", "ledger", "outbound.workload", "metrics",
+        "rulebook.practice", "cards.card", "chart.query_result",
+    ),
+    "security": (
+        "outbound", "ledger.database", "ledger.schema", "rulebook.load", "cards.card",
+        "cards.wording",
+    ),
+    "ledger": (
+        "hooks", "advice", "rulebook.practice", "cards.card", "assessment.assess",
+        "assessment.model", "assessment.recommend.registry",
+    ),
+    "rulebook": (
+        "fhir.queries", "advice", "cards.wording", "assessment.model",
+        "assessment.recommend.registry", "chart",
+    ),
+    "hooks": ("fhir.bundles", "chart", "outbound"),
+    "fhir": ("chart", "outbound"),
+    "outbound": (),
+    "metrics": ("chart.query_result",),
+    "settings": ("outbound.base_url", "ledger.database_url"),
+    "errors": (),
+    "logs": (),
+    "advice": ("cards", "assessment", "chart"),
+    "cards": ("assessment", "chart"),
+    "assessment.assess": (
+        "assessment.recommend", "assessment.rules", "assessment.measure", "assessment.model",
+        "chart",
+    ),
+    "assessment.recommend": (
+        "assessment.rules", "assessment.measure", "assessment.model", "chart",
+    ),
+    "assessment.rules": ("assessment.measure", "assessment.model", "chart"),
+    "assessment.measure": ("assessment.model", "chart"),
+    "assessment.model": ("chart",),
+    "chart": (),
+    "tools.explain": (
+        "advice", "assessment", "cards", "chart", "rulebook", "fhir.queries", "hooks",
+        "demo.fixtures", "tools.nearest", "tools.shipped_files",
+    ),
+    "tools": (
+        "advice", "assessment", "cards", "chart", "rulebook", "fhir", "hooks", "outbound",
+        "serving", "demo.fixtures", "demo.fhir",
+    ),
+    "demo": ("settings", "tools.shipped_files"),
+}  # fmt: skip

@@ -1,20 +1,18 @@
-"""The arrows of the package, and that its tables are total.
-
-demo -> settings        shell -> advice -> cards -> assessment -> chart -> standard library
-"""
+"""The tree is the flow: arrows, purity and sizes of the package, and that its tables are total."""
 
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cds_service import ARROWS
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.chart.facts import Problem
 from cds_service.chart.query_result import QueryState
+from tests import arrows
 from tests.cases import tables
 
 PACKAGE = Path(__file__).parent.parent / "cds_service"
@@ -22,91 +20,54 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 250  # lines of code
 LONGEST_FUNCTION = 45
 
-# A pure stage may import these of ours; of others the standard library and what LENT names.
-STAGES = {
-    "chart": ("cds_service.chart",),
-    "assessment": ("cds_service.chart", "cds_service.assessment"),
-    "cards": ("cds_service.chart", "cds_service.assessment", "cds_service.cards"),
+SOURCES = arrows.package_sources()
+CHECKS: dict[str, Callable[[arrows.Sources], set[str]]] = {
+    "an arrow that is not in the table": arrows.wrong_arrows,
+    "a way from a room back to itself": arrows.round_trips,
+    "a stage that reads the outside": arrows.impurities,
+    "a library outside its rooms": arrows.strays,
+    "a ninth module at the root": arrows.loose_at_the_root,
+    "a public name defined twice": arrows.defined_twice,
 }
-LENT = {"cards": ("fhir.resources",)}
-IMPURE = ("os", "io", "pathlib", "socket", "requests", "urllib.request", "time", "random")
-STILL_PURE = ("datetime", "urllib.parse")
-CLOCKS = ("now", "utcnow", "today")
 
 
-def imports(module: Path) -> Iterator[str]:
-    """Every module that a file names, those under TYPE_CHECKING too."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+@pytest.mark.parametrize("kind", CHECKS)
+def test_the_package_has_none(kind: str) -> None:
+    assert CHECKS[kind](SOURCES) == set()
 
 
-def stage_files(stage: str) -> list[Path]:
-    return sorted((PACKAGE / stage).rglob("*.py"))
+CLIENTS = "from cds_service.security.clients import Client\n"
+# Each spoils the tree in one way: (what must notice it, module, lines added to it).
+ARROW, ROUND, OUTSIDE, LIBRARY, NINTH, TWICE = CHECKS
+SPOILT = (
+    (ARROW, "ledger.calls", CLIENTS),
+    (ARROW, "chart.facts", "from cds_service import errors\n"),
+    (ARROW, "assessment.model.case", "import cds_service.assessment.rules.rules\n"),
+    (ARROW, "cards.card", "def f():\n    from cds_service.fhir import client\n"),
+    (ROUND, "outbound.http", "from cds_service.web.routes import hook_routes\n"),
+    (OUTSIDE, "assessment.measure.rates", "NOW = datetime.now()\n"),
+    (OUTSIDE, "chart.units", "from pathlib import Path\n"),
+    (OUTSIDE, "cards.card", "from urllib.request import urlopen\n"),
+    (LIBRARY, "service", "from flask import request\n"),
+    (LIBRARY, "security.jwks", "import requests\n"),
+    (LIBRARY, "hooks.feedback", "from sqlalchemy import Table\n"),
+    (NINTH, "helpers", "ONE = 1\n"),
+    (TWICE, "chart.units", "class FhirQuery: ...\n"),
+    (TWICE, "tools.nearest", "def handle(): ...\n"),
+)
 
 
-def within(name: str, allowed: tuple[str, ...]) -> bool:
-    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+@pytest.mark.parametrize(("kind", "module", "lines"), SPOILT)
+def test_a_tree_that_was_spoilt_is_noticed(kind: str, module: str, lines: str) -> None:
+    spoilt = SOURCES | {module: f"{SOURCES.get(module, '')}\n{lines}"}
+
+    assert CHECKS[kind](spoilt) - CHECKS[kind](SOURCES)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_only_what_lies_before_it(stage: str) -> None:
-    allowed = STAGES[stage] + LENT.get(stage, ())
-
-    strangers = {
-        f"{path.name}: {name}"
-        for path in stage_files(stage)
-        for name in imports(path)
-        if not within(name, allowed) and name.split(".")[0] not in sys.stdlib_module_names
-    }
-
-    assert not strangers
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_reads_no_clock_environment_file_or_network(stage: str) -> None:
-    impure = {
-        f"{path.name}: {name}"
-        for path in stage_files(stage)
-        for name in imports(path)
-        if within(name, IMPURE) and name not in STILL_PURE
-    }
-    clocks = {
-        f"{path.name}: {node.func.attr}"
-        for path in stage_files(stage)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in CLOCKS
-    }
-
-    assert not impure | clocks
-
-
-def test_the_spine_imports_the_three_stages_only() -> None:
-    strangers = {
-        name
-        for name in imports(PACKAGE / "advice.py")
-        if name.startswith("cds_service") and not within(name, STAGES["cards"])
-    }
-
-    assert not strangers
-
-
-def test_the_demo_knows_settings_and_shipped_files_and_nothing_else_of_ours() -> None:
-    strangers = {
-        f"{path.name}: {name}"
-        for path in sorted((PACKAGE / "demo").rglob("*.py"))
-        for name in imports(path)
-        if name.startswith("cds_service")
-        and not within(
-            name, ("cds_service.demo", "cds_service.settings", "cds_service.tools.shipped_files")
-        )
-    }
-
-    assert not strangers
+def test_every_room_has_a_row_of_arrows_and_every_row_a_room() -> None:
+    assert {room.split(".")[0] for room in ARROWS} == {name.split(".")[0] for name in SOURCES}
+    targets = {target for row in ARROWS.values() for target in row}
+    assert not [t for t in targets if not any(arrows.within(name, (t,)) for name in SOURCES)]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

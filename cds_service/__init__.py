@@ -69,7 +69,7 @@ ARROWS = {
     ),
     "tools": (
         "advice", "assessment", "cards", "chart", "rulebook", "fhir", "hooks", "outbound",
-        "serving", "demo.fixtures", "demo.fhir",
+        "serving", "demo.fixtures", "demo.fhir", "demo.markdown",
     ),
     "demo": ("settings", "tools.shipped_files"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from cds_service import ARROWS
@@ -51,14 +52,41 @@ def package_sources() -> dict[str, str]:
     }
 
 
-def imports(text: str) -> Iterator[str]:
+@cache  # each check asks for the same few hundred sources
+def imports(text: str) -> tuple[str, ...]:
     """Every module that a source imports, those within functions and TYPE_CHECKING too."""
-    for node in ast.walk(ast.parse(text)):
+    return tuple(_imported(ast.parse(text)))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def clock_calls(text: str) -> tuple[str, ...]:
+    """Calls of `now()` and its like, as they stand in a source."""
+    return tuple(
+        node.func.attr
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in CLOCKS
+    )
+
+
+@cache
+def public_definitions(text: str) -> tuple[str, ...]:
+    """Classes and functions at the top of a source, but for private ones."""
+    return tuple(
+        node.name
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name[0] != "_"
+    )
 
 
 def within(name: str, rooms: tuple[str, ...]) -> bool:
@@ -129,14 +157,7 @@ def impurities(sources: Sources) -> set[str]:
         for module, text in stages.items()
         for name in imports(text)
         if within(name, IMPURE) and not within(name, STILL_PURE)
-    } | {
-        f"{module}: {node.func.attr}()"
-        for module, text in stages.items()
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in CLOCKS
-    }
+    } | {f"{module}: {call}()" for module, text in stages.items() for call in clock_calls(text)}
 
 
 def strays(sources: Sources) -> set[str]:
@@ -160,8 +181,7 @@ def defined_twice(sources: Sources) -> set[str]:
     """Public classes and functions of two modules by one name."""
     places: dict[str, list[str]] = defaultdict(list)
     for module, text in sources.items():
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name[0] != "_":
-                places[node.name].append(module)
+        for name in public_definitions(text):
+            places[name].append(module)
     twice = {name: found for name, found in places.items() if len(found) > 1}
     return {f"{name}: {', '.join(at)}" for name, at in twice.items() if name not in GIVEN_NAMES}

@@ -65,7 +65,7 @@ ARROWS = {
     "chart": (),
     "tools.explain": (
         "advice", "assessment", "cards", "chart", "rulebook", "fhir.queries", "hooks",
-        "demo.fixtures", "tools.nearest", "tools.shipped_files",
+        "demo.fixtures", "tools.nearest", "tools.shipped_files", "tools.product",
     ),
     "tools": (
         "advice", "assessment", "cards", "chart", "rulebook", "fhir", "hooks", "outbound",

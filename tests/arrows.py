@@ -133,7 +133,7 @@ def _fine(module: str) -> str:
     """A room, or a module that lies in a room and imports nothing of it."""
     leaves = (
         "ledger.database_url", "fhir.queries", "fhir.bundles", "tools.shipped_files",
-        "tools.nearest", "demo.fixtures", "demo.fhir", "demo.markdown",
+        "tools.nearest", "tools.product", "demo.fixtures", "demo.fhir", "demo.markdown",
     )  # fmt: skip
     return module if module in leaves else room_of(module)
 

@@ -38,6 +38,7 @@ from cds_service.chart.fhir_json import (
 from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, PatientResources
 from cds_service.chart.results import ResultRow, newest_first
+from cds_service.chart.sample_remarks import SampleRemarks
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
 from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
 from cds_service.chart.vocabulary import written_text as words_of
@@ -98,11 +99,19 @@ def read_observations(
     for row in found:
         if not row.near:
             by_concept.setdefault(row.concept, []).append(row)
-    newest = {concept: min(row.age() for row in rows) for concept, rows in by_concept.items()}
-    for row in found:
-        if row.near and (row.concept not in newest or row.age() < newest[row.concept]):
-            by_concept.setdefault(row.concept, []).append(row)
+    for row in _near_and_newer(found, by_concept):
+        by_concept.setdefault(row.concept, []).append(row)
     return {concept: newest_first(rows) for concept, rows in by_concept.items()}, skipped
+
+
+def _near_and_newer(
+    found: list[ResultRow], by_concept: dict[str, list[ResultRow]]
+) -> list[ResultRow]:
+    """Rows of a code system nearly spelt like ours, where none of their concept is newer."""
+    near = [row for row in found if row.near]
+    concepts = {row.concept for row in near} & by_concept.keys()
+    newest = {key: min(row.age() for row in by_concept[key]) for key in concepts}
+    return [r for r in near if r.concept not in newest or r.age() < newest[r.concept]]
 
 
 class ObservationReader:
@@ -112,9 +121,7 @@ class ObservationReader:
         self._vocabulary = vocabulary
         self._units = units
         self._answers = QualitativeResult(vocabulary)
-        self._hemolysed = Words(vocabulary.concepts.hemolysed_words)
-        self._not_hemolysed = Words(vocabulary.concepts.not_hemolysed_words)
-        self._heparinase = Words(vocabulary.concepts.heparinase_words)
+        self._remarks = SampleRemarks(vocabulary)
         # The same few codes come thousands of times over.
         self._known = lru_cache(maxsize=4096)(self._look_up)
 
@@ -156,6 +163,7 @@ class ObservationReader:
         name, concept = self._scale(row)
         positive = None if row.near else self._answers.of(row.node)
         reading = self._reading(concept, row.node, positive, row.near)
+        called = _label(row.resource, row.node)
         undated = Problem.UNDATED if row.at is None else None
         problem = reading.problem or undated
         return Result(
@@ -166,12 +174,12 @@ class ObservationReader:
             comparator=reading.comparator,
             problem=problem,
             written=reading.written,
-            label=_label(row.resource, row.node),
+            label=called,
             code=row.code,
             preliminary=row.preliminary,
             positive=positive,
             issued=row.issued,
-            **self._remarks(row),
+            **self._remarks.of(row, called),
         )
 
     def _scale(self, row: ResultRow) -> tuple[str, ObservationConcept]:
@@ -188,17 +196,6 @@ class ObservationReader:
             if fits or self._units.factor_of(rows[other].units, quantity) is None
             else (other, rows[other])
         )
-
-    def _remarks(self, row: ResultRow) -> dict[str, bool]:
-        """What the laboratory notes of the sample, in the name of the test or beside it."""
-        beside = [*each(row.resource.get("note")), *each(row.node.get("interpretation"))]
-        said = [text(member(one, "text")) for one in beside]
-        whole = " ".join(spaced(one) for one in (_label(row.resource, row.node), *said) if one)
-        left = self._not_hemolysed.taken_from(whole)
-        return {
-            "hemolysed": self._hemolysed.within(left),
-            "heparinase": self._heparinase.within(whole),
-        }
 
     def _reading(
         self, row: ObservationConcept, node: Resource, positive: bool | None, near: bool

@@ -15,7 +15,7 @@ from cds_service.chart.fhir_json import Reference, each, member, place, referenc
 from cds_service.chart.query_result import Resource
 
 _MEDICATION = "Medication"
-_REFERRING = frozenset({"MedicationRequest", "MedicationAdministration"})
+REFERRING = ("MedicationAdministration", "MedicationRequest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Located:
         subjects = (
             reference(subject).base
             for one in resources
-            if _type(one) in _REFERRING
+            if _type(one) in REFERRING
             for subject in each(one.get("subject"))
         )
         own = {base for base in (*at, *subjects) if base and not base.startswith("urn:")}

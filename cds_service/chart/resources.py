@@ -13,7 +13,13 @@ from cds_service.chart.facts import Skipped
 from cds_service.chart.fhir_datetime import NOWHERE, Placing
 from cds_service.chart.fhir_json import Reference, each, member, reference, source, text
 from cds_service.chart.query_result import Resource
-from cds_service.chart.references import Located, Medications, fingerprint, keep_latest
+from cds_service.chart.references import (
+    REFERRING,
+    Located,
+    Medications,
+    fingerprint,
+    keep_latest,
+)
 
 OTHER_PATIENT = "otherPatient"
 MALFORMED = "malformed"
@@ -108,7 +114,7 @@ def index_resources(
     skipped: list[Skipped] = []
     medications: list[Resource] = []
     for node in nodes:
-        kind = text(member(node, "resourceType"))
+        kind = kind_of(node)
         if not isinstance(node, dict) or not kind:
             skipped.append(Skipped(reference(node).source, MALFORMED))
         elif kind == "Medication":
@@ -126,17 +132,23 @@ def index_resources(
             else:
                 ours.append(by_id[identity])
         kept[kind] = tuple(ours)
-    lent = (one for one in known if text(member(one, "resourceType")) == "Medication")
-    where = (located or Located()).with_patients(r for rows in kept.values() for r in rows)
+    lent = (one for one in known if kind_of(one) == "Medication")
+    where = (located or Located()).with_patients(r for k in REFERRING for r in kept.get(k, ()))
     index = Medications.of((*medications, *(r for r in lent if isinstance(r, dict))), where)
     return PatientResources(kept, index, tuple(skipped))
+
+
+def kind_of(node: object) -> str:
+    """The type of a resource; "" of what is none."""
+    kind = member(node, "resourceType")
+    return kind if isinstance(kind, str) and kind in _OWNED else text(kind)
 
 
 def is_of_others(resources: Iterable[object], patient_id: str) -> bool:
     """Whether an answer holds other patients' resources and none of this one's."""
     found = False
     for one in resources:
-        kind = text(member(one, "resourceType"))
+        kind = kind_of(one)
         if isinstance(one, dict) and kind in _OWNED:
             if not _is_others(kind, one, patient_id):
                 return False

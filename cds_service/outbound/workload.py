@@ -121,7 +121,7 @@ class Workload:
         fits = at_most[0] <= self.limits.values and at_most[1] <= self.limits.resources
         if not self._held and len(text) <= _SMALL and fits:
             return len(text) // 2, 0
-        values = text.count(b",") + text.count(b"[") + text.count(b"{")
+        values = len(text) - len(text.translate(None, b",[{"))  # one pass in place of three
         return values, text.count(_RESOURCE)
 
     def __enter__(self) -> Self:

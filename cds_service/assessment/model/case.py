@@ -137,10 +137,10 @@ class Case:
 
     def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
         """Dated results up to now, newest first; those drawn before `since` are not looked at."""
+        self.still()
         return self._memoized(("results", concept, since), lambda: self._results(concept, since))
 
     def _results(self, concept: str, since: datetime | None) -> Sequence[Result]:
-        self.still()
         found = self.chart.of(concept)  # newest first, undated last
         first = self._first_known(found)
         if since is not None:
@@ -180,10 +180,10 @@ class Case:
 
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""
+        self.still()
         return self._memoized(("given", families), lambda: self._given(families))
 
     def _given(self, families: tuple[str, ...]) -> tuple[Administration, ...]:
-        self.still()
         rows = [
             a
             for a in self.chart.administrations
@@ -197,10 +197,10 @@ class Case:
 
     def active_orders(self, *families: str) -> tuple[Order, ...]:
         """Orders on record that stand now, those that a draft ends included."""
+        self.still()
         return self._memoized(("active_orders", families), lambda: self._active_orders(families))
 
     def _active_orders(self, families: tuple[str, ...]) -> tuple[Order, ...]:
-        self.still()
         return tuple(
             o
             for o in self.chart.orders
@@ -209,10 +209,10 @@ class Case:
 
     def drafted(self, *families: str) -> tuple[Order, ...]:
         """Drafted drugs of some families; a draft that stops an order is none."""
+        self.still()
         return self._memoized(("drafted", families), lambda: self._drafted(families))
 
     def _drafted(self, families: tuple[str, ...]) -> tuple[Order, ...]:
-        self.still()
         found = (
             o
             for o in self.chart.drafts

@@ -146,8 +146,8 @@ def retrieve_for(
     work: Workload | None = None,
 ) -> Mapping[str, QueryResult]:
     """One result per query; a FHIR server that this client may not name is not asked."""
-    allowed = client.allows_fhir_server(request.fhir_server)
-    access = FhirAccess(request.fhir_server, request.access_token) if allowed else None
+    server = client.allowed_fhir_server(request.fhir_server)
+    access = FhirAccess(server, request.fhir_server, request.access_token) if server else None
     results = retrieve(request.prefetch, access, request.context, retriever, now, work)
     return not_allowed(results) if request.fhir_server and access is None else results
 

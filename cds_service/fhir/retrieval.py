@@ -14,7 +14,7 @@ from cds_service.fhir.client import FhirLimits, FhirReader, FhirServer
 from cds_service.fhir.medication_references import with_medications
 from cds_service.fhir.prefetch import read_prefetch
 from cds_service.fhir.queries import FhirQuery
-from cds_service.outbound.base_url import parse_address
+from cds_service.outbound.base_url import Address
 from cds_service.outbound.http import Deadline, FhirHttp
 from cds_service.outbound.workload import Workload
 
@@ -25,7 +25,8 @@ NOT_ALLOWED = "FHIR server not allowed"
 class FhirAccess:
     """The FHIR server of one call, which its client may name, and the token for it."""
 
-    base_url: str
+    server: Address
+    base_url: str  # as the client wrote it
     token: str = ""
 
 
@@ -53,17 +54,16 @@ def retrieve(
     as `QueryState.FAILED` with the problem in words.
     """
     sent = read_prefetch(prefetch, retriever.queries, now)
-    server = parse_address(access.base_url) if access else None
-    if access is None or server is None:
+    if access is None:
         return sent
     lacking = [query for query in retriever.queries if not sent[query.key].state.is_complete]
-    if lacking and not retriever.breaker.lets(server):
+    if lacking and not retriever.breaker.lets(access.server):
         silence = QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
         return sent | {query.key: _better(sent[query.key], silence) for query in lacking}
     reader = _reader(access, retriever, work)
     fetched = reader.search_all(lacking, context.patient_id, now)
     if lacking:
-        retriever.breaker.learn(server, fetched.values())
+        retriever.breaker.learn(access.server, fetched.values())
     results = {key: _better(result, fetched.get(key)) for key, result in sent.items()}
     return with_medications(results, reader.read_all, retriever.limits.medications, context)
 

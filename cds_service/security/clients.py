@@ -74,16 +74,17 @@ class ClientPolicy:
     single_action: bool = False  # one action per suggestion
     links: frozenset[LinkType] = frozenset({"absolute"})  # that its EHR shows
 
-    def allows_fhir_server(self, fhir_server: str) -> bool:
-        """Whether the caller may have us ask this FHIR server."""
+    def allowed_fhir_server(self, fhir_server: str) -> Address | None:
+        """The address of this FHIR server, if the client may have the service ask it."""
         address = parse_address(fhir_server)
         if address is None:
-            return False
-        return (
+            return None
+        allowed = (
             any(base.holds(address) for base in self.bases)
             or address.host in self.hosts
             or (self.loopback and address.is_loopback)
         )
+        return address if allowed else None
 
 
 def open_mode_client(fhir_hosts: Iterable[str]) -> ClientPolicy:

@@ -97,7 +97,7 @@ class TestLetIn:
         caller = door.verifier.verify(f"Bearer {door.token()}", ENDPOINT)
         assert caller.selection_behavior == "any"
         assert caller.single_action
-        assert caller.allows_fhir_server(ISSUER)
+        assert caller.allowed_fhir_server(ISSUER)
 
     def test_an_audience_among_several(self, door: Door) -> None:
         assert door.admit(door.token(aud=["https://other.example", ENDPOINT]))

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from cds_service.cards.wording import LONGEST_SUMMARY
+
 Json = dict[str, Any]
 
-LONGEST_SUMMARY = 139
 INDICATORS = ("info", "warning", "critical")
 BEHAVIOURS = ("at-most-one", "any")
 MAY_BE_EMPTY = ("cards", "services")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.assessment.measure.bleeding import highest_before
+from cds_service.assessment.measure.blood_loss import highest_before
 from cds_service.chart.fhir_datetime import Stretch
 from tests.floods import FLOODS, seconds
 

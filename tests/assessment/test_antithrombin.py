@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.assessment.measure.antithrombin import (
+from cds_service.assessment.measure.antithrombin import measured_recovery, tier_of
+from cds_service.assessment.measure.antithrombin_dose import (
     Dose,
     compute_dose,
     drafted_units,
     forbidden,
     is_multiplied_form,
-    measured_recovery,
     predicted_level,
-    tier_of,
 )
 from cds_service.assessment.recommend.offers import dose_withheld
 from cds_service.chart.facts import Form, Problem

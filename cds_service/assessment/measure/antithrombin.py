@@ -1,24 +1,17 @@
-"""Antithrombin: the level, its tier, and the dose that divides by the recovery.
+"""The antithrombin level: whether it is usable, and its tier. Clinical logic 2 and 3.
 
-Activity only; antigen is shown and never used. Clinical logic 2, 3 and 7.
+Only activity (%) counts; antigen is shown and never used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from cds_service.assessment.measure.antithrombin_product import (
-    highest_per_kg,
-    recovery_of,
-    site_recovery,
-)
-from cds_service.assessment.measure.antithrombin_recovery import ACTIVITY, DOSE, measured_recovery
+from cds_service.assessment.measure.antithrombin_recovery import ACTIVITY, DOSE
 from cds_service.assessment.measure.attribution import exposed
 from cds_service.assessment.measure.bands import held_tier
 from cds_service.assessment.measure.doses_given import unplaced
-from cds_service.assessment.measure.patient_facts import Weight
 from cds_service.assessment.model.case import Case, absent, evidence, unread
 from cds_service.assessment.model.times import at_or_after, at_or_before
 from cds_service.assessment.model.verdict import (
@@ -31,13 +24,13 @@ from cds_service.assessment.model.verdict import (
     unknown,
     yes,
 )
-from cds_service.chart.facts import Administration, Order, Result
+from cds_service.chart.facts import Administration, Result
 from cds_service.chart.fhir_datetime import recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Antithrombin:
-    """The activity as far as it can be used."""
+    """The antithrombin activity in %, as far as it can be used."""
 
     known: Verdict  # good for the tier (48 h)
     dosable: Verdict  # good for a dose or a switch order (24 h)
@@ -48,20 +41,10 @@ class Antithrombin:
     last_dose: Administration | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dose:
-    """An antithrombin dose in IU, and what the label says it will reach."""
-
-    units: int
-    predicted: float  # %
-    recovery: float
-    measured_recovery: bool
-    remarks: tuple[str, ...]  # keys of the wording table
-    label_units: int  # the same by the label's formula, for a protocol that differs
-
-
 def read_antithrombin(case: Case) -> Antithrombin:
-    """The newest activity, unless something makes it no level."""
+    """The newest activity; unknown where it is old, unreadable, or disturbed by a dose or a
+    drug.
+    """
     last = next(iter(case.given("antithrombin")), None)
     antigen = _antigen(case)
     newest, doubt = case.newest(ACTIVITY)
@@ -79,6 +62,9 @@ def read_antithrombin(case: Case) -> Antithrombin:
 
 
 def _no_level(case: Case, result: Result) -> Reason | None:
+    """Why the newest activity is no level of the patient's own antithrombin; None where it is
+    one.
+    """
     if result.at is None:
         return unread(ACTIVITY, result)
     fresh = at_or_after(result.at, case.ago("antithrombin.tier_current"), ACTIVITY)
@@ -89,6 +75,7 @@ def _no_level(case: Case, result: Result) -> Reason | None:
     dosed = _before_dose(case, result.at)
     if not dosed.no:
         return next(iter(dosed.reasons), Reason(ACTIVITY, "beforeDose"))
+    # Inhibitors of thrombin or factor Xa make the activity assays read too high.
     if exposed(case, ("dti",), result.at, case.protocol.span("antithrombin.after_dti")):
         return Reason(ACTIVITY, "afterDti")
     if exposed(case, ("oralXa",), result.at, case.protocol.span("antithrombin.after_oral_xa")):
@@ -99,7 +86,7 @@ def _no_level(case: Case, result: Result) -> Reason | None:
 
 
 def _before_dose(case: Case, drawn: datetime) -> Verdict:
-    """Whether a level was drawn before a dose; where that was given no one knows when, unknown."""
+    """Whether a level was drawn before a dose; unknown beside a dose given at an unknown time."""
     unplaced_doses = [unknown(_when(case, row)) for row in unplaced(case, "antithrombin")]
     dated = [at_or_before(drawn, row.start, DOSE) for row in case.given("antithrombin")]
     return any_of(*dated, *unplaced_doses)
@@ -131,9 +118,10 @@ def _antigen(case: Case) -> Evidence | None:
 
 
 def tier_of(case: Case, level: float, comparator: str = "") -> str:
-    """normal >= 80, low-normal 70 to < 80, low 50 to < 70, severe < 50 (review R31).
+    """The tier of an activity in %: normal >= 80, lowNormal 70 to < 80, low 50 to < 70, severe < 50
+    (R31).
 
-    With a comparator only the outer tiers can be told; "" when neither can.
+    With a comparator only the outer tiers can be known; "" where neither can.
     """
     severe, low = case.protocol["antithrombin.severe"], case.protocol["antithrombin.low"]
     normal = case.protocol["antithrombin.normal"]
@@ -146,120 +134,3 @@ def tier_of(case: Case, level: float, comparator: str = "") -> str:
         if level < line:
             return name
     return "normal"
-
-
-def predicted_level(
-    case: Case, current: float, units: float, kg: float, recovery: float | None = None
-) -> float:
-    """Level that a dose will reach, by its product's label (unless given, the hospital's)."""
-    return current + units * (recovery or site_recovery(case)) / kg
-
-
-def loading_units(case: Case, current: float, kg: float, recovery: float) -> float:
-    """IU for the target: the difference x weight, divided by the recovery (label).
-
-    70 kg, 50 -> 100 %: 2,500 IU. A protocol may multiply instead; that is 1.96 times as much.
-    """
-    raw = (case.protocol["antithrombin_dose.target"] - current) * kg
-    if case.protocol.chosen("dose_form") == "multiply":
-        return raw * recovery
-    return raw / recovery
-
-
-def compute_dose(case: Case, level: Antithrombin, weight: Weight) -> Dose | None:
-    """The dose, or None when the limits of section 7 forbid one."""
-    if level.level is None or weight.kg is None:
-        return None
-    # A factor to multiply by is no recovery: a measured one would turn it upside down.
-    multiplies = case.protocol.chosen("dose_form") == "multiply"
-    measured = None if multiplies else measured_recovery(case, weight.kg)
-    label = case.protocol["antithrombin_dose.recovery"]
-    recovery = measured if measured is not None else label
-    units = int(loading_units(case, level.level, weight.kg, recovery) + ROUND_HALF)
-    label_form = (case.protocol["antithrombin_dose.target"] - level.level) * weight.kg
-    by_label = int(label_form / site_recovery(case) + ROUND_HALF)
-    predicted = predicted_level(case, level.level, units, weight.kg)
-    remarks = _remarks(case, units)
-    return Dose(units, predicted, recovery, measured is not None, remarks, by_label)
-
-
-ROUND_HALF = 0.5  # to whole IU
-
-
-def forbidden(case: Case, dose: Dose, weight: Weight) -> Reason | None:
-    """The limit a dose would break, if any; such a dose is never offered."""
-    highest = min(
-        case.protocol["antithrombin_dose.highest_predicted"],
-        case.protocol["antithrombin_dose.highest_predicted_ever"],
-    )
-    if dose.units < case.protocol["antithrombin_dose.smallest"]:
-        return Reason("antithrombinDose", "tooSmall")
-    if dose.predicted > highest:
-        return Reason("antithrombinDose", "predictedTooHigh", f"{dose.predicted:.0f} %")
-    if weight.kg and dose.units / weight.kg > highest_per_kg(case, site_recovery(case)):
-        return Reason("antithrombinDose", "perKgTooHigh")
-    return None
-
-
-def label_dose(case: Case, level: Antithrombin, dose: Dose, weight: Weight) -> int | None:
-    """The label's dose to show beside a protocol's own, if it keeps every limit itself."""
-    if level.level is None or weight.kg is None:
-        return None
-    reached = predicted_level(case, level.level, dose.label_units, weight.kg)
-    by_label = replace(dose, units=dose.label_units, predicted=reached)
-    return None if forbidden(case, by_label, weight) else dose.label_units
-
-
-def _remarks(case: Case, units: int) -> tuple[str, ...]:
-    remarks = []
-    if units > case.protocol["antithrombin_dose.pharmacist_above"]:
-        remarks.append("pharmacist")
-    low = case.protocol["antithrombin_dose.band_low"]
-    high = case.protocol["antithrombin_dose.band_high"]
-    if not low <= units <= high:
-        remarks.append("outsideBand")
-    return tuple(remarks)
-
-
-def drafted_units(order: Order, kg: float | None) -> float | None:
-    """IU of a drafted antithrombin order, or None when it cannot be read."""
-    dose = order.dosage.dose
-    if dose is None or order.dosage.problem is not None:
-        return None
-    if dose.unit == "[IU]/kg":
-        return dose.value * kg if kg else None
-    return dose.value if dose.unit == "[IU]" else None
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What the drafts of one signing come to together, as far as it can be told."""
-
-    units: float | None = None  # IU
-    per_kg: float | None = None  # IU/kg
-    predicted: float | None = None  # %
-
-
-def reach(case: Case, drafts: Iterable[Order], level: float | None, kg: float | None) -> Reach:
-    """The sum of several antithrombin drafts; one that cannot be read adds nothing."""
-    drafts = tuple(drafts)
-    amounts = [units for o in drafts if (units := drafted_units(o, kg)) is not None]
-    if not amounts:
-        doses = [o.dosage.dose for o in drafts]
-        by_weight = [dose.value for dose in doses if dose and dose.unit == "[IU]/kg"]
-        return Reach(per_kg=sum(by_weight) if by_weight else None)
-    units = sum(amounts)
-    if not kg:
-        return Reach(units)
-    predicted = level
-    for order in drafts if level is not None else ():
-        own = drafted_units(order, kg) or 0.0
-        predicted = predicted_level(case, predicted or 0.0, own, kg, recovery_of(case, order))
-    return Reach(units, units / kg, predicted)
-
-
-def is_multiplied_form(case: Case, units: float, current: float, kg: float) -> bool:
-    """Whether a drafted dose is the multiply-by-1.4 figure in circulation, within rounding."""
-    target = case.protocol["antithrombin_dose.target"]
-    figure = (target - current) * kg * case.protocol["antithrombin_dose.label_recovery"]
-    return abs(units - figure) * 100 <= case.protocol["antithrombin_dose.error_tolerance"] * figure

@@ -1,7 +1,6 @@
-"""What one unit per kg of an antithrombin product raises the level by. Clinical logic 8.
+"""By how much one IU/kg of an antithrombin product raises the level, as its label states it.
 
-A property of the product, as its label states it; a product that is not told counts as the
-hospital's own.
+A draft that does not name its product counts as the hospital's own. Clinical logic 8.
 """
 
 from __future__ import annotations
@@ -30,6 +29,8 @@ def _label(case: Case, product: str) -> float:
 
 
 def highest_per_kg(case: Case, recovery: float) -> float:
-    """The largest dose in IU/kg: the one of the trials, as much as it raised with their product."""
+    """The largest dose in IU/kg: it raises the level as much as the trials' largest did by their
+    product.
+    """
     trials = case.protocol["antithrombin_dose.highest_per_kg"]
     return trials * case.protocol["antithrombin_product.thrombate"] / recovery

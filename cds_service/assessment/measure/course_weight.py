@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from cds_service.assessment.measure.active_orders import infusion_orders
 from cds_service.assessment.measure.doses_given import spans
-from cds_service.assessment.measure.patient_facts import Weight
+from cds_service.assessment.measure.weight import Weight
 from cds_service.assessment.model.case import Case, DatedValue, evidence
 from cds_service.chart.facts import Form, Use
 from cds_service.chart.fhir_datetime import earliest, latest

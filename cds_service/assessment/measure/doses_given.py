@@ -1,4 +1,4 @@
-"""What was given, and until when it ran: one reading of it for all who ask what was on board."""
+"""What was given, and until when: for everyone who asks what was on board."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _over(row: Administration, start: datetime, last: datetime | None) -> dateti
 
 
 def unplaced(case: Case, *families: str) -> tuple[Administration, ...]:
-    """What was given at a time that is not on record, or at one that is still to come."""
+    """What was given at a time that is not on record, or at one in the future."""
     return tuple(
         row
         for row in case.chart.administrations
@@ -54,7 +54,9 @@ def unplaced(case: Case, *families: str) -> tuple[Administration, ...]:
 
 
 def unplaced_infusions(case: Case) -> tuple[Reason, ...]:
-    """Rates of heparin charted at no time that can be placed: each may be the one that runs."""
+    """Why heparin rates without a usable time leave it open how fast it runs: each may be the
+    present one.
+    """
     return tuple(
         Reason("heparinDose", "undated" if row.start is None else "ahead", row.dosage.written)
         for row in unplaced(case, "heparin")

@@ -1,4 +1,4 @@
-"""Exposure to heparin of any kind: when it first began, and what stands or runs now."""
+"""Exposure to any heparin: when it first began, and what stands or runs now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from cds_service.chart.facts import Amount, Order, Route, Use
 
 
 def first_exposure(case: Case) -> datetime | None:
-    """The earliest heparin or LMWH on record, flushes too (the HIT clock)."""
+    """The earliest heparin or LMWH on record, including flushes: the clock of HIT starts with
+    it.
+    """
     given = [a.start for a in case.given(*ANY_HEPARIN)]
     ordered = [
         o.authored
@@ -23,9 +25,9 @@ def first_exposure(case: Case) -> datetime | None:
 
 
 def course(case: Case) -> tuple[datetime | None, datetime | None]:
-    """Start of the present exposure, and the last one on record before it.
+    """Start of the present exposure, and the end of the last one on record before it.
 
-    A new exposure begins where nothing is on record for as many days as HIT takes to appear.
+    A new exposure begins where nothing is on record for `hit.onset_first_day` days.
     """
     spans = sorted(_exposed(case))
     apart = case.protocol.span("hit.onset_first_day")
@@ -55,13 +57,13 @@ def active_heparins(case: Case) -> tuple[Order, ...]:
 
 
 def any_heparin_active(case: Case, infusion: Infusion) -> bool:
-    """Any heparin or LMWH ordered, running, or given in the last day."""
+    """Whether any heparin or LMWH is ordered, running, or was given in the last day."""
     recent = any(a.start and case.now - a.start <= DAY for a in case.given(*ANY_HEPARIN))
     return bool(active_heparins(case)) or recent or infusion.running.yes
 
 
 def is_treatment(case: Case, order: Order) -> bool:
-    """Treatment dose of an anticoagulant; a dose that is not known counts as treatment."""
+    """Whether an anticoagulant is ordered in a treatment dose; an unknown dose counts as one."""
     if order.use is Use.NO_THERAPY:
         return False
     rule = PROPHYLAXIS.get(order.drug.key)

@@ -1,7 +1,8 @@
-"""The 4Ts as ranges: the part of the score for HIT that a computer can see.
+"""The 4Ts score for HIT as ranges: the part of it that can be computed from a chart.
 
-Thrombocytopenia and timing are computed, thrombosis in part, other causes never; what is not
-known spans its whole range. Days are calendar days of the hospital, the first dose on day 0.
+Thrombocytopenia and timing are computed, thrombosis in part, other causes never; what is not known
+spans the whole range of its points. Days are calendar days of the hospital's clock, the first
+heparin is on day 0.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ NONE: Range = (0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The 4Ts as ranges, and the fall that they are counted by."""
+    """The points of each T as (least, most), and the fall of platelets that they are counted by."""
 
     thrombocytopenia: Range
     timing: Range
@@ -67,7 +68,7 @@ class Score:
 
 
 def four_ts(case: Case) -> Score:
-    """The score as ranges, by the fall that gives most points."""
+    """The score, by the fall of platelets that gives most points."""
     first, earlier = course(case)
     if first is None:
         return Score(FULL, FULL, FULL)
@@ -130,7 +131,7 @@ def _day(case: Case, at: datetime) -> date:
 
 
 def _timing(case: Case, days: Iterable[int], early: Range, one: Fall) -> Range:
-    """The points of every day that it may have been."""
+    """The least and most points over all days that it may have been."""
     found = [_points(case, day, early, one) for day in days]
     return min(low for low, _ in found), max(high for _, high in found)
 
@@ -146,7 +147,9 @@ def _points(case: Case, day: int, early: Range, one: Fall) -> Range:
 
 
 def _exposed(case: Case, first: datetime, earlier: datetime | None) -> Range:
-    """What an early fall counts: by the heparin before; where none is on record it is open."""
+    """The points of an early fall: by the last heparin before this course; open where none is on
+    record.
+    """
     if earlier is None or earlier < first - case.protocol.span("hit.remote_exposure"):
         return FULL
     recent = earlier >= first - case.protocol.span("hit.recent_exposure")
@@ -154,7 +157,7 @@ def _exposed(case: Case, first: datetime, earlier: datetime | None) -> Range:
 
 
 def _thrombosis(case: Case, first: datetime) -> Range:
-    """A clot that began after the first dose; one that began before says nothing."""
+    """Two points for a clot that began after the first dose; one from before says nothing."""
     found = [
         c
         for c in case.chart.conditions

@@ -1,7 +1,8 @@
-"""The gates that come before every finding: age, HIT, bleeding. Clinical logic 5.
+"""The gates that come before every finding: age, HIT, heparin allergy, bleeding. Clinical logic 5.
 
-Gate 1 (does this concern us at all) stands in `scope.py`, the signs of gate 4 in `bleeding.py`. A
-gate is unknown only when a query it needs failed or is partial, or the birth date is missing.
+Gate 1, whether a call is about heparin at all, is `recommend/scope.py`; the signs of a bleed are
+`bleeding.py`. A gate is unknown only where a query it needs failed or is partial, or the birth date
+is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from cds_service.assessment.model.verdict import (
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """Yes closes a gate; unknown withholds every start, dose and switch."""
+    """A gate that is yes is closed; an unknown one withholds every start, dose and switch."""
 
     under_age: Verdict
     hit: Verdict
@@ -35,23 +36,23 @@ class Gates:
 
     @property
     def bleeding(self) -> Verdict:
-        """An active bleed."""
+        """Whether there is an active bleed."""
         return self.signs.active
 
     @property
     def high_risk(self) -> Verdict:
-        """Of bleeding."""
+        """Whether the risk of a bleed is high."""
         return self.signs.high_risk
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """The facts that leave a gate open to doubt."""
+        """Why a gate is unknown."""
         gates = (self.under_age, self.hit, *self._allergy_in_doubt, self.bleeding, self.high_risk)
         return tuple(dict.fromkeys(reason for gate in gates for reason in gate.reasons))
 
     @property
     def _allergy_in_doubt(self) -> tuple[Verdict, ...]:
-        """Where HIT is known, an allergy on top of it changes nothing."""
+        """The allergy gate, unless HIT is known: then an allergy on top of it changes nothing."""
         return () if self.hit.yes else (self.heparin_allergy,)
 
 

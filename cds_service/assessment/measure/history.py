@@ -1,7 +1,7 @@
-"""What the record says of problems, procedures and circuits: small three-line questions.
+"""Short questions about problems, procedures and circuits on record.
 
-A condition counts while active or without a status; chronic ones without limit of time.
-Refuted, entered-in-error and family history never reach the chart.
+A condition counts while active or without a status; chronic ones without a limit of time. Refuted,
+entered-in-error and family history never reach the chart.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def conditions(case: Case, *concepts: str) -> tuple[Condition, ...]:
 
 
 def has_condition(case: Case, *concepts: str) -> bool:
-    """Whether any of these stands active."""
+    """Whether any of these conditions is active."""
     return bool(conditions(case, *concepts))
 
 
 def recent_conditions(case: Case, span: str, *concepts: str) -> tuple[Condition, ...]:
-    """Active conditions recorded or begun within a span; undated ones count."""
+    """Active conditions recorded or begun within a span (a protocol row); undated ones count."""
     since = case.ago(span)
     return tuple(c for c in conditions(case, *concepts) if _since(c, since))
 
@@ -41,7 +41,7 @@ def _since(condition: Condition, since: datetime) -> bool:
 
 
 def procedures(case: Case, span: str, *concepts: str) -> tuple[Procedure, ...]:
-    """Procedures in progress, or ended (else begun) within a span."""
+    """Procedures in progress, or ended (else begun) within a span (a protocol row)."""
     since = case.ago(span)
     return tuple(
         p
@@ -56,14 +56,16 @@ def _ended_since(case: Case, procedure: Procedure, since: datetime) -> bool:
 
 
 def procedures_unread(case: Case) -> tuple[Reason, ...]:
-    """Why dialysis and bypass are not ruled out; nothing when the record answered."""
+    """Why dialysis and bypass cannot be ruled out; empty where the query for procedures is
+    complete.
+    """
     if case.is_complete("procedures"):
         return ()
     return (Reason("procedures", case.state("procedures").value),)
 
 
 def supports(case: Case, *concepts: str) -> bool:
-    """ECMO, CRRT or dialysis in progress or within a day."""
+    """Whether ECMO, CRRT or dialysis is in progress or ended within a day."""
     return bool(procedures(case, "organs.support_recent", *concepts))
 
 
@@ -75,7 +77,9 @@ def began_on_circuit(case: Case) -> datetime | None:
 
 
 def last_surgery(case: Case, *concepts: str) -> datetime | None:
-    """The newest operation of these kinds that is not in the future."""
+    """When the newest operation of these kinds ended (else began); those in the future are left
+    out.
+    """
     times = [
         p.end or p.start
         for p in case.chart.procedures

@@ -1,4 +1,4 @@
-"""Heparin-induced thrombocytopenia: what the record, the tests and the 4Ts say of it."""
+"""Heparin-induced thrombocytopenia (HIT): what the chart, the tests and the 4Ts say of it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from cds_service.assessment.model.verdict import (
     unknown,
     yes,
 )
-from cds_service.chart.facts import Condition, Result
+from cds_service.chart.facts import Condition, Result, TestOrder
 
-ANTIBODIES = ("hit_antibody", "hit_antibody_units")
+_ANTIBODIES = ("hit_antibody", "hit_antibody_units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +40,38 @@ class Hit:
 
 
 def read_hit(case: Case) -> Hit:
-    """What the record and the counts say."""
+    """What the problem list, the allergies, the tests and the platelet counts say of HIT."""
     score = four_ts(case)
-    recorded = _recorded(case)
+    on_list = _on_problem_list(case)
     positive = _positive(case, score)
     reaches = score.lowest >= case.protocol["hit.suspected_score"]
     negative = _negative_after(case, score)
     reopened = reaches and negative and score.lowest <= case.protocol["hit.reopened_score"]
+    closes = reaches and not reopened
     facts = tuple(e for e in (score.baseline, score.nadir) if e is not None)
     return Hit(
-        recorded=recorded,
+        recorded=on_list,
         positive=positive,
         allergy_names_hit=_allergy(case, names_hit=True),
         allergy_other=_allergy(case, names_hit=False),
         score=score,
-        by_score=yes(*facts) if reaches and not reopened else _out_of_reach(case, reaches=reaches),
+        by_score=yes(*facts) if closes else _out_of_reach(case, reaches=reaches),
         reopened=reopened,
-        current_sign=_current_sign(case, recorded, positive, reaches=reaches and not reopened),
-        antibody_positive=any(f.fact in ANTIBODIES for f in positive.facts),
+        current_sign=_current_sign(case, on_list, positive, reaches=closes),
+        antibody_positive=any(f.fact in _ANTIBODIES for f in positive.facts),
         equivocal=_equivocal(case, score),
     )
 
 
 def _out_of_reach(case: Case, *, reaches: bool) -> Verdict:
-    """No by the score; but unknown where counts fell and nobody can say when heparin began."""
+    """No by the score; unknown where counts fell and nobody can say when heparin began."""
     unread = [q for q in ("administrations", "orders") if not case.is_complete(q)]
     if unread and not reaches and may_have_fallen(case):
         return unknown(Reason("exposure", case.state(unread[0]).value))
     return NO
 
 
-def _recorded(case: Case) -> Verdict:
+def _on_problem_list(case: Case) -> Verdict:
     """HIT on the problem list; its history counts, whatever its status."""
     found = [c for c in case.chart.conditions if c.concept == "hit"]
     if found:
@@ -105,16 +106,11 @@ class Antibody(Enum):
 
 
 def antibody(case: Case, result: Result) -> Antibody:
-    """By the number on its own scale; without one by what the laboratory says."""
-    if result.value is not None and result.concept == "hit_antibody_units":
-        low = high = _under(case, result, "hit.antibody_units")
-    elif result.value is not None and result.concept == "hit_antibody":
-        low = _under(case, result, "hit.antibody_od")
-        high = _under(case, result, "hit.antibody_positive")
-    elif result.positive is not None:
-        return Antibody.POSITIVE if result.positive else Antibody.NEGATIVE
-    else:
-        return Antibody.UNCLEAR
+    """What a result comes to: by the number on its own scale, else by the laboratory's word."""
+    lines = _LINES.get(result.concept)
+    if result.value is None or lines is None:
+        return _by_word(result)
+    low, high = (_under(case, result, line) for line in lines)
     if low is Truth.YES:
         return Antibody.NEGATIVE
     if high is Truth.NO:
@@ -122,8 +118,22 @@ def antibody(case: Case, result: Result) -> Antibody:
     return Antibody.EQUIVOCAL if (low, high) == (Truth.NO, Truth.YES) else _above(low)
 
 
+# Under the first line negative, from the second on positive, equivocal between. Tests in U/mL have
+# one cut-off; of optical densities only the high ones are mostly confirmed by a functional assay.
+_LINES = {
+    "hit_antibody_units": ("hit.antibody_units", "hit.antibody_units"),
+    "hit_antibody": ("hit.antibody_od", "hit.antibody_positive"),
+}
+
+
+def _by_word(result: Result) -> Antibody:
+    if result.positive is None:
+        return Antibody.UNCLEAR
+    return Antibody.POSITIVE if result.positive else Antibody.NEGATIVE
+
+
 def _above(low: Truth) -> Antibody:
-    """A limit reported: above the cut-off it counts as positive."""
+    """What a reported bound comes to (">0.6"): one above the cut-off counts as positive."""
     return Antibody.POSITIVE if low is Truth.NO else Antibody.UNCLEAR
 
 
@@ -132,12 +142,12 @@ def _under(case: Case, result: Result, line: str) -> Truth:
 
 
 def _positive(case: Case, score: Score) -> Verdict:
-    """A positive antibody or functional assay; an equivocal one where the counts fit."""
-    functional = [r for r in case.results("hit_functional") if r.positive]
-    found = [r for r in case.results("hit_antibody") if _counts_as_positive(case, r, score)]
-    if functional or found:
-        facts = (*(evidence(r, _scale(r), "positive") for r in (*found, *functional)),)
-        return yes(*facts)
+    """A positive antibody or functional assay; an equivocal antibody where the counts fit HIT."""
+    antibodies = (r for r in case.results("hit_antibody") if _counts_as_positive(case, r, score))
+    functional = (r for r in case.results("hit_functional") if r.positive)
+    found = (*antibodies, *functional)
+    if found:
+        return yes(*(evidence(r, _scale(r), "positive") for r in found))
     if not case.is_complete("blood"):
         return unknown(Reason("platelets", case.state("blood").value))
     return NO
@@ -155,7 +165,9 @@ def _counts_as_positive(case: Case, result: Result, score: Score) -> bool:
 
 
 def _counts_speak_against(score: Score) -> bool:
-    """No thrombocytopenia for certain, or little of it at a time that scores nothing."""
+    """Whether there is no thrombocytopenia for certain, or little of it at a time that scores
+    nothing.
+    """
     most, least = score.thrombocytopenia[1], score.timing[0]
     return most == 0 or (most == 1 and least == 0)
 
@@ -187,17 +199,17 @@ def _current_sign(case: Case, recorded: Verdict, positive: Verdict, *, reaches: 
 
 
 def pending(case: Case, concept: str) -> bool:
-    """A test ordered, drafted or in progress without a later result."""
-    ordered = [t for t in case.chart.tests if t.concept == concept and t.status in PENDING]
-    newest = case.results(concept)
-    return any(
-        t.drafted
-        or t.authored is None
-        or not newest
-        or newest[0].at is None
-        or newest[0].at < t.authored
-        for t in ordered
-    )
+    """Whether a test is ordered, drafted or in progress and has no result from after that."""
+    newest = next(iter(case.results(concept)), None)
+    return any(_is_open(test, newest) for test in case.chart.tests if test.concept == concept)
+
+
+def _is_open(test: TestOrder, newest: Result | None) -> bool:
+    if test.status not in PENDING:
+        return False
+    if test.drafted or test.authored is None or newest is None:
+        return True
+    return newest.at is None or newest.at < test.authored
 
 
 PENDING = frozenset({"active", "draft", "on-hold"})

@@ -1,4 +1,4 @@
-"""Everything measured about one patient now, gathered once for all rules."""
+"""Everything measured about one patient now, read once for all rules."""
 
 from __future__ import annotations
 
@@ -17,23 +17,18 @@ from cds_service.assessment.measure.heparin_levels import Levels, read_levels
 from cds_service.assessment.measure.hit import Hit, read_hit
 from cds_service.assessment.measure.infusion import Infusion
 from cds_service.assessment.measure.infusion_reading import read_infusion
-from cds_service.assessment.measure.patient_facts import (
-    Organs,
-    Weight,
-    clears_slowly,
-    read_organs,
-    read_weight,
-)
+from cds_service.assessment.measure.organ_function import Organs, clears_slowly, read_organs
 from cds_service.assessment.measure.required_rate_pairs import Need, read_need
 from cds_service.assessment.measure.risk import Risk, read_risk
 from cds_service.assessment.measure.target import Target, read_target
 from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor, read_inhibitor
+from cds_service.assessment.measure.weight import Weight, read_weight
 from cds_service.assessment.model.case import Case
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The facts of clinical logic 2, worked out."""
+    """The measured facts of clinical logic 2."""
 
     case: Case
     weight: Weight  # the newest: for doses and clearances
@@ -53,7 +48,7 @@ class Measured:
 
 
 def measure(case: Case) -> Measured:
-    """Read every fact once, in the order in which they lean on each other."""
+    """Measure every fact once, in the order in which they depend on each other."""
     weight = read_weight(case)
     of_course = course_weight(case, weight, course_began(case))
     infusion = read_infusion(case, of_course.kg)
@@ -82,6 +77,8 @@ def measure(case: Case) -> Measured:
 
 
 def order_behind(case: Case, infusion: Infusion) -> str:
-    """The order behind the systemic infusion's newest row; "" where no row names one."""
+    """Source of the order that the systemic infusion's newest row carries out; "" where it names
+    none.
+    """
     line = next(iter(infusion.parts or infusion.lines), None)
     return "" if line is None else line.last.order

@@ -13,7 +13,7 @@ from cds_service.chart.facts import Result
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """One fall by at least `hit.fall_some`: from where, since when, how deep."""
+    """One fall by at least `hit.fall_some` percent: from which count, since when, how deep."""
 
     high: Result
     first: Result  # the first count that low
@@ -23,12 +23,12 @@ class Fall:
 
     @property
     def percent(self) -> float:
-        """How far the counts fell."""
+        """By how many per cent of the high the counts fell."""
         return fall(self.high, self.nadir)
 
 
 def plain_counts(case: Case, since: datetime | None = None) -> list[Result]:
-    """Counts that are numbers, newest first."""
+    """Platelet counts that are numbers, newest first."""
     found = case.results("platelets", since)
     return [r for r in found if r.value is not None and not r.comparator]
 
@@ -44,17 +44,19 @@ def value(result: Result) -> float:
 
 
 def height(result: Result) -> tuple[object, ...]:
-    """By value, then by time: of equal counts the later one is the highest and the lowest."""
+    """Sort key by value, then by time: of equal counts the later is both the highest and the
+    lowest.
+    """
     return (value(result), result.at is not None, result.at, result.source)
 
 
 def fall(high: Result, low: Result) -> float:
-    """Per cent by which a count lies below another."""
+    """By how many per cent a count lies below another."""
     return (value(high) - value(low)) * 100 / value(high) if value(high) else 0.0
 
 
 def baseline(case: Case, first: datetime) -> Result | None:
-    """The highest count in the week before the first heparin, else of its first two days."""
+    """The highest count in the week before the first heparin, else of the first days of heparin."""
     since = first - case.protocol.span("platelets.baseline_before")
     until = first + case.protocol.span("platelets.baseline_after")
     counts = plain_counts(case, since)
@@ -66,36 +68,57 @@ def baseline(case: Case, first: datetime) -> Result | None:
 def falls(case: Case, from_: Result) -> tuple[Fall, ...]:
     """Every fall since a baseline, in order of time.
 
-    A new one begins only after a recovery to near the baseline, or after bypass: there counts are
-    low in any case, and the fall that means something is the one from the highest count since.
+    A new one begins only after a recovery to near the baseline, or after cardiac bypass: counts are
+    low then in any case, and the fall that means something is the one from the highest count since.
     """
     since = [] if from_.at is None else counts_after(case, from_.at)
-    found: list[Fall] = []
-    high, before, open_ = from_, from_, False
+    walk = _Falls(case, from_)
     for count in sorted(since, key=lambda r: (r.at or case.now, value(r), r.source)):
-        if open_ and _ends(case, found[-1], from_, count, high):
-            open_ = False
-        if not open_ and _falls(case, high, count):
-            found.append(Fall(high, count, before, count, _after_bypass(case, count)))
-            open_, high = True, count
-        elif open_:
-            found[-1] = _deeper(found[-1], count)
-        if found and (not open_ or found[-1].after_bypass) and value(count) > value(high):
-            high = count
-        before = count
-    return tuple(found)
+        walk.take(count)
+    return tuple(walk.found)
+
+
+class _Falls:
+    """Goes through the counts in order of time; `found` are the falls so far."""
+
+    def __init__(self, case: Case, from_: Result) -> None:
+        self.found: list[Fall] = []
+        self._case, self._baseline = case, from_
+        self._high, self._before = from_, from_
+        self._is_open = False  # the last fall has not ended
+
+    def take(self, count: Result) -> None:
+        if self._is_open and self._ends(count):
+            self._is_open = False
+        if self._is_open:
+            self.found[-1] = _deeper(self.found[-1], count)
+        elif _falls(self._case, self._high, count):
+            self._begin(count)
+        if self._may_rise and value(count) > value(self._high):
+            self._high = count
+        self._before = count
+
+    def _begin(self, count: Result) -> None:
+        after_bypass = _after_bypass(self._case, count)
+        self.found.append(Fall(self._high, count, self._before, count, after_bypass))
+        self._is_open, self._high = True, count
+
+    @property
+    def _may_rise(self) -> bool:
+        """Whether a higher count is what the next fall is counted from."""
+        return bool(self.found) and (not self._is_open or self.found[-1].after_bypass)
+
+    def _ends(self, count: Result) -> bool:
+        """Whether counts recovered to near the baseline, or fell anew past the days of bypass."""
+        if fall(self._baseline, count) <= self._case.protocol["hit.recovered"]:
+            return True
+        last = self.found[-1]
+        anew = last.after_bypass and not _after_bypass(self._case, count)
+        return anew and self._high is not last.first and _falls(self._case, self._high, count)
 
 
 def _falls(case: Case, high: Result, count: Result) -> bool:
     return fall(high, count) >= case.protocol["hit.fall_some"]
-
-
-def _ends(case: Case, last: Fall, from_: Result, count: Result, high: Result) -> bool:
-    """Recovered to near the baseline; or a second fall after bypass, past those days."""
-    if fall(from_, count) <= case.protocol["hit.recovered"]:
-        return True
-    second = last.after_bypass and not _after_bypass(case, count)
-    return second and high is not last.first and _falls(case, high, count)
 
 
 def _deeper(last: Fall, count: Result) -> Fall:
@@ -110,7 +133,9 @@ def _after_bypass(case: Case, count: Result) -> bool:
 
 
 def may_have_fallen(case: Case) -> bool:
-    """Whether any count lies far enough below an earlier one, whenever heparin began."""
+    """Whether any count lies `hit.fall_some` percent below an earlier one, whenever heparin
+    began.
+    """
     return _any_fall(case, reversed(plain_counts(case)))  # oldest first
 
 

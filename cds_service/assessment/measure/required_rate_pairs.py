@@ -17,7 +17,6 @@ from cds_service.assessment.measure.heparin_levels import Levels
 from cds_service.assessment.measure.history import ECMO, has_condition
 from cds_service.assessment.measure.infusion import Infusion
 from cds_service.assessment.measure.level import Level
-from cds_service.assessment.measure.patient_facts import Weight
 from cds_service.assessment.measure.required_rate import (
     Aim,
     Pair,
@@ -26,6 +25,7 @@ from cds_service.assessment.measure.required_rate import (
     required_rate,
 )
 from cds_service.assessment.measure.trust import baseline_of
+from cds_service.assessment.measure.weight import Weight
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.verdict import YES, Reason, Verdict, unknown
 from cds_service.chart.fhir_datetime import Stretch
@@ -163,11 +163,11 @@ def _pair(level: Level, kg: float) -> Pair:
 def _changes(case: Case) -> Iterator[datetime]:
     """When sepsis or shock began, and when CRRT or ECMO began or ended."""
     for condition in case.chart.conditions:
-        at = condition.onset or condition.recorded
-        if condition.concept in _MOVES_NEED and condition.active is not False and at is not None:
-            yield at
-    circuits = [p for p in case.chart.procedures if p.concept in _CIRCUITS]
-    yield from _dated(time for p in circuits for time in (p.start, p.end))
+        if condition.concept in _MOVES_NEED and condition.active is not False:
+            yield from _dated([condition.onset or condition.recorded])
+    for procedure in case.chart.procedures:
+        if procedure.concept in _CIRCUITS:
+            yield from _dated([procedure.start, procedure.end])
 
 
 def _dated(times: Iterable[datetime | None]) -> Iterator[datetime]:

@@ -1,4 +1,6 @@
-"""Risk groups on record, and the clocks that go with them. Clinical logic 3, last paragraph."""
+"""Risk groups that the chart shows, and the times that go with them. Clinical logic 3, last
+paragraph.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ ACUTE_MODERATE = ("trauma", "dic", "protein_losing_enteropathy", "burns")
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Groups by name, and the special populations a card speaks of."""
+    """Risk groups by name, and the special populations that cards mention."""
 
     immediate: tuple[str, ...]
     moderate: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Thrombolytics of the last day: whether what was given amounts to lysis of the whole body."""
+"""Thrombolytics of the last day: whether their dose lyses clots in the whole body."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ MEASURED = {
 
 
 def lysed(case: Case) -> Verdict:
-    """Whether the doses of the last day together reach the line; clearing a catheter takes less.
+    """Whether the doses of the last day together reach the drug's line in mg.
 
-    A dose that is not known counts as one of treatment, and so does any of a drug without a line.
+    Clearing a catheter takes less than the line. A dose that is not known counts as treatment, and
+    so does any dose of a drug without a line.
     """
     since = case.ago("bleeding.lysis_within")
     rows = [a for a in case.given(FAMILY) if latest(_end(case, a)) >= since]
@@ -38,7 +39,7 @@ def _end(case: Case, row: Administration) -> datetime:
 
 
 def _share(case: Case, row: Administration, since: datetime) -> float:
-    """How much of the line a row reaches: 1 is all of it."""
+    """Which part of the line a row reaches: 1 is all of it."""
     line = MEASURED.get(row.drug.key)
     dose, rate = row.dosage.dose, row.dosage.rate
     if line is None or row.dosage.problem is not None:

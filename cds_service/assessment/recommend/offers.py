@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.measure.antithrombin import Dose, compute_dose, forbidden
+from cds_service.assessment.measure.antithrombin_dose import Dose, compute_dose, forbidden
 from cds_service.assessment.measure.bleeding import why_not
 from cds_service.assessment.measure.doses_given import unplaced_infusions
 from cds_service.assessment.measure.exposure import active_heparins, is_treatment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cds_service.assessment.measure.heparin_levels import Levels
-from cds_service.assessment.measure.patient_facts import Organs
+from cds_service.assessment.measure.organ_function import Organs
 from cds_service.assessment.measure.risk import Risk
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.recommend.bridging import bridging_ends

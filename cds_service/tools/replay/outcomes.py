@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from cds_service.assessment.measure.bleeding import ANY as BLEEDS
+from cds_service.assessment.measure.bleeding import ANY_BLEEDING as BLEEDS
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.chart.facts import Chart

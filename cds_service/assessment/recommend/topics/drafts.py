@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.measure.antithrombin import (
+from cds_service.assessment.measure.antithrombin_dose import (
     Dose,
     Reach,
     drafted_units,

@@ -5,7 +5,7 @@ Clinical logic 6 and 7. HIT has its own card and shares the words.
 
 from __future__ import annotations
 
-from cds_service.assessment.measure.antithrombin import Dose
+from cds_service.assessment.measure.antithrombin_dose import Dose
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation, StartDrug

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.assessment.measure.antithrombin import Dose, label_dose
+from cds_service.assessment.measure.antithrombin_dose import Dose, label_dose
 from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.history import procedures, procedures_unread, recent_conditions
 from cds_service.assessment.measure.measurements import Measured

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cds_service.assessment.measure.antithrombin import measured_recovery, tier_of
+from cds_service.assessment.measure.antithrombin import tier_of
 from cds_service.assessment.measure.antithrombin_dose import (
     Dose,
     compute_dose,
@@ -13,6 +13,7 @@ from cds_service.assessment.measure.antithrombin_dose import (
     is_multiplied_form,
     predicted_level,
 )
+from cds_service.assessment.measure.antithrombin_recovery import measured_recovery
 from cds_service.assessment.recommend.offers import dose_withheld
 from cds_service.chart.facts import Form, Problem
 from cds_service.chart.fhir_datetime import DATE_ONLY, Stretch

@@ -52,7 +52,7 @@ PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("R32", "R38"),
     ),
     "measure.antithrombin.tier_of": ("antithrombin tiers", ("R31",)),
-    "measure.antithrombin.compute_dose": ("the loading dose", ("R44", "R45", "R117")),
+    "measure.antithrombin_dose.compute_dose": ("the loading dose", ("R44", "R45", "R117")),
     "recommend.topics.treatment.recommends_antithrombin": (
         "where antithrombin is not marked as recommended",
         ("R51", "R74", "R79"),

@@ -81,7 +81,7 @@ def replay(**options: Any) -> None:
     """Replay a hospital's past: what would have been said, and how often.
 
     SOURCE is a folder with a FHIR bulk export (NDJSON, plain, gz or Parquet), with FHIR Bundles, or
-    with the tables of OMOP CDM 5.4 or MIMIC-IV (CSV or Parquet), or a DuckDB file of such tables.
+    with the tables of OMOP CDM 5.4, MIMIC-IV or eICU (CSV or Parquet), or a DuckDB file of them.
     Writes patients.csv, events.csv, unknown.csv, codes.csv, outcomes.csv, quality.csv,
     site-stub.toml and report.html. Stopped and started again with the same source and tables, it
     goes on where it was.

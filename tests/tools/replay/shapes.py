@@ -1,4 +1,4 @@
-"""The same few patients as FHIR lines, as OMOP CDM tables and as MIMIC-IV tables.
+"""The same few patients as FHIR lines, as tables of OMOP CDM, MIMIC-IV and eICU.
 
 80 kg on heparin that does not reach its target with low antithrombin; one with a falling platelet
 count; one without heparin. Each fact is told once, in hours after START.
@@ -56,8 +56,8 @@ def moment(hours: float) -> datetime:
     return START + timedelta(hours=hours)
 
 
-def fhir(folder: Path) -> Path:
-    """NDJSON, as a server would export it."""
+def fhir(folder: Path, stays: Iterable[tuple[str, float]] = ()) -> Path:
+    """NDJSON, as a server would export it; with further stays of a person until some hour."""
     resources: list[Json] = []
     for name, (gender, year) in PEOPLE.items():
         resources.append(
@@ -118,6 +118,10 @@ def fhir(folder: Path) -> Path:
                 code={"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}]},
             )
         )
+    for name, until in stays:
+        period = {"start": moment(-10).isoformat(), "end": moment(until).isoformat()}
+        stay = {"status": "finished", "class": {"code": "IMP"}, "period": period}
+        resources.append(_of(name, "Encounter", f"s{name}", **stay))
     folder.mkdir(parents=True)
     (folder / "all.ndjson").write_text(
         "".join(json.dumps(r) + "\n" for r in resources), encoding="utf-8"
@@ -320,22 +324,95 @@ def mimic(zone: str) -> Rows:
     }
 
 
+ADMITTED = datetime(2026, 1, 1, 0, 15, tzinfo=UTC)  # to the hospital: eICU keeps no date
+# Person, hour, U/h: a rate holds until the next, is charted again now and then, and is stopped.
+CHARTED_AGAIN = [("102", 64, 1200), ("102", 128, 1200), ("101", 48, 0), ("102", 140, 0)]
+STAYS = {"101": 60, "102": 150, "103": 20}  # person -> hours at which the stay ends
+
+
+def eicu() -> Rows:
+    """The CSV files of eICU: minutes from the unit's admission, which is at -4 h."""
+
+    def minutes(hours: float) -> int:
+        return round((hours + 4) * 60)
+
+    rates = [(name, since, rate) for name, since, _, rate in INFUSIONS]
+    rates += CHARTED_AGAIN
+    labs = [(n, *one) for n, one in enumerate(LABS) if one[1] != "29463-7"]
+    return {
+        "patient": [
+            {
+                "patientunitstayid": f"9{name}",
+                "patienthealthsystemstayid": name,
+                "gender": gender.title(),
+                "age": 2026 - year,
+                "ethnicity": "",
+                "hospitaladmittime24": f"{ADMITTED:%H:%M:%S}",
+                "hospitaladmitoffset": -6 * 60,
+                "hospitaldischargeyear": 2026,
+                "hospitaldischargeoffset": minutes(STAYS[name]),
+                "unittype": "Med-Surg ICU",
+                "unitdischargeoffset": minutes(STAYS[name]) - 60,
+            }
+            for name, (gender, year) in PEOPLE.items()
+        ],
+        "lab": [
+            {
+                "labid": n,
+                "patientunitstayid": f"9{name}",
+                "labresultoffset": minutes(hours),
+                "labname": code,
+                "labresult": value,
+                "labresulttext": f"{sign}{value}",
+                "labmeasurenamesystem": ITEMS[code][2],
+                "labresultrevisedoffset": minutes(hours),
+            }
+            for n, name, code, hours, value, sign in labs
+        ],
+        "infusiondrug": [
+            {
+                "infusiondrugid": n,
+                "patientunitstayid": f"9{name}",
+                "infusionoffset": minutes(since),
+                "drugname": "Heparin (units/hr)",
+                "drugrate": rate,
+            }
+            for n, (name, since, rate) in enumerate(rates)
+        ],
+        "diagnosis": [
+            {
+                "diagnosisid": n,
+                "patientunitstayid": f"9{name}",
+                "diagnosisoffset": minutes(hours),
+                "diagnosisstring": "pulmonary|vascular|embolism",
+                "icd9code": f"415.19, {code}",
+            }
+            for n, (name, code, hours) in enumerate(PROBLEMS)
+        ],
+    }
+
+
 SITE = """\
 site = "made up"
 [systems]
 mimic-laboratory = ["http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-d-labitems"]
 mimic-chart = ["http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-chartevents-d-items"]
 mimic-item = ["http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-medication-icu"]
+eicu-lab = ["urn:eicu:labname"]
+eicu-patient = ["urn:eicu:patient"]
 [drugs.heparin]
 codes = [{ system = "mimic-item", code = "225152" }]
 [observations.anti_xa]
-codes = [{ system = "mimic-laboratory", code = "52000" }]
+codes = [{ system = "mimic-laboratory", code = "52000" }, { system = "eicu-lab", code = "3274-8" }]
 [observations.antithrombin]
-codes = [{ system = "mimic-laboratory", code = "52001" }]
+codes = [{ system = "mimic-laboratory", code = "52001" }, { system = "eicu-lab", code = "27811-9" }]
 [observations.platelets]
-codes = [{ system = "mimic-laboratory", code = "51265" }]
+codes = [{ system = "mimic-laboratory", code = "51265" }, { system = "eicu-lab", code = "777-3" }]
 [observations.weight]
-codes = [{ system = "mimic-chart", code = "226512" }]
+codes = [
+  { system = "mimic-chart", code = "226512" },
+  { system = "eicu-patient", code = "admissionweight" },
+]
 """
 
 

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay import run
 from cds_service.tools.replay.run import Request, run_replay
 from cds_service.tools.replay.sources.found import as_lines, found_at
-from tests.tools.replay.shapes import SITE, as_csv, bundles, fhir, mimic, omop
+from tests.tools.replay import shapes
+from tests.tools.replay.shapes import SITE, as_csv, bundles, eicu, fhir, mimic, omop
 
 NEW_YORK = "America/New_York"
 
@@ -68,6 +69,24 @@ def as_parquet(folder: Path, rows: Any) -> Path:
     return folder
 
 
+def as_parts(folder: Path, rows: Any) -> Path:
+    """As Spark writes tables: a folder for each with Parquet files and a mark that it is whole."""
+    source = as_csv(folder / "csv", rows)
+    with duckdb.connect() as db:
+        for file in source.iterdir():
+            table = folder / "cdm" / f"{file.stem.lower()}.parquet"
+            table.mkdir(parents=True)
+            for part, keep in enumerate(("place % 2 = 0", "place % 2 = 1")):
+                db.execute(
+                    f"COPY (SELECT * EXCLUDE place FROM (SELECT *, row_number() OVER () AS place"  # noqa: S608 - a path
+                    f" FROM read_csv('{file}')) WHERE {keep})"
+                    f" TO '{table}/part-0000{part}-c000.snappy.parquet' (FORMAT parquet)"
+                )
+            (table / "_SUCCESS").touch()
+            file.unlink()
+    return folder
+
+
 def as_database(folder: Path, rows: Any) -> Path:
     source = as_csv(folder / "csv", rows)
     with duckdb.connect(folder / "cdm.duckdb") as db:
@@ -113,6 +132,7 @@ SHAPES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "OMOP as CSV": (lambda folder: as_csv(folder, omop()), "UTC"),
     "OMOP as csv.gz": (lambda folder: as_csv(folder, omop(), packed=True), "UTC"),
     "OMOP as Parquet": (lambda folder: as_parquet(folder, omop()), "UTC"),
+    "OMOP as folders of Parquet parts": (lambda folder: as_parts(folder, omop()), "UTC"),
     "OMOP as a DuckDB file": (lambda folder: as_database(folder, omop()), "UTC"),
     "OMOP with tabs": (with_tabs, "UTC"),
     "MIMIC-IV": (lambda folder: as_csv(folder / "hosp", mimic("UTC")), "UTC"),
@@ -144,6 +164,121 @@ def test_the_same_patients_give_the_same_tables(tmp_path: Path, shape: str) -> N
     assert zone != "UTC" or found == (patients, events)
     assert {"heparinResistance", "hitPossible"} <= {event["topic"] for event in events}
     assert patients.count("\n") == 4
+
+
+def rates_at_moments(file: Path) -> None:
+    """Chart the infusions as eICU does: a rate at a moment, and a zero where it was stopped."""
+    resources = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for one in resources:
+        if one["resourceType"] == "MedicationAdministration":
+            one["effectiveDateTime"] = one.pop("effectivePeriod")["start"]
+    first = next(r for r in resources if r["resourceType"] == "MedicationAdministration")
+    for number, (who, hours, rate) in enumerate(shapes.CHARTED_AGAIN):
+        again = {
+            "id": f"again{number}",
+            "subject": {"reference": f"Patient/{who}"},
+            "effectiveDateTime": shapes.moment(hours).isoformat(),
+            "dosage": {"rateQuantity": {"value": rate, "unit": "units/hour"}},
+        }
+        resources.append(first | again)
+    file.write_text("".join(json.dumps(r) + "\n" for r in resources), encoding="utf-8")
+
+
+def test_the_same_patients_come_from_eicu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stays all begin on a first of January, have an end, and a weight when the unit begins."""
+    monkeypatch.setattr(shapes, "START", shapes.ADMITTED + timedelta(hours=10))
+    at_admission = [
+        (who, code, -4 if code == "29463-7" else hours, value, sign)
+        for who, code, hours, value, sign in shapes.LABS
+    ]
+    monkeypatch.setattr(shapes, "LABS", at_admission)
+    rows = eicu()
+    weights = {who: value for who, code, _, value, _ in at_admission if code == "29463-7"}
+    for row in rows["patient"]:
+        row["admissionweight"] = weights[row["patienthealthsystemstayid"]]
+    as_fhir = fhir(tmp_path / "fhir", [(who, shapes.STAYS[who]) for who in ("102", "103")])
+    rates_at_moments(as_fhir / "all.ndjson")
+
+    patients, events = tables(as_fhir, tmp_path / "a")
+    found = tables(as_csv(tmp_path / "in", rows, packed=True), tmp_path / "b")
+
+    assert found == (patients, events)
+    assert {"heparinResistance", "hitPossible"} <= {event["topic"] for event in events}
+
+
+def test_eicu_tells_units_signs_revisions_and_drugs_in_its_own_way(tmp_path: Path) -> None:
+    rows = eicu()
+    rows["patient"][0]["age"] = "> 89"
+    rows["lab"][1] |= {"labresulttext": "<=0.1", "labresultrevisedoffset": 24 * 60 + 90}
+    rows["infusiondrug"][0]["drugname"] = (
+        "Heparin 25000 Units Dextrose 5% 500 ml  Premix (units/kg/hr)"
+    )
+    rows["infusiondrug"][1]["drugrate"] = "OFF"
+
+    found, notes = lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+
+    people = {p["id"]: p["birthDate"] for p in of_kind(found, "Patient")}
+    assert people == {"101": "1936", "102": "1955", "103": "1970"}
+    labs = {o["id"]: o for o in of_kind(found, "Observation")}
+    (revised,) = [o for o in labs.values() if o.get("issued")]
+    assert revised["valueQuantity"]["comparator"] == "<="
+    assert revised["issued"] == "2026-01-02T07:45:00Z"  # 25.5 h after the unit's admission at 6:15
+    given = {a["id"]: a for a in of_kind(found, "MedicationAdministration")}
+    assert given["i0"]["dosage"]["rateQuantity"]["unit"] == "units/kg/hr"
+    assert given["i0"]["medicationCodeableConcept"]["text"] == (
+        "Heparin 25000 Units Dextrose 5% 500 ml  Premix"
+    )
+    assert "rateQuantity" not in given["i1"]["dosage"]
+    assert notes == (
+        "infusiondrug: 1 rows have no number as their drugrate;"
+        " they are read as infusions of an unknown rate",
+    )
+    (problem,) = of_kind(found, "Condition")
+    assert [(c["system"].rpartition("/")[2], c["code"]) for c in problem["code"]["coding"]] == [
+        ("urn:eicu:diagnosisstring", "pulmonary|vascular|embolism"),
+        ("icd-9-cm", "415.19"),
+        ("icd-10-cm", "I26.99"),
+    ]
+
+
+def test_an_eicu_without_times_or_units_is_refused(tmp_path: Path) -> None:
+    rows = eicu()
+    for row in rows["lab"]:
+        row["labmeasurenamesystem"] = ""
+    rows["patient"][0]["hospitaladmitoffset"] = ""
+
+    with pytest.raises(StartRefused) as refused:
+        lines_of(as_csv(tmp_path / "in", rows), tmp_path / "w")
+
+    assert [fault.split(":")[1].strip() for fault in refused.value.faults] == ["lab", "patient"]
+
+
+def test_a_table_that_a_job_left_unfinished_is_refused(tmp_path: Path) -> None:
+    folder = as_parts(tmp_path, omop())
+    begun = folder / "cdm" / "measurement.parquet" / "_temporary" / "0" / "part-00002.parquet"
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+
+    with pytest.raises(StartRefused, match="left unfinished"):
+        found_at(folder)
+
+
+def test_a_table_as_a_file_and_as_parts_is_refused(tmp_path: Path) -> None:
+    folder = as_parts(tmp_path, omop())
+    as_csv(tmp_path / "again", {"measurement": omop()["measurement"]})
+
+    with pytest.raises(StartRefused, match="one table twice"):
+        found_at(folder)
+
+
+def test_parts_that_lack_a_column_are_refused(tmp_path: Path) -> None:
+    folder = as_parts(tmp_path, omop())
+    part = sorted((folder / "cdm" / "measurement.parquet").glob("part-*"))[1]
+    with duckdb.connect() as db:
+        db.execute(f"COPY (SELECT 1 AS measurement_id) TO '{part}' (FORMAT parquet)")
+
+    with pytest.raises(StartRefused, match="cannot be read"):
+        lines_of(folder, tmp_path / "w")
 
 
 def lines_of(source: Path, folder: Path, zone: str = "UTC") -> tuple[list[Any], tuple[str, ...]]:

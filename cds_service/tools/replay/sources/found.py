@@ -24,6 +24,7 @@ from cds_service.tools.replay.sources.tables import (
 MEMORY = "300MB"  # of DuckDB; what is more goes to the disk
 DATABASES = (".duckdb", ".db")
 LINES = ("*.ndjson", "*.ndjson.gz")
+UNFINISHED = "_temporary"  # where Spark writes until a table is whole
 PARTIAL = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
 
 
@@ -52,6 +53,11 @@ def found_at(source: Path) -> FoundFiles:
     half = [file for file in files if file.suffix.lower() in PARTIAL]
     if half:
         raise StartRefused([f"{half[0]}: is half a download; finish it or take it away"])
+    unfinished = [file for file in files if UNFINISHED in file.relative_to(source).parts]
+    if unfinished:
+        raise StartRefused(
+            [f"{unfinished[0].parent}: is what a job that writes it left unfinished"]
+        )
     empty = [f for f in files if f.stat().st_size == 0 and f.name.lower().endswith(_TABLES)]
     if empty:
         raise StartRefused([f"{empty[0]}: is empty; half a download?"])
@@ -70,15 +76,16 @@ _OTHERS = "no FHIR Bundle and no tables of " + " or ".join(
 )
 
 
-def _kinds(source: Path, files: list[Path]) -> Iterator[FoundFiles]:
-    for tables in recognised(files):
-        yield FoundFiles(layouts()[tables.layout].title, tuple(tables.files.values()), tables)
+def _kinds(source: Path, there: list[Path]) -> Iterator[FoundFiles]:
+    for tables in recognised(there):
+        parts = tuple(part for files in tables.files.values() for part in files)
+        yield FoundFiles(layouts()[tables.layout].title, parts, tables)
     held = {file for pattern in LINES for file in source.rglob(pattern)}
-    lines = [file for file in files if file in held or _is_parquet_of_lines(file)]
+    lines = [file for file in there if file in held or _is_parquet_of_lines(file)]
     if lines:
         yield FoundFiles("FHIR lines", tuple(lines))
         return  # a bulk export may hold a manifest or other JSON beside its lines
-    bundles = [f for f in files if f.name.endswith((".json", ".json.gz")) and is_bundle(f)]
+    bundles = [f for f in there if f.name.endswith((".json", ".json.gz")) and is_bundle(f)]
     if bundles:
         yield FoundFiles("FHIR Bundles", tuple(bundles))
 

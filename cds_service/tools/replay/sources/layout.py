@@ -53,7 +53,7 @@ class Layout:
 @cache
 def layouts() -> Mapping[str, Layout]:
     """All layouts that can be read, by the name of their file."""
-    return {name: read_table(HERE / f"{name}.toml", Layout) for name in ("omop", "mimic")}
+    return {name: read_table(HERE / f"{name}.toml", Layout) for name in ("omop", "mimic", "eicu")}
 
 
 def statements(name: str) -> Iterator[str]:

@@ -26,7 +26,8 @@ class Tables:
     """A database as it was found."""
 
     layout: str  # "omop"
-    files: Mapping[str, Path]  # table -> its file; of a DuckDB file, all tables have the same
+    # Table -> its file, or the parts of one; of a DuckDB file, all tables have the same.
+    files: Mapping[str, tuple[Path, ...]]
 
 
 def stem(file: Path) -> str:
@@ -38,10 +39,11 @@ def stem(file: Path) -> str:
 
 def recognised(files: Iterable[Path]) -> list[Tables]:
     """Every layout whose telling tables are among some files."""
-    by_table: dict[str, list[Path]] = {}
+    by_table: dict[str, dict[Path, list[Path]]] = {}
     for file in files:
-        if table := stem(file):
-            by_table.setdefault(table, []).append(file)
+        table, whole = _table_of(file)
+        if table:
+            by_table.setdefault(table, {}).setdefault(whole, []).append(file)
     return [
         Tables(name, _single({t: by_table[t] for t in layout.tables if t in by_table}))
         for name, layout in layouts().items()
@@ -49,18 +51,32 @@ def recognised(files: Iterable[Path]) -> list[Tables]:
     ]
 
 
-def _single(found: Mapping[str, list[Path]]) -> dict[str, Path]:
-    twice = [f"{files[0]} and {files[1]}" for files in found.values() if len(files) > 1]
+def _table_of(file: Path) -> tuple[str, Path]:
+    """The table that a file holds, and the file or the folder that is all of it.
+
+    Spark and its like write a table as a folder of that name with Parquet files in it.
+    """
+    known = {table for layout in layouts().values() for table in layout.tables}
+    folder = file.parent.name.lower().removesuffix(".parquet")
+    if file.suffix == ".parquet" and stem(file) not in known and folder in known:
+        return folder, file.parent
+    return stem(file), file
+
+
+def _single(found: Mapping[str, Mapping[Path, list[Path]]]) -> dict[str, tuple[Path, ...]]:
+    twice = [list(wholes)[:2] for wholes in found.values() if len(wholes) > 1]
     if twice:
-        raise StartRefused([f"{pair}: one table twice; which is meant?" for pair in twice])
-    return {table: files[0] for table, files in found.items()}
+        raise StartRefused(
+            [f"{one} and {other}: one table twice; which is meant?" for one, other in twice]
+        )
+    return {table: tuple(sorted(*wholes.values())) for table, wholes in found.items()}
 
 
 def recognised_in(db: duckdb.DuckDBPyConnection, file: Path) -> list[Tables]:
     """The same of the tables inside an attached DuckDB file."""
     names = {name for (name,) in db.execute(_NAMES).fetchall()}
     return [
-        Tables(name, {table: file for table in layout.tables if table in names})
+        Tables(name, {table: (file,) for table in layout.tables if table in names})
         for name, layout in layouts().items()
         if all(table in names for table in layout.known_by)
     ]
@@ -80,7 +96,7 @@ def write_lines(
     _refuse_without(layout, tables)
     _prepare(db, layout, zone)
     for name, table in layout.tables.items():
-        _load(db, name, table, tables.files.get(name))
+        _load(db, name, table, tables.files.get(name, ()))
     try:
         return _lines(db, tables.layout, layout, folder)
     except duckdb.Error as error:
@@ -137,14 +153,14 @@ def _prepare(db: duckdb.DuckDBPyConnection, layout: Layout, zone: str) -> None:
         db.executemany(f"INSERT INTO {name} VALUES (?, ?)", [list(p) for p in pairs.items()])  # noqa: S608 - a name of the layout
 
 
-def _load(db: duckdb.DuckDBPyConnection, name: str, table: Table, file: Path | None) -> None:
+def _load(db: duckdb.DuckDBPyConnection, name: str, table: Table, files: tuple[Path, ...]) -> None:
     """A table with every column of the layout as text; blanks are nothing, 12.0 as an id is 12."""
     wanted = (*table.needs, *table.may)
-    if file is None:
+    if not files:
         empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {column}" for column in wanted)
         db.execute(f"CREATE TABLE {name} AS SELECT {empty} WHERE false")
         return
-    origin = _origin(name, file)
+    file, origin = files[0], _origin(name, files)
     try:
         described = db.execute(f"DESCRIBE FROM {origin}").fetchall()
     except duckdb.Error as error:
@@ -168,12 +184,14 @@ def _column(there: Mapping[str, str], column: str) -> str:
     return f"regexp_replace({text}, '\\.0$', '')" if column.endswith(("_id", "itemid")) else text
 
 
-def _origin(name: str, file: Path) -> str:
+def _origin(name: str, files: tuple[Path, ...]) -> str:
+    file = files[0]
     if file.suffix in (".duckdb", ".db"):
         return f'source."{name}"'
     place = quoted(str(file))
     if file.suffix == ".parquet":
-        return f"read_parquet({place})"
+        parts = ", ".join(quoted(str(part)) for part in files)
+        return f"read_parquet([{parts}])"  # parts of other columns are refused
     delimiter = _delimiter(file)
     # Athena writes its vocabularies with tabs and bare quotation marks.
     quote = "" if delimiter == "\t" else '"'

@@ -58,6 +58,11 @@ class Infusion:
         return self.changes[-1] if self.changes else None
 
     @property
+    def why_no_rate(self) -> tuple[Reason, ...]:
+        """Why the present rate is not known: whether anything runs, else how fast."""
+        return self.running.reasons or self.reasons
+
+    @property
     def parts(self) -> tuple[Line, ...]:
         """The infusions that run, or may run, now."""
         return tuple(line for line in self.lines if not line.running.no)

@@ -39,6 +39,11 @@ class Level:
         return self._value_now.refused
 
     @property
+    def facts(self) -> tuple[Evidence, ...]:
+        """The level as a fact, where there is one."""
+        return (self.evidence,) if self.evidence else ()
+
+    @property
     def unplaced(self) -> bool:
         """Whether a result without a usable time may be the newest."""
         return self._value_now.unplaced

@@ -1,1 +1,1 @@
-"""What each rule answers: yes, no or unknown."""
+"""The rules: each comes to yes, no or unknown."""

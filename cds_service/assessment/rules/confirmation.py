@@ -1,7 +1,7 @@
-"""What opens a drug: resistance that would convince a sceptic. Clinical logic 3, "confirmed".
+"""Confirmed resistance: what it takes before a drug is offered. Clinical logic 3, "confirmed".
 
-Failing at a known weight, and by two steady levels with a raise between them, by the required
-rate, or after antithrombin that came back to normal.
+Failing at a known weight, and besides: by two steady levels with a raise between them, by the
+required rate, or after antithrombin that came back to normal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cds_service.assessment.rules.dose_rules import is_steep
 
 
 def is_confirmed(m: Measured, so_far: Verdicts) -> Verdict:
-    """Whether failing is confirmed; unknown names what keeps it open."""
+    """Whether failing is confirmed; unknown gives the reasons that keep it open."""
     failing = so_far["failing"]
     if not m.case.protocol.allows("confirmation") or not failing.yes:
         return failing
@@ -40,16 +40,19 @@ def is_confirmed(m: Measured, so_far: Verdicts) -> Verdict:
 
 
 def _charted(m: Measured) -> Verdict:
-    """By administrations; by orders alone only where the site keeps none."""
+    """Whether the rate is known by administrations; by orders only where the site keeps no
+    others.
+    """
     kept = m.case.protocol.allows("administrations_kept")
     by_order = m.infusion.by_order and kept
     return unknown(Reason("heparinDose", "byOrderOnly")) if by_order else YES
 
 
 def _worth(m: Measured, level: Level, so_far: Verdicts) -> Verdict:
-    """An aPTT alone opens a drug only in the laboratory's own range, without anti-Xa to be had.
+    """Whether the deciding level may open a drug.
 
-    A raised acute phase shortens the aPTT.
+    An aPTT may only in the laboratory's own range, and where no anti-Xa can be had. A raised acute
+    phase shortens the aPTT.
     """
     if level.concept == "anti_xa":
         return YES
@@ -61,46 +64,55 @@ def _worth(m: Measured, level: Level, so_far: Verdicts) -> Verdict:
 
 
 def _strong(m: Measured, so_far: Verdicts) -> Verdict:
-    """High by weight, not by units alone; or a plateau, or a clot on heparin."""
+    """High by weight, not by units alone; else a plateau or a clot on heparin."""
     rate, kg = m.levels.deciding.rate, m.course_weight.kg
     steep = rate is not None and (kg is None or is_steep(m, rate))  # no weight: named apart
     return YES if steep else any_of(so_far["plateau"], so_far["thrombosis_on_heparin"])
 
 
 def _two_levels(m: Measured, later: Level) -> Verdict:
-    """A steady low level, and an earlier one at a rate at least a step lower."""
-    if not (_usable(later) and clearly_below(m, later) and later.rate and _single(m)):
+    """A steady level clearly below, and an earlier one below target at a rate a step lower."""
+    if not (_is_low(m, later) and _single(m)):
         return NO
-    raised = 1 + m.case.protocol["resistance.raise"] / 100
-    before = [
-        level
-        for level in _since_dose(m, later)
-        if level.drawn is not None
-        and later.drawn is not None
-        and level.drawn < later.drawn
-        and m.target.below(level).yes
-        and level.rate
-        and later.rate >= level.rate * raised - ROUNDING
-    ]
+    before = [one for one in _since_dose(m, later) if _low_at_less(m, one, later)]
     if not before or _spared(m, later, by_lower=True):
         return NO
-    facts = (later.evidence, before[0].evidence)
-    return yes(*(fact for fact in facts if fact is not None))
+    return yes(*later.facts, *before[0].facts)
+
+
+def _low_at_less(m: Measured, level: Level, later: Level) -> bool:
+    """Whether a level before another was below target at a rate lower by `resistance.raise` %."""
+    if not (level.rate and later.rate and _drawn_before(level, later)):
+        return False
+    raised = 1 + m.case.protocol["resistance.raise"] / 100
+    return m.target.below(level).yes and later.rate >= level.rate * raised - ROUNDING
+
+
+def _drawn_before(level: Level, later: Level) -> bool:
+    return level.drawn is not None and later.drawn is not None and level.drawn < later.drawn
 
 
 ROUNDING = 1e-6  # U/h; a tenth more in decimal may be a hair less in binary
 
 
 def _by_required_rate(m: Measured, level: Level) -> Verdict:
-    """The required rate very likely above the line, while that much runs."""
-    found, rate = m.need.rate, m.infusion.rate
-    if found is None or not found.confirms or rate is None or not is_steep(m, rate):
+    """The required rate lies very likely above the line, while that much runs."""
+    if not _need_confirms(m):
         return NO
-    if not (_usable(level) and clearly_below(m, level) and level.concept == m.need.concept):
+    if level.concept != m.need.concept or not _is_low(m, level):
         return NO
     if not _after_dose(m, level) or _spared(m, level, by_lower=False):
         return NO
     return yes(level.evidence) if level.evidence else YES
+
+
+def _need_confirms(m: Measured) -> bool:
+    found, rate = m.need.rate, m.infusion.rate
+    return found is not None and found.confirms and rate is not None and is_steep(m, rate)
+
+
+def _is_low(m: Measured, level: Level) -> bool:
+    return _usable(level) and clearly_below(m, level)
 
 
 def _usable(level: Level) -> bool:
@@ -108,7 +120,9 @@ def _usable(level: Level) -> bool:
 
 
 def clearly_below(m: Measured, level: Level) -> bool:
-    """Whether a level lies below target by the margin that assay noise does not reach."""
+    """Whether a level lies below every candidate target by more than assay noise
+    (`levels.*_margin`).
+    """
     ranges = m.target.of(level.concept)
     lines = [round(one.low - margin(m.case, level), DECIMALS) for one in ranges]
     return bool(lines) and all(level.above(line).no for line in lines)
@@ -118,7 +132,7 @@ DECIMALS = 6
 
 
 def _single(m: Measured) -> bool:
-    """One infusion: with several it cannot be told which one was raised."""
+    """Whether one infusion runs: of several nobody knows which one was raised."""
     return len(m.infusion.parts) <= 1
 
 
@@ -144,7 +158,10 @@ def _after_dose(m: Measured, level: Level) -> bool:
 
 
 def _spared(m: Measured, later: Level, *, by_lower: bool) -> bool:
-    """A level at target (or above it) at hardly more than the present rate: no resistance."""
+    """Whether a level was at target (or above it) at hardly more than the present rate.
+
+    That rules resistance out: the patient needed no more heparin shortly before.
+    """
     most = (m.infusion.rate or 0.0) * m.case.protocol["resistance.rate_near"] / 100
     return any(
         (m.target.below(level).no if by_lower else m.target.above(level).yes)

@@ -14,17 +14,19 @@ from cds_service.assessment.model.verdict import (
     verdict_of,
     yes,
 )
+from cds_service.assessment.rules.known import Known
 from cds_service.assessment.rules.odd_rates import is_doubted
 
 DECIMALS = 1  # pumps are rounded: 19.95 U/kg/h is 20.0
 
 
-def high(m: Measured, _: Verdicts) -> Verdict:
+def high(known: Known) -> Verdict:
     """From 20 U/kg/h; or more than 35,000 U/day and more than a standard start [R8].
 
-    Without a weight the units alone, and below their line it stays open where the rate would be
+    Without a weight the units alone decide; below their line it is unknown where the rate would be
     high for any weight down to the lightest.
     """
+    m = known.measured
     if not m.dose.known.yes:
         return m.dose.known if not m.infusion.running.no else NO
     verdict = is_high(m, m.infusion.rate or 0.0, m.dose.known.facts)
@@ -32,7 +34,10 @@ def high(m: Measured, _: Verdicts) -> Verdict:
 
 
 def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
-    """Whether a rate in U/h is high, by units and by the weight of the course."""
+    """Whether a rate in U/h is high, by units a day and by the weight of the course.
+
+    `facts` are what the verdict rests on.
+    """
     protocol = m.case.protocol
     many = _daily(rate) > protocol["heparin.high_daily_dose"]
     by_weight = per_kg_h(rate, m.course_weight.kg)
@@ -56,8 +61,9 @@ def is_steep(m: Measured, rate: float) -> bool:
 ROUND_UP = 1e-9  # 19.95 is 19.949999 in binary
 
 
-def very_high(m: Measured, _: Verdicts) -> Verdict:
+def very_high(known: Known) -> Verdict:
     """More than 40,000 U/day, and more than a standard start for the weight [R111]."""
+    m = known.measured
     if not m.dose.known.yes:
         return m.dose.known if not m.infusion.running.no else NO
     over = m.dose.units > m.case.protocol["heparin.very_high_daily_dose"]
@@ -80,7 +86,7 @@ def _daily(rate: float) -> float:
 
 
 def _long_enough(m: Measured, high: Verdict) -> Verdict:
-    """High only once the infusion has run for hours without a stop."""
+    """High counts only once the infusion has run for `heparin.high_running_for` without a stop."""
     if not high.yes:
         return high
     span = m.case.protocol.span("heparin.high_running_for")
@@ -88,14 +94,15 @@ def _long_enough(m: Measured, high: Verdict) -> Verdict:
     return high if long_enough.yes else unknown(*long_enough.reasons)
 
 
-def drafted_raise(m: Measured, _: Verdicts) -> Verdict:
+def drafted_raise(known: Known) -> Verdict:
     """A drafted rate that can be meant, at least a twentieth above the running one."""
+    m = known.measured
     drafts = _meant(m)
     if not drafts or m.infusion.running.no:
         return NO
     if m.infusion.rate is None:
-        return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
-    raised = [d for d in drafts if d.rate is not None and is_raise(m, d)]
+        return unknown(*m.infusion.why_no_rate)
+    raised = [draft for draft in drafts if is_raise(m, draft)]
     return yes(*(_drafted_fact(d) for d in raised)) if raised else _unread(drafts)
 
 
@@ -111,36 +118,40 @@ def _drafted_fact(draft: DraftedRate) -> Evidence:
     return Evidence("draftedRate", draft.rate or 0.0, "U/h", None, draft.order.source, "drafted")
 
 
-def ceiling(m: Measured, so_far: Verdicts) -> Verdict:
+def ceiling(known: Known) -> Verdict:
     """Past 50,000 U/day: running, by a drafted raise, or by a steep first order [R123]."""
-    return any_of(_ceiling_running(m), _ceiling_raise(m, so_far), _ceiling_first(m))
+    m = known.measured
+    return any_of(_ceiling_running(m), _ceiling_raise(m, known.verdicts), _ceiling_first(m))
 
 
 def _ceiling_running(m: Measured) -> Verdict:
     if m.infusion.running.no:
         return NO
     if m.infusion.rate is None:
-        return unknown(*(m.infusion.running.reasons or m.infusion.reasons))
+        return unknown(*m.infusion.why_no_rate)
     since, source = m.infusion.last_change, m.infusion.source
     fact = Evidence("rate", m.infusion.rate, "U/h", since, source, "running")
     return verdict_of(_past_ceiling(m, m.infusion.rate), fact)
 
 
 def _past_ceiling(m: Measured, rate: float) -> bool:
-    """By units, and by weight: a very heavy patient needs as many on average."""
+    """Whether a rate is past the ceiling by units and by weight: the heaviest need as many on
+    average.
+    """
     over = _daily(rate) > m.case.protocol["heparin.ceiling_daily_dose"]
     return over and _above(m, rate, "heparin.ceiling_rate")
 
 
-def _ceiling_raise(m: Measured, so_far: Verdicts) -> Verdict:
-    if not so_far["drafted_raise"].yes:
-        return so_far["drafted_raise"]
-    over = [f for f in so_far["drafted_raise"].facts if _past_ceiling(m, f.value)]
+def _ceiling_raise(m: Measured, verdicts: Verdicts) -> Verdict:
+    raised = verdicts["drafted_raise"]
+    if not raised.yes:
+        return raised
+    over = [fact for fact in raised.facts if _past_ceiling(m, fact.value)]
     return yes(*over) if over else NO
 
 
 def _meant(m: Measured) -> list[DraftedRate]:
-    """The drafted rates but those that can hardly be meant: a card of its own tells those."""
+    """The drafted rates without those that can hardly be meant: a card of its own names those."""
     return [d for d in m.drafted if not is_doubted(m, d)]
 
 
@@ -154,8 +165,12 @@ def _ceiling_first(m: Measured) -> Verdict:
     if not m.infusion.running.no or not m.drafted:
         return NO
     meant = _meant(m)
-    over = [d for d in meant if d.rate and _past_ceiling(m, d.rate) and _steep(m, d.rate)]
+    over = [draft for draft in meant if _is_past_at_once(m, draft.rate)]
     return yes(*(_drafted_fact(d) for d in over)) if over else _unread(meant)
+
+
+def _is_past_at_once(m: Measured, rate: float | None) -> bool:
+    return bool(rate) and _past_ceiling(m, rate or 0.0) and _steep(m, rate or 0.0)
 
 
 def _steep(m: Measured, rate: float) -> bool:

@@ -1,10 +1,12 @@
 """Effect lost: a level that fell at an unchanged rate. Clinical logic 3 and 4.
 
-Sample, line, pump or bag come before resistance: in simulation three of four were the sample.
+The sample, the line, the pump or the bag are checked before resistance is thought of: in the
+simulated unit three of four such falls were the sample.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import median
 
 from cds_service.assessment.measure.level import Level
@@ -15,8 +17,8 @@ from cds_service.assessment.model.verdict import NO, Verdict, yes
 def is_effect_lost(m: Measured) -> Verdict:
     """Whether the newest usable level fits neither its rate nor the levels before it.
 
-    By the required rate where that has pairs enough; else by the median of earlier levels at
-    about that rate. It stands until the next usable level, also after a raise.
+    Judged by the required rate where that has enough pairs; else by the median of earlier levels at
+    about that rate. It stays yes until the next usable level, also after a raise.
     """
     newest = _newest_usable(m)
     if newest is None or not m.target.below(newest).yes or not newest.rate:
@@ -39,7 +41,9 @@ def _newest_usable(m: Measured) -> Level | None:
 
 
 def _by_need(m: Measured, newest: Level) -> bool | None:
-    """What the required rate says of this very level; None where it has too few pairs before."""
+    """Whether the required rate calls this very level lost; None where it has too few pairs before
+    it.
+    """
     rate = m.need.rate
     if rate is None or newest.concept != m.need.concept or not rate.steps:
         return None
@@ -51,20 +55,27 @@ def _by_need(m: Measured, newest: Level) -> bool | None:
 
 
 def _by_median(m: Measured, newest: Level) -> bool:
-    near = m.case.protocol["required_rate.lost_rate_change"] / 100
-    before = [
-        level.value
-        for level in m.levels.of(newest.concept)
-        if level.drawn is not None
-        and newest.drawn is not None
-        and level.drawn < newest.drawn
-        and level.usable.yes
-        and level.steady.yes
-        and level.value is not None
-        and level.rate
-        and newest.rate
-        and abs(newest.rate / level.rate - 1) <= near
-    ]
+    """Whether a level lies under `resistance.lost_share` percent of the median before it."""
+    before = list(_values_before(m, newest))
     if len(before) < m.case.protocol["resistance.lost_fewest"] or newest.value is None:
         return False
     return newest.value <= median(before) * m.case.protocol["resistance.lost_share"] / 100
+
+
+def _values_before(m: Measured, newest: Level) -> Iterator[float]:
+    """Steady usable values of the same test before a level, at about its rate."""
+    for level in m.levels.of(newest.concept):
+        trusted = level.usable.yes and level.steady.yes and _is_earlier(level, newest)
+        if trusted and level.value is not None and _at_about_its_rate(m, level, newest):
+            yield level.value
+
+
+def _is_earlier(level: Level, newest: Level) -> bool:
+    return level.drawn is not None and newest.drawn is not None and level.drawn < newest.drawn
+
+
+def _at_about_its_rate(m: Measured, level: Level, newest: Level) -> bool:
+    if not (level.rate and newest.rate):
+        return False
+    near = m.case.protocol["required_rate.lost_rate_change"] / 100
+    return abs(newest.rate / level.rate - 1) <= near

@@ -1,8 +1,9 @@
-"""Far above target, and nothing done about it for two hours. Clinical logic 3, "far above"."""
+"""Far above target for two hours, with nothing done about it. Clinical logic 3, "far above"."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 
 from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
@@ -12,10 +13,10 @@ from cds_service.assessment.model.verdict import NO, Verdict, unknown, yes
 
 
 def is_far_above(m: Measured) -> Verdict:
-    """One level beyond the far line, or two running beyond target by the margin.
+    """One level beyond the far line, or two in a row beyond target by the margin.
 
-    It speaks two hours after the level that made it so was issued, if the rate neither fell nor
-    stopped since; a newer level that is still far does not begin the two hours again.
+    Yes from two hours (`overshoot.wait`) after the level that made it so was issued, if the rate
+    neither fell nor stopped since. A newer level that is still far does not begin the wait again.
     """
     if not m.infusion.running.yes:
         return NO if m.infusion.running.no else unknown(*m.infusion.running.reasons)
@@ -23,13 +24,11 @@ def is_far_above(m: Measured) -> Verdict:
     if not newest.current.yes or not newest.usable.yes:
         return unknown(*newest.current.reasons, *newest.usable.reasons)
     began = _made_it_far(m, newest)
-    if began is None:
+    if began is None or _was_lowered(m, began):
         return NO
     speaks_from = _known_at(m.case, began) + m.case.protocol.span("overshoot.wait")
     waited = at_or_before(speaks_from, m.case.now, newest.concept)
-    if waited.no or _answered(m, began):
-        return NO
-    return yes(*((newest.evidence,) if newest.evidence else ())) if waited.yes else waited
+    return yes(*newest.facts) if waited.yes else waited
 
 
 def _leading(m: Measured) -> Level:
@@ -41,21 +40,14 @@ def _leading(m: Measured) -> Level:
 
 
 def _made_it_far(m: Measured, newest: Level) -> Level | None:
-    """The first level of the present run of high ones that by itself or with the one before is far.
+    """The first level, of the present run of high ones, that is far alone or with the one before.
 
     None where the newest level does not stand in such a run.
     """
-    usable = [v for v in m.levels.of(newest.concept) if v.usable.yes and v.current.yes]
-    run = []
-    for level in usable:  # newest first
-        if not _high(m, level):
-            break
-        run.append(level)
-    run.reverse()
-    for place, level in enumerate(run):
-        if place or _beyond(m, level):
-            return level
-    return None
+    usable = (v for v in m.levels.of(newest.concept) if v.usable.yes and v.current.yes)
+    newest_first = list(takewhile(lambda level: _high(m, level), usable))
+    run = enumerate(reversed(newest_first))
+    return next((level for place, level in run if place or _beyond(m, level)), None)
 
 
 def _high(m: Measured, level: Level) -> bool:
@@ -69,18 +61,20 @@ def _beyond(m: Measured, level: Level) -> bool:
 
 
 def _known_at(case: Case, level: Level) -> datetime:
-    """When the ward could know of it."""
+    """When the ward could know of a level: when it was issued, else some time after it was
+    drawn.
+    """
     issued = None if level.result is None else level.result.issued
     if issued is not None:
         return issued
     return (level.drawn or case.now) + case.protocol.span("overshoot.issued_after")
 
 
-def _answered(m: Measured, level: Level) -> bool:
-    """A hold, or a rate lowered by the step, since that level was drawn."""
+def _was_lowered(m: Measured, level: Level) -> bool:
+    """Whether the rate was stopped, or lowered by `overshoot.fall` percent, since a level."""
     drawn = level.drawn
     if drawn is None or level.rate is None:
         return False
     lowered = level.rate * (1 - m.case.protocol["overshoot.fall"] / 100)
-    since = [s for s in m.infusion.segments if s.end is None or s.end > drawn]
+    since = [s for s in m.infusion.segments if s.lasts_beyond(drawn)]
     return any(s.rate is not None and s.rate <= lowered for s in since)

@@ -1,9 +1,12 @@
-"""How loud a finding of resistance speaks, and when it waits. Clinical logic 3, "How loud"."""
+"""Whether resistance is a warning or information, and when it waits. Clinical logic 3, "How
+loud".
+"""
 
 from __future__ import annotations
 
 from cds_service.assessment.measure.daily_dose import per_kg_h
 from cds_service.assessment.measure.measurements import Measured
+from cds_service.assessment.measure.segments import Segment
 from cds_service.assessment.model.verdict import (
     NO,
     YES,
@@ -20,9 +23,9 @@ from cds_service.assessment.rules.trends import rises
 def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
     """Whether resistance is a warning, not only information.
 
-    Unconfirmed it is one where the required rate probably lies above the line, or nothing can be
-    said of it; never on requirement alone, by an aPTT without the laboratory's own range, or
-    while a raise waits for its level.
+    Unconfirmed, it is a warning where the required rate probably lies above the line, or is not
+    known. It is none on requirement alone, by an aPTT without the laboratory's own range, or while
+    a raise waits for its level.
     """
     if so_far["confirmed"].yes:
         return YES
@@ -49,7 +52,11 @@ def raised_since_level(m: Measured) -> Verdict:
     if not risen.yes or not steps:
         return risen
     newest = steps[-1][1]
-    return yes(Evidence("rate", newest.rate or 0.0, "U/h", newest.start, newest.source, "rises"))
+    return yes(_risen_fact(newest))
+
+
+def _risen_fact(newest: Segment) -> Evidence:
+    return Evidence("rate", newest.rate or 0.0, "U/h", newest.start, newest.source, "rises")
 
 
 def waits_for_level(m: Measured, so_far: Verdicts) -> Verdict:

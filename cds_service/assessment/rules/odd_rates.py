@@ -1,6 +1,6 @@
 """Heparin rates that can hardly be meant: tenfold slips, wrong strengths. Clinical logic 6.
 
-Which drafted rates, and whether the charted one, are to be checked before anything builds on them.
+Finds the drafted rates, and the charted one, that are to be checked before anything builds on them.
 """
 
 from __future__ import annotations
@@ -47,32 +47,36 @@ def _charted(m: Measured) -> Iterator[Odd]:
 
 
 def _drafted(m: Measured, draft: DraftedRate) -> Odd | None:
-    reason = draft.reason
+    """A drafted rate to be checked; one that could not be read is another card's."""
+    reason, rate = draft.reason, draft.rate or 0.0
     if reason is not None:
-        if reason.why not in UNTRUE:
-            return None
-        return _refused(m, draft.order, reason)
-    rate = draft.rate or 0.0
+        return _refused(m, draft.order, reason) if reason.why in UNTRUE else None
+    odd = _what_is_odd(m, rate)
+    return None if odd is None else Odd(*odd, rate, draft.order)
+
+
+def _what_is_odd(m: Measured, rate: float) -> tuple[Indicator, str] | None:
+    """How urgent a rate in U/h is to be checked, and why; None where nothing is odd about it."""
     if _over(m, rate, "check_rate", "check_units"):
-        return Odd(Indicator.CRITICAL, _said(m, rate), rate, draft.order)
-    ratio = ratio_of(m, rate)
-    if ratio and _over(m, rate, "standard_rate", "check_least_units"):
-        if ratio >= m.case.protocol["heparin.check_ratio"]:
-            return Odd(Indicator.CRITICAL, "times", rate, draft.order)
-        if ratio >= m.case.protocol["heparin.check_ratio_warning"]:
-            return Odd(Indicator.WARNING, "double", rate, draft.order)
+        return Indicator.CRITICAL, _summary(m, rate)
+    # Many times the running rate is no slip where even that is an ordinary one.
+    ratio = ratio_of(m, rate) if _over(m, rate, "standard_rate", "check_least_units") else 0.0
+    if ratio >= m.case.protocol["heparin.check_ratio"]:
+        return Indicator.CRITICAL, "times"
+    if ratio >= m.case.protocol["heparin.check_ratio_warning"]:
+        return Indicator.WARNING, "double"
     if m.infusion.running.no and m.weight.kg and _over(m, rate, "first_order_rate", ""):
-        return Odd(Indicator.WARNING, "first", rate, draft.order)
+        return Indicator.WARNING, "first"
     return None
 
 
 def _refused(m: Measured, order: Order, reason: Reason) -> Odd:
-    """A rate that cannot be true is named as it was written; none is made of a vial's strength."""
+    """A rate that cannot be true, as it was written; no rate is computed from a vial's strength."""
     amount = order.dosage.rate
     if reason.why == VIAL_STRENGTH and strength_of(amount):
         return Odd(Indicator.CRITICAL, "strength", 0.0, order, reason)
     rate = _stated(m, amount) if reason.why != VIAL_STRENGTH else 0.0
-    return Odd(Indicator.CRITICAL, _said(m, rate) if rate else "untold", rate, order, reason)
+    return Odd(Indicator.CRITICAL, _summary(m, rate) if rate else "untold", rate, order, reason)
 
 
 def _stated(m: Measured, amount: Amount | None) -> float:
@@ -81,30 +85,32 @@ def _stated(m: Measured, amount: Amount | None) -> float:
     return amount.value * (1.0 if amount.unit == "[IU]/h" else m.weight.kg or 0.0)
 
 
-def _said(m: Measured, rate: float) -> str:
+def _summary(m: Measured, rate: float) -> str:
     return "times" if ratio_of(m, rate) else "drafted"
 
 
 def ratio_of(m: Measured, rate: float) -> float:
-    """How many times the running rate; 0 where none runs or it is not known."""
+    """How many times the running rate a rate is; 0 where none runs or it is not known."""
     running = m.infusion.rate if m.infusion.running.yes else None
     return rate / running if running else 0.0
 
 
 def _over(m: Measured, rate: float, by_weight: str, units: str) -> bool:
-    """Above a line by weight, or in units where the weight is not known."""
+    """Whether a rate is above a line by weight, or in U/h where the weight is not known."""
     if m.weight.kg:
         return rate / m.weight.kg > m.case.protocol[f"heparin.{by_weight}"]
     return bool(units) and rate > m.case.protocol[f"heparin.{units}"]
 
 
 def strength_of(rate: Amount | None) -> float:
-    """U/mL by which a volume was turned into units; 0 where the rate was none of a volume."""
+    """U/mL by which a volume was turned into units; 0 where the rate was not written as a
+    volume.
+    """
     return getattr(rate, "per_ml", None) or 0.0
 
 
 def is_doubted(m: Measured, draft: DraftedRate) -> bool:
-    """Whether a draft's rate is told by a critical card of its own: nothing else builds on it."""
+    """Whether a critical card of its own names a draft's rate: nothing else builds on it then."""
     if m.case.protocol.topics.get(CARD, "on") != "on":
         return False
     odd = _drafted(m, draft)

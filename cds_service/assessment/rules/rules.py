@@ -1,7 +1,7 @@
 """The rules: one small function each, and one row in RULES. Clinical logic 3.
 
-A rule answers yes, no or unknown from what was measured and from the rules before it.
-[Rn] points to the review's claim in review.md.
+A rule is called with `Known`, what was measured and the verdicts of the rules before it, and comes
+to yes, no or unknown. [Rn] points to the review's claim in `model/review.md`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from cds_service.assessment.rules.confirmation import is_confirmed
 from cds_service.assessment.rules.dose_rules import ceiling, drafted_raise, high, is_high, very_high
 from cds_service.assessment.rules.effect_lost import is_effect_lost
 from cds_service.assessment.rules.far_above import is_far_above
+from cds_service.assessment.rules.known import Known
 from cds_service.assessment.rules.loudness import is_loud, raised_since_level, waits_for_level
 from cds_service.assessment.rules.trends import escalating, plateau
 from cds_service.assessment.rules.undecided import is_undecided
@@ -36,89 +37,94 @@ from cds_service.assessment.rules.undecided import is_undecided
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One question: who answers it, which claims of the review and which limits it rests on."""
+    """One rule: its function, the review's claims and the protocol rows that it rests on."""
 
-    ask: Callable[[Measured, Verdicts], Verdict]
+    ask: Callable[[Known], Verdict]
     review: tuple[str, ...]
     limits: tuple[str, ...] = ()
     of_effect: bool = True  # protamine makes every finding about heparin's effect too early
 
 
-def below_target(m: Measured, _: Verdicts) -> Verdict:
+def below_target(known: Known) -> Verdict:
     """Steady anti-Xa under 0.3; without a usable one steady aPTT under 60 s [R28]."""
-    return m.levels.below
+    return known.measured.levels.below
 
 
-def above_target(m: Measured, _: Verdicts) -> Verdict:
+def above_target(known: Known) -> Verdict:
     """Current anti-Xa over 0.7, or without one aPTT over 100 s [R28]."""
-    return m.levels.above
+    return known.measured.levels.above
 
 
-def on_target(m: Measured, _: Verdicts) -> Verdict:
+def on_target(known: Known) -> Verdict:
     """Neither below nor above [R28]."""
-    return m.levels.on_target
+    return known.measured.levels.on_target
 
 
-def is_escalating(m: Measured, _: Verdicts) -> Verdict:
-    """Two rises in two days at a rate worth the name [R23]."""
+def is_escalating(known: Known) -> Verdict:
+    """Two rises in two days at a rate that is high already [R23]."""
+    m = known.measured
     return escalating(m.case, m.infusion, m.course_weight.kg)
 
 
-def has_plateau(m: Measured, _: Verdicts) -> Verdict:
+def has_plateau(known: Known) -> Verdict:
     """The aPTT stands still while the rate rises [R24]."""
+    m = known.measured
     return plateau(m.case, m.infusion, m.course_weight.kg)
 
 
-def masked(m: Measured, _: Verdicts) -> Verdict:
+def masked(known: Known) -> Verdict:
     """An adequate aPTT over a low anti-Xa [R26, R29]."""
-    return m.levels.masked
+    return known.measured.levels.masked
 
 
-def pseudo_resistance(m: Measured, _: Verdicts) -> Verdict:
+def pseudo_resistance(known: Known) -> Verdict:
     """An anti-Xa in range under a short aPTT: the commoner pattern, and no resistance [R112]."""
-    return m.levels.pseudo
+    return known.measured.levels.pseudo
 
 
-def masked_clearly(m: Measured, _: Verdicts) -> Verdict:
+def masked_clearly(known: Known) -> Verdict:
     """Masked by the margin to both lines: the pattern's own card [R26, R29]."""
-    return m.levels.masked_clearly
+    return known.measured.levels.masked_clearly
 
 
-def clot_on_heparin(m: Measured, _: Verdicts) -> Verdict:
+def clot_on_heparin(known: Known) -> Verdict:
     """A clot that began a day or more into heparin and within the week [R25]."""
-    return thrombosis_on_heparin(m.case)
+    return thrombosis_on_heparin(known.measured.case)
 
 
-def requirement_raised(_: Measured, so_far: Verdicts) -> Verdict:
+def requirement_raised(known: Known) -> Verdict:
     """Very high, whatever the level; it opens tests, never a dose [R111]."""
-    return so_far["very_high"]
+    return known.verdicts["very_high"]
 
 
-def high_when_drawn(m: Measured, so_far: Verdicts) -> Verdict:
+def high_when_drawn(known: Known) -> Verdict:
     """High at the rate that the deciding level was drawn under [R8]."""
+    m = known.measured
     level = m.levels.deciding
-    if not level.current.yes or not so_far["high"].facts or level.rate == m.infusion.rate:
-        return so_far["high"]
+    if not level.current.yes or not known.verdicts["high"].facts or level.rate == m.infusion.rate:
+        return known.verdicts["high"]
     if level.rate is None:
         return unknown(Reason("heparinDose", "unreadable"))
     fact = Evidence("rate", level.rate, "U/h", level.drawn, m.infusion.source, "whenDrawn")
     return is_high(m, level.rate, (fact,))
 
 
-def failing(m: Measured, so_far: Verdicts) -> Verdict:
+def failing(known: Known) -> Verdict:
     """Below target on a rate that should do, or with a clot on heparin [R2, R8, R24, R25]."""
-    options = m.case.protocol
-    doors = [so_far["high_when_drawn"], so_far["plateau"]]
-    doors += [so_far["escalating"]] if options.allows("escalation_fails") else []
-    below, masked_alone = so_far["below_target"], options.allows("masked_fails_alone")
+    m, verdicts, options = known.measured, known.verdicts, known.measured.case.protocol
+    enough = [verdicts["high_when_drawn"], verdicts["plateau"]]
+    enough += [verdicts["escalating"]] if options.allows("escalation_fails") else []
+    below, masked_alone = verdicts["below_target"], options.allows("masked_fails_alone")
     fails = any_of(
-        all_of(below, any_of(*doors)),
-        all_of(so_far["thrombosis_on_heparin"], below),
-        so_far["masked"] if masked_alone else NO,
+        all_of(below, any_of(*enough)),
+        all_of(verdicts["thrombosis_on_heparin"], below),
+        verdicts["masked"] if masked_alone else NO,
     )
+    # Where both tests were drawn together and differ, one of them does not show heparin's effect.
     patterns = [m.levels.pseudo] if masked_alone else [m.levels.pseudo, m.levels.masked]
-    against = (*(patterns if m.levels.paired else ()), so_far["above_target"], _over(m))
-    return all_of(fails, *(negate(one) for one in against), negate(so_far["effect_lost"]))
+    against = (*(patterns if m.levels.paired else ()), verdicts["above_target"], _over(m))
+    # A level that was lost at an unchanged rate is a fault of sample, line, pump or bag first.
+    return all_of(fails, *(negate(one) for one in against), negate(verdicts["effect_lost"]))
 
 
 def _over(m: Measured) -> Verdict:
@@ -127,48 +133,49 @@ def _over(m: Measured) -> Verdict:
     return NO if disturbed else m.levels.over_high_aptt
 
 
-def confirmed(m: Measured, so_far: Verdicts) -> Verdict:
+def confirmed(known: Known) -> Verdict:
     """Two steady low levels with a raise between, the required rate, or refractory [R2, R8]."""
-    return is_confirmed(m, so_far)
+    return is_confirmed(known.measured, known.verdicts)
 
 
-def undecided(m: Measured, so_far: Verdicts) -> Verdict:
+def undecided(known: Known) -> Verdict:
     """Unknown where a missing fact alone keeps failing open [R8]."""
-    return is_undecided(m, so_far)
+    return is_undecided(known.measured, known.verdicts)
 
 
-def far_above(m: Measured, _: Verdicts) -> Verdict:
+def far_above(known: Known) -> Verdict:
     """Far above target, and not lowered within two hours of knowing [R28]."""
-    return is_far_above(m)
+    return is_far_above(known.measured)
 
 
-def effect_lost(m: Measured, _: Verdicts) -> Verdict:
+def effect_lost(known: Known) -> Verdict:
     """A level that fell at an unchanged rate: sample, line, pump or bag before resistance."""
-    return is_effect_lost(m)
+    return is_effect_lost(known.measured)
 
 
-def rate_raised_since(m: Measured, _: Verdicts) -> Verdict:
+def rate_raised_since(known: Known) -> Verdict:
     """A raise after the level that decides was drawn."""
-    return raised_since_level(m)
+    return raised_since_level(known.measured)
 
 
-def waits(m: Measured, so_far: Verdicts) -> Verdict:
+def waits(known: Known) -> Verdict:
     """A raise waits for its level: until then the finding is information."""
-    return waits_for_level(m, so_far)
+    return waits_for_level(known.measured, known.verdicts)
 
 
-def loud(m: Measured, so_far: Verdicts) -> Verdict:
+def loud(known: Known) -> Verdict:
     """A warning, by the probability that the required rate lies above the line."""
-    return is_loud(m, so_far)
+    return is_loud(known.measured, known.verdicts)
 
 
-def resistance_suspected(_: Measured, so_far: Verdicts) -> Verdict:
+def resistance_suspected(known: Known) -> Verdict:
     """Requirement raised or failing [R2, R8]."""
-    return any_of(so_far["requirement_raised"], so_far["failing"])
+    return any_of(known.verdicts["requirement_raised"], known.verdicts["failing"])
 
 
-def acute_phase_raised(m: Measured, _: Verdicts) -> Verdict:
+def acute_phase_raised(known: Known) -> Verdict:
     """Raised fibrinogen or factor VIII; not claimed in pregnancy [R16, R17]."""
+    m = known.measured
     raised = NO if m.risk.pregnant else acute_phase(m.case)
     if raised.yes and not m.case.is_complete("conditions"):
         return unknown(Reason("conditions", m.case.state("conditions").value))
@@ -247,11 +254,12 @@ RULES: Mapping[str, Rule] = {
 
 
 def evaluate(m: Measured) -> Verdicts:
-    """Every rule's answer, in the order of the table."""
+    """The verdict of every rule, in the order of the table."""
     verdicts: dict[str, Verdict] = {}
     early = protamine_given(m.case)
     for name, rule in RULES.items():
-        verdict = rule.ask(m, verdicts)
+        verdict = rule.ask(Known(m, verdicts))
+        # Protamine takes heparin's effect away: a level, or a need, seen now says nothing of it.
         if early and rule.of_effect and not verdict.no:
             verdict = unknown(Reason("protamine", "tooEarly"))
         verdicts[name] = verdict

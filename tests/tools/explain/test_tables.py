@@ -9,6 +9,7 @@ import pytest
 from cds_service.assessment.model.verdict import Verdict
 from cds_service.assessment.recommend.citations import FEEDS
 from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.rules.known import Known
 from cds_service.assessment.rules.rules import RULES
 from cds_service.tools.explain.review import load_review
 from cds_service.tools.explain.tables import Explanation, dose_rows, explain_subject, topics_of
@@ -51,7 +52,7 @@ def test_a_rule_looks_only_at_the_rules_that_are_said_to_feed_it(name: str) -> N
     for fixture in NAMES:
         findings = advice_for(fixture).findings
         spied = Spied(findings.verdicts)
-        RULES[name].ask(findings.measured, spied)
+        RULES[name].ask(Known(findings.measured, spied))
         assert spied.asked <= {one for one, fed in FEEDS.items() if name in fed}, fixture
 
 

@@ -7,10 +7,13 @@ knows the settings, and where its patients lie. Served with `CDS_DEMO=1`, never 
     history.py      a patient as known some hours ago
     search.py       FHIR searches over them, pure
     fhir.py         the read-only FHIR endpoint, /demo/fhir
+    times.py        clock times in the zone of the chart
     tracks.py       which measurements are shown: tracks.toml, and the readings that belong
     readings.py     banner, orders and table as the page shows them
     infusion.py     heparin rates and the dose of the last 24 h, for drawing
     timeline.py     where everything stands in the drawing
+    patient_list.py the list: who, and which cards the chart brings
+    story.py        what case.md tells, apart for clinicians and developers
     markdown.py     card details to harmless HTML
     pages.py        the pages themselves
 """

@@ -1,6 +1,7 @@
 """Heparin as the chart records it, for drawing: rates over time, the last 24 h, doses given.
 
-For the eye only. What the service makes of the same record it works out for itself.
+For the eye only. What the service makes of the same record it works out for itself. A rate that
+cannot be told, or cannot be true, is unknown: never zero.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from cds_service.demo.fixtures import Fixture, Resource
 from cds_service.demo.search import moment_of
+from cds_service.demo.tracks import load_tracks
 
 DAY = timedelta(hours=24)
 SMALLEST_BOLUS = 500  # units; below stand flushes and locks
@@ -24,11 +26,12 @@ STRENGTH = re.compile(r"([\d,]+)\s*units?\s*(?:/|in)\s*([\d.]*)\s*mL", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class DrawnSegment:
-    """A stretch of an infusion at one rate."""
+    """A stretch of an infusion at one rate; none where the rate cannot be told or be true."""
 
     start: datetime
     end: datetime
-    units_per_hour: float
+    units_per_hour: float | None
+    unknown: str = ""  # why there is no rate, in the words of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def draws_heparin_infusion(order: Resource, case: Fixture) -> bool:
 def segments(case: Fixture, weight_kg: float | None) -> tuple[DrawnSegment, ...]:
     """The heparin infusion, oldest first; of overlapping stretches the newer ends the older."""
     found = [_segment(entry, case, weight_kg) for entry in _given(case, "heparin")]
-    ordered = sorted((one for one in found if one), key=lambda one: one.start)
+    charted = [one for one in found if one]
+    ordered = sorted(charted or _not_charted(case, weight_kg), key=lambda one: one.start)
     ends = [one.start for one in ordered[1:]]
     cut = [
         replace(one, end=min(one.end, following))
@@ -73,13 +77,24 @@ def segments(case: Fixture, weight_kg: float | None) -> tuple[DrawnSegment, ...]
     return tuple(one for one in cut if one.end > one.start)
 
 
-def dose_of_day(infusion: tuple[DrawnSegment, ...], until: datetime) -> float:
-    """Units infused in the 24 h before a moment."""
-    hours = (
-        (max(min(one.end, until) - max(one.start, until - DAY), timedelta()), one.units_per_hour)
-        for one in infusion
-    )
-    return sum(stretch / timedelta(hours=1) * rate for stretch, rate in hours)
+def dose_of_day(infusion: tuple[DrawnSegment, ...], until: datetime) -> float | None:
+    """Units infused in the 24 h before a moment; none if a rate of that day is unknown."""
+    total = 0.0
+    for one in infusion:
+        stretch = min(one.end, until) - max(one.start, until - DAY)
+        if stretch <= timedelta():
+            continue
+        if one.units_per_hour is None:
+            return None
+        total += stretch / timedelta(hours=1) * one.units_per_hour
+    return total
+
+
+def active_infusion(case: Fixture) -> Resource | None:
+    """The first order for a heparin infusion that is active."""
+    active = (one for one in case.resources if one.get("status") == "active")
+    orders = (one for one in active if one["resourceType"] == "MedicationRequest")
+    return next((one for one in orders if draws_heparin_infusion(one, case)), None)
 
 
 def events(case: Fixture) -> tuple[Event, ...]:
@@ -134,12 +149,36 @@ def _start(resource: Resource) -> datetime | None:
 
 
 def _segment(resource: Resource, case: Fixture, weight_kg: float | None) -> DrawnSegment | None:
-    dosage = resource.get("dosage", {})
-    start, rate = _start(resource), _units_per_hour(dosage, resource, case, weight_kg)
-    if start is None or rate is None:
+    dosage, start = resource.get("dosage", {}), _start(resource)
+    if start is None or not _is_stretch(resource):
         return None
     end = moment_of(resource.get("effectivePeriod", {}).get("end", "")) or case.now
+    rate = _units_per_hour(dosage, resource, case, weight_kg)
+    if rate is None:
+        return DrawnSegment(start, min(end, case.now), None, "rate cannot be read")
+    if not load_tracks().may_be_true(rate, weight_kg):
+        return DrawnSegment(
+            start, min(end, case.now), None, f"{rate:,.0f} U/h charted, implausible"
+        )
     return DrawnSegment(start, min(end, case.now), rate)
+
+
+def _is_stretch(resource: Resource) -> bool:
+    """An infusion has a rate, or lasts without a dose of its own; the rest was given at once."""
+    dosage = resource.get("dosage", {})
+    lasts = "effectivePeriod" in resource and "dose" not in dosage
+    return lasts or "rateQuantity" in dosage or "rateRatio" in dosage
+
+
+def _not_charted(case: Fixture, weight_kg: float | None) -> list[DrawnSegment]:
+    """Where nothing is charted as given, an active order tells that something runs, not what."""
+    order = active_infusion(case)
+    start = moment_of(order.get("authoredOn", "")) if order else None
+    if order is None or start is None:
+        return []
+    rate = rate_ordered(order, case, weight_kg)
+    said = "rate cannot be read" if rate is None else f"{rate:,.0f} U/h ordered, none charted"
+    return [DrawnSegment(start, case.now, None, said)]
 
 
 def _units_per_hour(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -19,9 +19,13 @@ from flask import Blueprint, Response, abort, current_app, jsonify, render_templ
 from cds_service.demo.fhir import EARLIER, PRESENT, create_fhir
 from cds_service.demo.fixtures import Fixture, Resource, load_cases, shifted
 from cds_service.demo.history import earlier, moments
+from cds_service.demo.infusion import medication_name
 from cds_service.demo.markdown import to_html
-from cds_service.demo.readings import banner, charted_orders, full_name, table_rows
+from cds_service.demo.patient_list import entries
+from cds_service.demo.readings import banner, charted_orders, running_rate, table_rows
+from cds_service.demo.story import told
 from cds_service.demo.timeline import draw, hours_shown
+from cds_service.demo.times import clock_time, ward_zone
 from cds_service.demo.tracks import Tracks, load_tracks
 from cds_service.tools.shipped_files import FIXTURES
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
 LONGEST_MARKDOWN = 50_000
 EXPLAIN = "/explain"
+LAUNCH = "/demo/launch"  # of an app behind a card, where one is served
+NEVER_A_PAGE = ("/cds-services", "/demo/fhir", "/demo/earlier", "/demo/static")
 DISCOVERY = "/cds-services"
 REVIEW = "/review-as-written"  # the same services by the other protocol
 LOOKING_BACK = "/looking-back"  # ... and without a record, for moments of the past
@@ -72,6 +78,7 @@ def create_demo(
     demo.add_url_rule("/demo/patients/<name>/call", "call", pages.call)
     demo.add_url_rule("/demo/markdown", "markdown", markdown, methods=["POST"])
     demo.after_request(_secured)
+    demo.after_app_request(_page_for_a_wrong_address)
     return demo
 
 
@@ -108,8 +115,8 @@ class Pages:
 
     def patients(self) -> str:
         """The list to choose from."""
-        cases = list(self.ward.patients().values())
-        return render_template("demo/patients.html", cases=cases, full_name=full_name)
+        cases = self.ward.patients().values()
+        return render_template("demo/patients.html", entries=entries(cases))
 
     def chart(self, name: str) -> str:
         """One patient."""
@@ -117,7 +124,7 @@ class Pages:
         drawings = {size: draw(case, self.tracks, width) for size, width in WIDTHS.items()}
         return render_template(
             "demo/chart.html",
-            story=to_html(case.story),
+            story=told(case.story),
             banner=banner(case, self.tracks),
             orders=charted_orders(case),
             drawings=drawings,
@@ -134,11 +141,20 @@ class Pages:
         return jsonify(
             hook=case.hook,
             request=case.request,
-            moments=moments(case, self.tracks.codes, hours_shown(case, self.tracks)),
-            names={order.reference: order.name for order in orders},
+            moments=self._moments(case),
+            names={order.reference: order.name for order in orders} | _medicines(case),
             runningHeparin=next((order.reference for order in orders if order.heparin), None),
+            runningRate=running_rate(case, self.tracks),
             lookingBack=LOOKING_BACK if _is_served(LOOKING_BACK + DISCOVERY) else "",
+            launch=LAUNCH if _is_served(LAUNCH) else "",
         )
+
+    def _moments(self, case: Fixture) -> list[dict[str, int | str]]:
+        """When to look back at, each with its clock time."""
+        zone = ward_zone(case)
+        back = moments(case, self.tracks.codes, hours_shown(case, self.tracks))
+        at = {ago: case.now - timedelta(hours=ago) for ago in back}
+        return [{"ago": ago, "at": clock_time(at[ago], case.now, zone)} for ago in back]
 
     def _protocols(self) -> Mapping[str, str]:
         """By prefix of the services' address; none where there is nothing to choose."""
@@ -163,6 +179,29 @@ def _secured(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers[name] = value
     return response
+
+
+def _page_for_a_wrong_address(response: Response) -> Response:
+    """Whoever looks with a browser gets a page; programs keep the answer made for them."""
+    is_page = request.url_rule is None or request.endpoint == "demo.chart"
+    wanted = request.accept_mimetypes
+    by_a_person = wanted["text/html"] > wanted["application/json"]
+    if response.status_code != 404 or not is_page or not by_a_person:
+        return response
+    if request.method != "GET" or request.path.startswith(NEVER_A_PAGE):
+        return response
+    return _secured(Response(render_template("demo/wrong_address.html"), 404))
+
+
+def _medicines(case: Fixture) -> dict[str, str]:
+    """Names of the medicines that stand alone, for drafts that refer to them."""
+    alone = (one for one in case.resources if one["resourceType"] == "Medication")
+    return {
+        f"Medication/{one['id']}": medication_name(
+            {"medicationCodeableConcept": one.get("code")}, case
+        )
+        for one in alone
+    }
 
 
 def _neighbours(names: list[str], name: str) -> tuple[str | None, str | None]:

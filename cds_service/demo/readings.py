@@ -9,6 +9,8 @@ from typing import Any
 
 from cds_service.demo.fixtures import Fixture, Resource
 from cds_service.demo.infusion import (
+    DrawnSegment,
+    active_infusion,
     dose_of_day,
     draws_heparin_infusion,
     events,
@@ -17,9 +19,17 @@ from cds_service.demo.infusion import (
     segments,
 )
 from cds_service.demo.search import moment_of
-from cds_service.demo.tracks import Reading, Tracks, readings
+from cds_service.demo.times import ago, clock_time, ward_zone
+from cds_service.demo.tracks import IMPLAUSIBLE, UNREADABLE, Reading, Tracks, readings
 
-STATE_WORDS = {"below": "low", "within": "in range", "above": "high"}
+STATE_WORDS = {
+    "": "",  # of a track without a band
+    "below": "low",
+    "within": "in range",
+    "above": "high",
+    IMPLAUSIBLE: "implausible",
+    UNREADABLE: "unit unknown",
+}
 SETTLED = ("inactive", "resolved", "remission")
 NOT_TRUE = ("refuted", "entered-in-error")
 
@@ -30,7 +40,7 @@ class Latest:
 
     label: str
     shown: str
-    ago: str
+    when: str
     state: str
 
 
@@ -42,6 +52,7 @@ class Banner:
     age: str
     sex: str
     weight: str
+    weight_note: str
     weight_kg: float | None
     problems: tuple[str, ...]
     allergies: tuple[str, ...]
@@ -65,6 +76,7 @@ class ReadingRow:
     """One line of the timeline in words."""
 
     at: datetime
+    clock: str
     what: str
     shown: str
     state: str
@@ -81,6 +93,7 @@ def banner(case: Fixture, tracks: Tracks) -> Banner:
         age=_age(patient.get("birthDate", ""), case.now),
         sex=str(patient.get("gender", "sex unknown")),
         weight=weights[-1].shown if weights else "not recorded",
+        weight_note=STATE_WORDS[weights[-1].state] if weights else "",
         weight_kg=weight_kg,
         problems=tuple(_texts(case.resources, "Condition")),
         allergies=tuple(_texts(case.resources, "AllergyIntolerance")),
@@ -92,9 +105,22 @@ def banner(case: Fixture, tracks: Tracks) -> Banner:
 
 def plausible_weight(case: Fixture, tracks: Tracks) -> float | None:
     """The newest weight in kg, if it may be one of a person."""
-    weights = [one.value for one in readings(case.resources, tracks.weight)]
-    newest = weights[-1] if weights else None
-    return newest if newest and 1 <= newest <= 400 else None
+    weights = readings(case.resources, tracks.weight)
+    return weights[-1].usable if weights else None
+
+
+def running_rate(case: Fixture, tracks: Tracks) -> Mapping[str, float]:
+    """The rate of heparin by unit: as charted, else as ordered; empty if neither can be told."""
+    weight_kg = plausible_weight(case, tracks)
+    now = _under_way(case, weight_kg)
+    order = active_infusion(case)
+    rate = now.units_per_hour if now else None
+    if rate is None and order is not None:
+        rate = rate_ordered(order, case, weight_kg)
+    if rate is None or not tracks.may_be_true(rate, weight_kg):
+        return {}
+    by_weight = {"U/kg/h": round(rate / weight_kg, 1)} if weight_kg else {}
+    return {"U/h": round(rate), **by_weight}
 
 
 def full_name(patient: Resource) -> str:
@@ -114,25 +140,21 @@ def charted_orders(case: Fixture) -> tuple[ChartedOrder, ...]:
 
 def table_rows(case: Fixture, tracks: Tracks) -> tuple[ReadingRow, ...]:
     """Everything the timeline draws, newest first."""
+    zone, weight_kg = ward_zone(case), plausible_weight(case, tracks)
+
+    def row(at: datetime, what: str, shown: str, state: str = "") -> ReadingRow:
+        return ReadingRow(at, clock_time(at, case.now, zone), what, shown, state)
+
     labs = [
-        ReadingRow(one.at, track.label, one.shown, STATE_WORDS.get(one.state, ""))
+        row(one.at, track.label, one.shown, STATE_WORDS[one.state])
         for track in tracks.drawn
         for one in readings(case.resources, track)
     ]
     rates = [
-        ReadingRow(one.start, "Heparin infusion", f"{one.units_per_hour:,.0f} U/h", "")
-        for one in segments(case, plausible_weight(case, tracks))
+        row(one.start, "Heparin infusion", _rate_in_words(one)) for one in segments(case, weight_kg)
     ]
-    done = [ReadingRow(one.at, "Event", one.label, "") for one in events(case)]
+    done = [row(one.at, "Event", one.label) for one in events(case)]
     return tuple(sorted((*labs, *rates, *done), key=lambda row: row.at, reverse=True))
-
-
-def ago(at: datetime, now: datetime) -> str:
-    """How long before the present, in the words of a ward."""
-    minutes = round((now - at).total_seconds() / 60)
-    if minutes < 60:
-        return f"{minutes} min ago"
-    return f"{round(minutes / 60)} h ago" if minutes < 72 * 60 else f"{round(minutes / 1440)} d ago"
 
 
 def _age(birth_date: str, now: datetime) -> str:
@@ -144,38 +166,52 @@ def _age(birth_date: str, now: datetime) -> str:
 
 
 def _latest(case: Fixture, tracks: Tracks) -> Iterator[Latest]:
+    zone = ward_zone(case)
     for track in tracks.drawn:
         found = readings(case.resources, track)
         if not found:
             yield Latest(track.label, "not measured", "", "")
             continue
         newest = found[-1]
-        state = STATE_WORDS.get(newest.state, "")
-        yield Latest(track.label, _written(newest), ago(newest.at, case.now), state)
+        when = f"{clock_time(newest.at, case.now, zone)}, {ago(newest.at, case.now)}"
+        yield Latest(track.label, _written(newest), when, STATE_WORDS[newest.state])
 
 
 def _written(reading: Reading) -> str:
-    return reading.shown if reading.value is None or "<" in reading.shown else _plain(reading)
+    return reading.shown if reading.usable is None or "<" in reading.shown else _plain(reading)
 
 
 def _plain(reading: Reading) -> str:
     return f"{reading.track.write(reading.value or 0)} {reading.track.unit}"
 
 
-def _heparin_now(case: Fixture, weight_kg: float | None) -> tuple[str, str]:
+def _under_way(case: Fixture, weight_kg: float | None) -> DrawnSegment | None:
+    """The stretch of the infusion that reaches the present."""
     infusion = segments(case, weight_kg)
-    if not infusion or infusion[-1].end < case.now:
+    return infusion[-1] if infusion and infusion[-1].end >= case.now else None
+
+
+def _rate_in_words(one: DrawnSegment) -> str:
+    rate = one.units_per_hour
+    return f"unknown ({one.unknown})" if rate is None else f"{rate:,.0f} U/h"
+
+
+def _heparin_now(case: Fixture, weight_kg: float | None) -> tuple[str, str]:
+    now = _under_way(case, weight_kg)
+    if now is None:
         return _heparin_ordered(case, weight_kg), ""
-    rate = infusion[-1].units_per_hour
+    if now.units_per_hour is None:
+        return "rate unknown", now.unknown
+    rate = now.units_per_hour
     by_weight = f"{rate / weight_kg:.1f} U/kg/h, " if weight_kg else ""
-    return f"{rate:,.0f} U/h", f"{by_weight}{dose_of_day(infusion, case.now):,.0f} U in 24 h"
+    day = dose_of_day(segments(case, weight_kg), case.now)
+    units = "24 h dose unknown" if day is None else f"{day:,.0f} U in 24 h"
+    return f"{rate:,.0f} U/h", f"{by_weight}{units}"
 
 
 def _heparin_ordered(case: Fixture, weight_kg: float | None) -> str:
-    """Where nothing is charted as given, the active order is all there is."""
-    active = (one for one in case.resources if one.get("status") == "active")
-    orders = (one for one in active if one["resourceType"] == "MedicationRequest")
-    order = next((one for one in orders if draws_heparin_infusion(one, case)), None)
+    """Where nothing is charted as running, the active order is all there is."""
+    order = active_infusion(case)
     if order is None:
         return "not running"
     rate = rate_ordered(order, case, weight_kg)

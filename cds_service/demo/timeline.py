@@ -1,20 +1,23 @@
 """Where everything of the timeline stands: geometry only, the template draws.
 
 One lane each for the heparin rate, the dose of the last 24 h, and every track of `tracks.toml`,
-over one axis of time; events below. All lengths are pixels of the drawing.
+over one axis of clock times; events below. What is not known is a band that says so, and a value
+that cannot be true is flagged on the floor of its lane. All lengths are pixels of the drawing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from itertools import groupby
 from math import ceil
 
 from cds_service.demo.fixtures import Fixture
 from cds_service.demo.infusion import DrawnSegment, dose_of_day, events, segments
-from cds_service.demo.readings import plausible_weight
-from cds_service.demo.tracks import Reading, Track, Tracks, readings
+from cds_service.demo.readings import STATE_WORDS, plausible_weight
+from cds_service.demo.times import clock_time, ward_zone
+from cds_service.demo.tracks import IMPLAUSIBLE, UNREADABLE, Reading, Track, Tracks, readings
 
 HOUR = timedelta(hours=1)
 SHORTEST, LONGEST = 24, 192  # hours shown
@@ -23,6 +26,7 @@ LANE, TITLE, GAP = 64, 18, 16
 EVENT_LINE = 17
 HEADROOM = 1.35  # above the highest step, for the value written there
 CLEAR = 38  # pixels between two written values
+ROOM_FOR_NOW = 84  # pixels, for the last label of the axis and half of the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Lane:
     ticks: tuple[tuple[float, str], ...]  # y and what is written there
     path: str  # of steps or of the line that joins the points
     marks: tuple[Mark, ...]
+    unknown: tuple[tuple[float, float, str], ...] = ()  # x, width and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class _Frame:
     start: datetime
     now: datetime
     width: int
+    zone: tzinfo
 
     def x(self, at: datetime) -> float:
         inside = self.width - LEFT - RIGHT
@@ -80,12 +86,19 @@ class _Frame:
     def shows(self, at: datetime) -> bool:
         return self.start <= at <= self.now
 
+    def clock(self, at: datetime) -> str:
+        return clock_time(at, self.now, self.zone)
+
+    def band(self, start: datetime, end: datetime, why: str) -> tuple[float, float, str]:
+        x = self.x(max(start, self.start))
+        return x, round(self.x(end) - x, 1), why
+
 
 def draw(case: Fixture, tracks: Tracks, width: int) -> Drawing:
     """The timeline of one patient."""
     infusion = segments(case, plausible_weight(case, tracks))
     hours = _hours_shown(case, infusion)
-    frame = _Frame(case.now - hours * HOUR, case.now, width)
+    frame = _Frame(case.now - hours * HOUR, case.now, width, ward_zone(case))
     lanes = [_rate_lane(frame, infusion, _lane_top(0)), _day_lane(frame, infusion, _lane_top(1))]
     for number, track in enumerate(tracks.drawn, start=2):
         lanes.append(_track_lane(frame, case, track, _lane_top(number)))
@@ -120,10 +133,20 @@ def _lane_top(number: int) -> float:
 
 
 def _hours(frame: _Frame) -> list[tuple[float, str]]:
+    """Round clock times, a day's first by its date; none so near the present that they touch."""
     shown = (frame.now - frame.start) / HOUR
     step = next(each for each in (6, 12, 24, 48) if shown / each <= (frame.width - LEFT) / 62)
-    marks = [(frame.x(frame.now - HOUR * step * n), f"−{step * n} h") for n in range(1, 40)]
-    return [(frame.width - RIGHT, "now"), *(mark for mark in marks if mark[0] >= LEFT)]
+    right = frame.width - RIGHT
+    at = frame.now.astimezone(frame.zone).replace(hour=0, minute=0)
+    first = at - LONGEST * HOUR  # a midnight, so that every step falls on a round hour
+    times = [first + HOUR * step * n for n in range(LONGEST // step + 24 // step + 1)]
+    drawn = [one for one in times if frame.start <= one and frame.x(one) <= right - ROOM_FOR_NOW]
+    now = f"now {frame.now.astimezone(frame.zone):%H:%M}"
+    return [(right, now), *((frame.x(one), _hour(one)) for one in drawn)]
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%H:%M}" if at.hour else f"{at.day} {at:%b}"
 
 
 def _scale(top: float, highest: float) -> Callable[[float], float]:
@@ -131,66 +154,88 @@ def _scale(top: float, highest: float) -> Callable[[float], float]:
 
 
 def _rate_lane(frame: _Frame, infusion: Sequence[DrawnSegment], top: float) -> Lane:
-    highest = max((one.units_per_hour for one in infusion), default=1000) * HEADROOM
-    y = _scale(top, highest)
     shown = [one for one in infusion if one.end > frame.start]
-    path, last = [], None
-    for one in shown:
+    told = [(one, one.units_per_hour) for one in shown if one.units_per_hour is not None]
+    highest = max((rate for _, rate in told), default=1000) * HEADROOM
+    y = _scale(top, highest)
+    path, marks = [], []
+    last: tuple[datetime, float] | None = None  # where the stretch before ended, and its rate
+    for one, rate in told:
         start = max(one.start, frame.start)
-        joins = last == one.start
-        path.append(f"{'L' if joins else 'M'}{frame.x(start)} {y(one.units_per_hour)}")
-        path.append(f"H{frame.x(one.end)}")
-        last = one.end
-    changes = [one for before, one in zip([None, *shown], shown, strict=False) if _new(before, one)]
-    marks = [_rate_mark(frame, one, y) for one in changes]
+        joins = last is not None and last[0] == one.start
+        path.append(f"{'L' if joins else 'M'}{frame.x(start)} {y(rate)}H{frame.x(one.end)}")
+        if last is None or last[1] != rate:
+            marks.append(_rate_mark(frame, one, rate, y))
+        last = (one.end, rate)
+    bands = [
+        frame.band(one.start, one.end, one.unknown) for one in shown if one.units_per_hour is None
+    ]
     return Lane(
         "rate", "Heparin infusion, U/h", top, top + LANE, None,
-        _ticks(y, (0, highest / HEADROOM)), " ".join(path), _legible(marks),
+        _ticks(y, (0, highest / HEADROOM) if told else ()), " ".join(path), _legible(marks),
+        tuple(bands),
     )  # fmt: skip
 
 
-def _new(before: DrawnSegment | None, one: DrawnSegment) -> bool:
-    return before is None or before.units_per_hour != one.units_per_hour
-
-
-def _rate_mark(frame: _Frame, one: DrawnSegment, y: Callable[[float], float]) -> Mark:
-    text = f"{one.units_per_hour:,.0f}"
-    says = f"{text} U/h from {one.start:%d %b %H:%M}"
-    return Mark(frame.x(max(one.start, frame.start)), y(one.units_per_hour), "step", text, says)
+def _rate_mark(frame: _Frame, one: DrawnSegment, rate: float, y: Callable[[float], float]) -> Mark:
+    text = f"{rate:,.0f}"
+    says = f"{text} U/h from {frame.clock(one.start)}"
+    return Mark(frame.x(max(one.start, frame.start)), y(rate), "step", text, says)
 
 
 def _day_lane(frame: _Frame, infusion: Sequence[DrawnSegment], top: float) -> Lane:
     hours = int((frame.now - frame.start) / HOUR)
     moments = [frame.now - HOUR * back for back in range(hours, -1, -1)]
     doses = [(at, dose_of_day(tuple(infusion), at)) for at in moments]
-    highest = max([dose for _, dose in doses] + [1000]) * HEADROOM
+    told = [dose for _, dose in doses if dose is not None]
+    highest = max([*told, 1000]) * HEADROOM
     y = _scale(top, highest)
-    path = "L".join(f"{frame.x(at)} {y(dose)}" for at, dose in doses)
+    path, bands = [], []
+    for known, together in groupby(doses, key=lambda pair: pair[1] is not None):
+        stretch = list(together)
+        if known:
+            path.append("M" + "L".join(f"{frame.x(at)} {y(dose or 0)}" for at, dose in stretch))
+        else:
+            since = max(stretch[0][0] - HOUR, frame.start)
+            bands.append(frame.band(since, stretch[-1][0], "not every rate is known"))
     now = doses[-1][1]
-    mark = Mark(frame.x(frame.now), y(now), "step", f"{now:,.0f}", f"{now:,.0f} U in the last 24 h")
+    says = f"{now or 0:,.0f} U in the last 24 h"
+    mark = Mark(frame.x(frame.now), y(now or 0), "step", f"{now or 0:,.0f}", says)
     return Lane(
         "day", "Heparin in the 24 h before, U", top, top + LANE, None,
-        _ticks(y, (0, highest / HEADROOM)), f"M{path}", (mark,),
+        _ticks(y, (0, highest / HEADROOM) if told else ()), " ".join(path),
+        () if now is None else (mark,), tuple(bands),
     )  # fmt: skip
 
 
 def _track_lane(frame: _Frame, case: Fixture, track: Track, top: float) -> Lane:
     found = [one for one in readings(case.resources, track) if frame.shows(one.at)]
-    drawn = [(one, one.value) for one in found if one.value is not None]
+    drawn = [one.usable for one in found if one.usable is not None]
     low, high = track.target or (0.0, 0.0)
-    y = _scale(top, max([value for _, value in drawn] + [high]) * 1.2)
-    marks = [_point(frame, one, value, y) for one, value in drawn]
-    line = "L".join(f"{mark.x} {mark.y}" for mark in marks)
+    y = _scale(top, max([*drawn, high]) * 1.2)
+    marks = [_mark(frame, one, y, top + LANE) for one in found]
+    points = [f"{mark.x} {mark.y}" for mark in marks if mark.state not in (IMPLAUSIBLE, UNREADABLE)]
     title = f"{track.label}, {track.unit} · band: {track.target_says} {low:g}–{high:g}"
     ticks = tuple((y(value), f"{value:g}") for value in (low, high))
     band = (y(high), round(y(low) - y(high), 1))
-    path = f"M{line}" if len(marks) > 1 else ""
+    path = f"M{'L'.join(points)}" if len(points) > 1 else ""
     return Lane(track.key, title, top, top + LANE, band, ticks, path, _legible(marks))
+
+
+def _mark(frame: _Frame, one: Reading, y: Callable[[float], float], floor: float) -> Mark:
+    value = one.usable
+    return _flag(frame, one, floor) if value is None else _point(frame, one, value, y)
+
+
+def _flag(frame: _Frame, one: Reading, floor: float) -> Mark:
+    """A value of no use: there, but at no height."""
+    says = f"{one.track.label} {one.shown}, {frame.clock(one.at)}: {STATE_WORDS[one.state]}"
+    return Mark(frame.x(one.at), floor - 6, one.state, f"{one.shown} ?", says)
 
 
 def _point(frame: _Frame, one: Reading, value: float, y: Callable[[float], float]) -> Mark:
     sign = one.shown[0] if one.shown[0] in "<>" else ""
-    says = f"{one.track.label} {one.shown}, {one.at:%d %b %H:%M}"
+    says = f"{one.track.label} {one.shown}, {frame.clock(one.at)}"
     return Mark(frame.x(one.at), y(value), one.state, sign + one.track.write(value), says)
 
 

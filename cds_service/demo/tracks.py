@@ -14,6 +14,7 @@ from cds_service.demo.fixtures import Resource
 from cds_service.demo.search import moment_of
 
 TABLE = Path(__file__).with_name("tracks.toml")
+IMPLAUSIBLE, UNREADABLE = "implausible", "unreadable"
 TRUSTED = ("final", "amended", "corrected", "preliminary")
 
 
@@ -26,12 +27,16 @@ class Track:
     unit: str
     codes: tuple[str, ...]
     units: Mapping[str, float]
+    plausible: tuple[float, float]
     target: tuple[float, float] | None = None
     target_says: str = ""
     decimals: int = 0
 
     def state(self, value: float) -> str:
         """Where the value lies against the band; empty without one."""
+        lowest, highest = self.plausible
+        if not lowest <= value <= highest:
+            return IMPLAUSIBLE
         if self.target is None:
             return ""
         low, high = self.target
@@ -44,15 +49,22 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """The tracks of the timeline, and the weight, which is only shown."""
+    """The tracks of the timeline, and what else of a chart is shown by its numbers."""
 
     drawn: tuple[Track, ...]
     weight: Track
+    highest_rate: float  # U/h of heparin that may be true
+    highest_rate_per_kg: float
 
     @property
     def codes(self) -> frozenset[str]:
         """Of everything drawn."""
         return frozenset(code for track in self.drawn for code in track.codes)
+
+    def may_be_true(self, units_per_hour: float, weight_kg: float | None) -> bool:
+        """Whether a heparin infusion may have run at this rate."""
+        limit = self.highest_rate_per_kg * weight_kg if weight_kg else self.highest_rate
+        return 0 <= units_per_hour <= min(limit, self.highest_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +78,13 @@ class Reading:
 
     @property
     def state(self) -> str:
-        """Where the value lies against the track's band."""
-        return "" if self.value is None else self.track.state(self.value)
+        """Where the value lies against the track's band, or why it is of no use."""
+        return UNREADABLE if self.value is None else self.track.state(self.value)
+
+    @property
+    def usable(self) -> float | None:
+        """The value, if it is one that a person may have."""
+        return None if self.state in (IMPLAUSIBLE, UNREADABLE) else self.value
 
 
 @cache
@@ -75,7 +92,8 @@ def load_tracks() -> Tracks:
     """The table of the package."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     drawn = tuple(_track(row) for row in table["track"])
-    return Tracks(drawn, _track(table["weight"][0]))
+    rate = table["rate"]
+    return Tracks(drawn, _track(table["weight"][0]), rate["highest"], rate["highest_per_kg"])
 
 
 def readings(resources: tuple[Resource, ...], track: Track) -> tuple[Reading, ...]:
@@ -85,9 +103,8 @@ def readings(resources: tuple[Resource, ...], track: Track) -> tuple[Reading, ..
 
 
 def _track(row: Mapping[str, Any]) -> Track:
-    low_high = row.get("target")
-    target = (float(low_high[0]), float(low_high[1])) if low_high else None
-    return Track(**{**row, "codes": tuple(row["codes"]), "target": target})
+    ranges = {name: tuple(map(float, row[name])) for name in ("target", "plausible") if name in row}
+    return Track(**{**row, **ranges, "codes": tuple(row["codes"])})
 
 
 def _belongs(resource: Resource, track: Track) -> bool:

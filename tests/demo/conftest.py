@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.demo.browser import open_browser, why_no_browser
 from tests.demo.builders import (
@@ -19,6 +19,8 @@ from tests.demo.builders import (
     write_case,
 )
 from tests.demo.fake_service import FakeService, create_fake, serving
+
+expect.set_options(timeout=20_000)  # a busy machine draws late; nothing waits longer than it must
 
 EVIL = "<img src=x onerror=window.broken=1>"
 DRAFT = ordered(

@@ -49,14 +49,26 @@ def test_a_rate_is_read_in_every_unit_the_fixtures_use(
     rate: Json, units_per_hour: float | None
 ) -> None:
     found = segments(case_of(heparin("2026-03-02T10:00:00Z", rate=rate)), weight_kg=80)
-    assert (
-        [one.units_per_hour for one in found] == [] if units_per_hour is None else [units_per_hour]
-    )
+    assert [one.units_per_hour for one in found] == [units_per_hour]
+    assert [one.unknown for one in found] == ["" if units_per_hour else "rate cannot be read"]
 
 
 def test_a_rate_by_weight_needs_the_weight() -> None:
     case = case_of(heparin("2026-03-02T10:00:00Z", rate=per_hour(20, "U/kg/h")))
-    assert segments(case, weight_kg=None) == ()
+    (found,) = segments(case, weight_kg=None)
+    assert (found.units_per_hour, found.unknown) == (None, "rate cannot be read")
+
+
+def test_a_dose_of_its_own_is_no_stretch_of_an_infusion() -> None:
+    period = {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T10:05:00Z"}
+    bolus = {**given("heparin", 5000, ""), "effectivePeriod": period}
+    del bolus["effectiveDateTime"]
+    assert segments(case_of(bolus), weight_kg=80) == ()
+
+
+def test_an_order_without_a_date_tells_no_stretch() -> None:
+    order = ordered("heparin", dosageInstruction=[{"text": "infusion"}])
+    assert segments(case_of(order), weight_kg=80) == ()
 
 
 @pytest.mark.parametrize(

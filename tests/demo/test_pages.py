@@ -32,7 +32,8 @@ def folder(tmp_path: Path) -> Path:
         for day, value in ((1, 0.2), (2, 0.3))
     ]
     infusion = heparin("2026-03-01T11:00:00Z", rate=per_hour(1600), id="infusion")
-    write_case(tmp_path, "01-ada", resources=(PATIENT, running, infusion, *labs))
+    bag = {"resourceType": "Medication", "id": "bag", "code": {"text": "heparin bag"}}
+    write_case(tmp_path, "01-ada", resources=(PATIENT, running, infusion, bag, *labs))
     context = {"context": {"patientId": "eve"}}
     return write_case(tmp_path, "02-eve", resources=(evil,), request=context)
 
@@ -75,11 +76,52 @@ def test_an_unknown_patient_is_not_found(client: FlaskClient) -> None:
     assert client.get("/demo/patients/99-nobody/call").status_code == 404
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/demo", "/demo/patients/99-nobody", "/demo/x/y"])
+def test_a_wrong_address_is_a_page_of_the_demo_for_whoever_looks(
+    client: FlaskClient, path: str
+) -> None:
+    answer = client.get(path, headers=BROWSER)
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert 'href="/"' in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/nowhere", "application/json"),
+        ("/nowhere", "*/*"),
+        ("/cds-services/none", BROWSER["Accept"]),
+        ("/demo/fhir/Observation/none", BROWSER["Accept"]),
+        ("/demo/static/none.js", BROWSER["Accept"]),
+        ("/demo/patients/99-nobody/call", BROWSER["Accept"]),
+    ],
+)
+def test_a_program_gets_the_answer_made_for_programs(
+    client: FlaskClient, path: str, accept: str
+) -> None:
+    answer = client.get(path, headers={"Accept": accept})
+    assert answer.status_code == 404
+    assert "There is no such page" not in answer.text
+
+
+def test_only_looking_is_answered_by_a_page(client: FlaskClient) -> None:
+    assert "no such page" not in client.post("/nowhere", headers=BROWSER).text
+    assert client.get("/", headers=BROWSER).status_code == 200
+
+
 def test_the_page_learns_what_to_call(client: FlaskClient) -> None:
     call = client.get("/demo/patients/01-ada/call").get_json()
     assert call["hook"] == "patient-view"
     assert call["request"]["context"]["patientId"] == "ada"
     assert call["runningHeparin"] == "MedicationRequest/order"
+    assert call["runningRate"] == {"U/h": 1600}
+    assert call["moments"][-1] == {"ago": 0, "at": "14:00"}
+    assert call["names"] == {"MedicationRequest/order": "heparin", "Medication/bag": "heparin bag"}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +153,15 @@ def test_where_to_look_back_is_told_only_if_it_is_served(folder: Path) -> None:
     app.add_url_rule("/looking-back/cds-services", view_func=lambda: "services")
     call = app.test_client().get("/demo/patients/01-ada/call").get_json()
     assert call["lookingBack"] == "/looking-back"
+
+
+def test_where_an_app_is_started_is_told_only_if_it_is_served(folder: Path) -> None:
+    app = app_over(folder)
+    assert app.test_client().get("/demo/patients/01-ada/call").get_json()["launch"] == ""
+    app = app_over(folder)
+    app.add_url_rule("/demo/launch", view_func=lambda: "launched")
+    call = app.test_client().get("/demo/patients/01-ada/call").get_json()
+    assert call["launch"] == "/demo/launch"
 
 
 def test_how_the_service_decides_is_linked_where_it_is_told(folder: Path) -> None:

@@ -9,7 +9,15 @@ from cds_service.demo.fixtures import Fixture, load_cases
 from cds_service.demo.pages import FIXTURES, WIDTHS
 from cds_service.demo.timeline import CLEAR, Drawing, Lane, draw
 from cds_service.demo.tracks import load_tracks
-from tests.demo.builders import NOW, case_of, given, heparin, observation, per_hour
+from tests.demo.builders import (
+    NOW,
+    case_of,
+    given,
+    heparin,
+    observation,
+    ordered,
+    per_hour,
+)
 
 TRACKS = load_tracks()
 
@@ -52,9 +60,8 @@ def test_the_band_lies_where_its_limits_are_written() -> None:
     assert high < anti_xa.marks[0].y < low
 
 
-def test_one_point_has_no_line_and_a_value_without_a_unit_no_point() -> None:
-    odd = observation("3274-8", 0.2, "furlongs", "2026-03-02T01:00:00Z")
-    anti_xa = lane(draw(case_of(odd, *labs(0.5)), TRACKS, 860), "antiXa")
+def test_one_point_has_no_line() -> None:
+    anti_xa = lane(draw(case_of(*labs(0.5)), TRACKS, 860), "antiXa")
     assert len(anti_xa.marks) == 1
     assert anti_xa.path == ""
 
@@ -111,8 +118,69 @@ def test_a_long_infusion_shows_its_last_eight_days() -> None:
 def test_hours_are_written_as_densely_as_there_is_room() -> None:
     case = case_of(heparin("2026-02-10T10:00:00Z", rate=per_hour(1440)))
     wide, narrow = (draw(case, TRACKS, width).hours for width in WIDTHS.values())
-    assert [text for _, text in narrow] == ["now", "−48 h", "−96 h", "−144 h", "−192 h"]
+    assert [text for _, text in narrow] == ["now 14:00", "24 Feb", "26 Feb", "28 Feb"]
     assert len(wide) > len(narrow)
+
+
+def test_a_short_course_has_clock_times_in_the_zone_of_the_chart() -> None:
+    lab = observation("3274-8", 0.3, "IU/mL", "2026-03-02T06:00:00-05:00")
+    hours = draw(
+        case_of(heparin("2026-03-02T02:00:00Z", rate=per_hour(1440)), lab), TRACKS, 860
+    ).hours
+    assert [text for _, text in hours] == ["now 09:00", "12:00", "18:00", "2 Mar", "06:00"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "why"),
+    [(16, "rate cannot be read"), (16000, "16,000 U/h charted, implausible")],
+)
+def test_a_rate_that_cannot_be_told_is_a_band_and_no_line_at_zero(rate: float, why: str) -> None:
+    unit = "U/h" if rate > 1000 else "mL/h"
+    case = case_of(
+        heparin("2026-03-01T10:00:00Z", "2026-03-02T02:00:00Z", rate=per_hour(rate, unit)),
+        heparin("2026-03-02T02:00:00Z", rate=per_hour(1600)),
+    )
+    drawing = draw(case, TRACKS, 860)
+    rate_lane, day = lane(drawing, "rate"), lane(drawing, "day")
+    (band,) = rate_lane.unknown
+    assert band[2] == why
+    assert [mark.text for mark in rate_lane.marks] == ["1,600"]
+    assert rate_lane.path.startswith(f"M{band[0] + band[1]:g} ")
+    (unsure,) = day.unknown
+    assert unsure[0] == pytest.approx(band[0], abs=30)  # drawn by the hour
+    assert unsure[0] + unsure[1] == drawing.right
+    assert day.marks == ()
+
+
+def test_an_order_that_nothing_is_charted_for_is_a_band() -> None:
+    order = ordered(
+        "heparin",
+        authoredOn="2026-03-01T02:00:00Z",
+        dosageInstruction=[{"text": "infusion", "doseAndRate": [per_hour(1600)]}],
+    )
+    drawing = draw(case_of(order), TRACKS, 860)
+    ((_, width, why),) = lane(drawing, "rate").unknown
+    assert why == "1,600 U/h ordered, none charted"
+    assert width > 100
+    assert lane(drawing, "rate").path == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "state"),
+    [(3.1, "IU/mL", "implausible"), (31, "IU/mL", "implausible"), (0.3, "drops", "unreadable")],
+)
+def test_a_value_of_no_use_is_flagged_on_the_floor_and_joins_no_line(
+    value: float, unit: str, state: str
+) -> None:
+    odd = observation("3274-8", value, unit, "2026-03-02T01:00:00Z")
+    anti_xa = lane(draw(case_of(*labs(0.4, 0.5), odd), TRACKS, 860), "antiXa")
+    (flag,) = [mark for mark in anti_xa.marks if mark.state == state]
+    assert flag.text == f"{value:g} {unit} ?"
+    assert flag.y == anti_xa.bottom - 6
+    assert f" {flag.y}" not in anti_xa.path
+    assert anti_xa.path.count("L") == 1
+    alone = lane(draw(case_of(*labs(0.4, 0.5)), TRACKS, 860), "antiXa")
+    assert anti_xa.path == alone.path  # nor does it move the scale
 
 
 def test_events_are_written_towards_the_middle() -> None:

@@ -1,28 +1,29 @@
-// Cards as an EHR draws them: by urgency, with what can be done about each.
+// Cards as an EHR draws them: by urgency; what to do first, what can be done, then why.
 
-import { element, icon, safeUrl } from "./dom.js";
+import { element, icon } from "./dom.js";
+import { links, source } from "./links.js";
+import { override } from "./override.js";
 
-const WORDS = { critical: "Critical", warning: "Warning", info: "Information" };
+export const WORDS = { critical: "Critical", warning: "Warning", info: "Information" };
 const URGENCY = Object.keys(WORDS);
 const BEHAVIOURS = { "at-most-one": "choose at most one", any: "choose any" };
 const ACTIONS = { create: "New", update: "Change", delete: "Remove" };
 
 // `answered` is told what the user chose: { card, suggestion } or { card, override }.
-export async function drawCards(cards, answered) {
-  const byUrgency = [...cards].sort(
-    (one, other) => URGENCY.indexOf(one.indicator) - URGENCY.indexOf(other.indicator),
-  );
-  return Promise.all(byUrgency.map((card, place) => drawCard(card, place, answered)));
+// `launch` gives the address that starts the app of a link, or nothing.
+export async function drawCards(cards, answered, launch) {
+  const byUrgency = [...cards].sort((one, other) => URGENCY.indexOf(one?.indicator) - URGENCY.indexOf(other?.indicator));
+  return Promise.all(byUrgency.map((card, place) => drawCard(card, place, answered, launch).catch(brokenCard)));
 }
 
-async function drawCard(card, place, answered) {
+async function drawCard(card, place, answered, launch) {
   if (!isUnderstood(card)) return brokenCard();
   const heading = `card-${place}`;
   const said = element("p", { class: "card-said", role: "status" });
   const article = element(
     "article",
     { class: `card card-${card.indicator}`, "aria-labelledby": heading, "data-topic": card.source.topic?.code },
-    element("p", { class: "card-urgency" }, icon(card.indicator), WORDS[card.indicator]),
+    element("p", { class: `urgency urgency-${card.indicator}` }, icon(card.indicator), WORDS[card.indicator]),
     element("h3", { id: heading, class: "card-summary" }, card.summary),
   );
   const close = (text) => {
@@ -30,25 +31,29 @@ async function drawCard(card, place, answered) {
     article.classList.add("card-answered");
     article.querySelectorAll(".card-override").forEach((part) => part.remove());
   };
-  if (card.detail) article.append(await detail(card.detail));
+  const [first, rest] = card.detail ? await detail(card.detail) : [];
+  if (first) article.append(first);
   if (card.suggestions) article.append(suggestions(card, answered, close));
-  if (card.links) article.append(links(card.links));
-  if (card.uuid) article.append(override(card, place, answered, close));
-  article.append(said, source(card.source));
+  if (card.uuid) article.append(override(card, place, answered, close, article));
+  article.append(said);
+  if (rest) article.append(rest);
+  if (card.links) article.append(links(card.links, launch));
+  article.append(source(card.source));
   return article;
 }
 
 function isUnderstood(card) {
-  const behaviour = card.suggestions ? card.selectionBehavior in BEHAVIOURS : true;
-  return card.indicator in WORDS && Boolean(card.summary) && Boolean(card.source) && behaviour;
+  const behaviour = card?.suggestions ? card.selectionBehavior in BEHAVIOURS : true;
+  return Boolean(card) && card.indicator in WORDS && Boolean(card.summary) && Boolean(card.source) && behaviour;
 }
 
 function brokenCard() {
-  const text = "A card came that this EHR does not understand. It is in the exchange below.";
-  return element("article", { class: "card card-warning" }, element("p", {}, icon("warning"), text));
+  const text = "A card came that this demonstration does not understand, so it is not shown. The Developer part of the page holds it.";
+  return element("article", { class: "card card-warning" }, element("p", {}, icon("warning"), ` ${text}`));
 }
 
 // The only HTML of the page that is not its own: rendered by the demo's server, which escapes.
+// What to do now is the first paragraph; it stands above the choices, the facts below them.
 async function detail(markdown) {
   const box = element("div", { class: "card-detail" });
   try {
@@ -58,14 +63,19 @@ async function detail(markdown) {
   } catch {
     box.textContent = markdown;
   }
-  return box;
+  const opening = box.firstElementChild;
+  if (opening?.tagName !== "P") return [undefined, box];
+  const first = element("div", { class: "card-first" }, opening);
+  return [first, box.childElementCount ? box : undefined];
 }
 
 function suggestions(card, answered, close) {
   const list = element("ul", { class: "suggestions" });
-  for (const suggestion of card.suggestions) list.append(choice(card, suggestion, list, answered, close));
   const label = `Suggestions: ${BEHAVIOURS[card.selectionBehavior]}`;
-  return element("section", { "aria-label": label }, element("p", { class: "card-label" }, label), list);
+  const ordered = [...card.suggestions].sort((one, other) => Boolean(other.isRecommended) - Boolean(one.isRecommended));
+  for (const suggestion of ordered) list.append(choice(card, suggestion, list, answered, close));
+  const said = ordered.length > 1 ? element("p", { class: "card-label" }, label) : null;
+  return element("section", { "aria-label": label }, said, list);
 }
 
 function choice(card, suggestion, list, answered, close) {
@@ -84,7 +94,8 @@ function choice(card, suggestion, list, answered, close) {
     },
     suggestion.label,
   );
-  const mark = suggestion.isRecommended && element("span", { class: "tag" }, "Recommended");
+  const says = /recommended/i.test(suggestion.label); // some services write it into the label
+  const mark = suggestion.isRecommended && !says && element("span", { class: "tag" }, "Recommended");
   return element("li", {}, element("div", { class: "choice" }, button, mark || null), actions(suggestion));
 }
 
@@ -94,51 +105,4 @@ function actions(suggestion) {
     element("li", {}, element("span", { class: "action-kind" }, ACTIONS[action.type] ?? action.type), ` ${action.description ?? ""}`),
   );
   return element("ul", { class: "actions" }, ...lines);
-}
-
-function links(all) {
-  const lines = all.map((link) => {
-    const href = link.type === "absolute" ? safeUrl(link.url) : undefined;
-    const text = href ? element("a", { href, target: "_blank", rel: "noopener noreferrer" }, link.label) : link.label;
-    return element("li", {}, text);
-  });
-  return element("ul", { class: "card-links" }, ...lines);
-}
-
-function override(card, place, answered, close) {
-  const reasons = (card.overrideReasons ?? []).map((reason, number) =>
-    element("option", { value: number }, reason.display ?? reason.code),
-  );
-  const reason = element("select", { id: `reason-${place}` }, element("option", { value: "" }, "No reason chosen"), ...reasons);
-  const comment = element("textarea", { id: `comment-${place}`, rows: 2 });
-  const send = async () => {
-    const chosen = card.overrideReasons?.[reason.value];
-    close(await answered({ card, override: overrideReason(chosen, comment.value.trim()) }));
-  };
-  return element(
-    "details",
-    { class: "card-override" },
-    element("summary", {}, "Override"),
-    reasons.length ? element("label", { for: reason.id }, "Reason") : null,
-    reasons.length ? reason : null,
-    element("label", { for: comment.id }, "Comment (optional)"),
-    comment,
-    element("button", { type: "button", class: "button", onclick: send }, "Override this card"),
-  );
-}
-
-function overrideReason(reason, comment) {
-  const given = {};
-  if (reason) given.reason = reason;
-  if (comment) given.userComment = comment;
-  return given;
-}
-
-function source(from) {
-  const href = safeUrl(from.url);
-  const label = href
-    ? element("a", { href, target: "_blank", rel: "noopener noreferrer" }, from.label)
-    : from.label;
-  const topic = from.topic ? element("code", {}, from.topic.code) : null;
-  return element("p", { class: "card-source" }, "Source: ", label, topic ? " · " : null, topic);
 }

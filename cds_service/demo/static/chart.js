@@ -2,57 +2,67 @@
 
 import { drawCards } from "./cards.js";
 import { createClient } from "./client.js";
-import { element, icon } from "./dom.js";
+import { element, safeUrl } from "./dom.js";
 import { createExchanges } from "./exchanges.js";
 import { drawAppeared, lookBack } from "./lookback.js";
 import { createDrafts, drawDrafts, wireForm } from "./orders.js";
+import { nothingToAsk, nothingToSay, trouble } from "./said.js";
 
 const byId = (id) => document.getElementById(id);
 const status = byId("cds-status");
 const panel = byId("cards");
 const hooks = [...document.querySelectorAll("button[data-hook]")];
 const client = createClient(createExchanges(byId("exchanges")));
+const reload = () => location.reload();
 
 let latest = 0; // a slow answer never replaces that of a later call
 let drafts;
+let chart; // what the page was told of the patient
 let context;
-let orderNames;
-let unrecorded; // the prefix under which looking back leaves no record
 
-const chart = await (await fetch(`${location.pathname}/call`)).json();
-start(chart);
+// Whatever goes wrong is said in words and can be tried again; nobody is shown an exception.
+const broken = () => panel.replaceChildren(trouble("This page stopped working.", "", reload));
+addEventListener("error", broken);
+addEventListener("unhandledrejection", broken);
 
-function start({ hook, request, moments, names, runningHeparin, lookingBack }) {
-  const { selections = [], draftOrders, ...rest } = request.context;
+try {
+  const response = await fetch(`${location.pathname}/call`);
+  if (!response.ok) throw new Error(response.statusText);
+  start(await response.json());
+} catch {
+  panel.replaceChildren(trouble("The chart could not be loaded.", "", reload));
+}
+
+function start(told) {
+  chart = told;
+  const { selections = [], draftOrders, ...rest } = told.request.context;
   context = rest;
-  orderNames = names;
-  unrecorded = lookingBack;
-  drafts = createDrafts((draftOrders?.entry ?? []).map((entry) => entry.resource).filter(Boolean), selections);
+  drafts = createDrafts((draftOrders?.entry ?? []).filter((entry) => entry.resource), selections);
   hooks.forEach((button) => button.addEventListener("click", () => call(button.dataset.hook)));
   document.querySelectorAll(".way input").forEach((choice) => choice.addEventListener("change", () => call(pressed())));
-  wireForm(byId("order-form"), { id: rest.patientId, runningHeparin }, (order) => {
+  wireForm(byId("order-form"), { id: rest.patientId, runningHeparin: told.runningHeparin, runningRate: told.runningRate }, (order) => {
     drafts.add(order);
     showDrafts();
     call("order-select");
   });
   byId("sign").addEventListener("click", sign);
-  byId("look-back").addEventListener("click", () => showAppeared(moments));
+  byId("look-back").addEventListener("click", showAppeared);
   showDrafts();
-  call(hook);
+  call(told.hook);
 }
 
-async function showAppeared(moments) {
+async function showAppeared() {
   const button = byId("look-back");
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   const drawings = [...document.querySelectorAll("svg.timeline")];
-  const prefix = protocol().prefix + unrecorded;
-  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, moments, prefix, byId("look-back-said")));
+  const prefix = protocol().prefix + chart.lookingBack; // where asking leaves no record
+  drawAppeared(byId("appeared"), drawings, await lookBack(client, context, chart.moments, prefix, byId("look-back-said")));
   button.removeAttribute("aria-disabled");
 }
 
 function showDrafts() {
-  drawDrafts(byId("drafts"), drafts, orderNames, showDrafts);
+  drawDrafts(byId("drafts"), drafts, chart.names, showDrafts);
   byId("sign").disabled = drafts.all().length === 0;
 }
 
@@ -68,18 +78,25 @@ async function call(hook) {
   const turn = ++latest;
   const { prefix, name } = protocol();
   hooks.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.hook === hook)));
-  status.textContent = `Calling ${hook} …`;
+  const unasked = nothingToAsk(hook, drafts);
+  if (unasked) return show(hook, name, [unasked], "Not asked");
+  status.textContent = "Asking …";
   panel.setAttribute("aria-busy", "true");
-  const answer = await client.call(hook, contextOf(hook), { way: document.querySelector("input[name=way]:checked").value, prefix });
-  if (turn !== latest) return [];
+  const way = document.querySelector("input[name=way]:checked").value;
+  const answer = await client.call(hook, contextOf(hook), { way, prefix }).catch(() => ({ status: 0 }));
   const cards = answer.status === 200 && Array.isArray(answer.response?.cards) ? answer.response.cards : undefined;
-  const drawn = cards ? await drawCards(cards, (choice) => answered(answer.url, choice)) : [failure(answer)];
-  if (turn !== latest) return [];
-  panel.replaceChildren(...(drawn.length ? drawn : [nothing()]));
+  const drawn = cards ? await drawCards(cards, (choice) => answered(answer.url, choice), launchOf) : [failure(answer, hook)];
+  if (turn !== latest) return undefined;
+  show(hook, name, drawn.length ? drawn : [nothingToSay()], cards ? count(cards) : "No answer");
+  return cards;
+}
+
+function show(hook, name, drawn, said) {
+  panel.replaceChildren(...drawn);
   panel.removeAttribute("aria-busy");
   panel.dataset.protocol = name;
-  status.textContent = `${hook}${name ? `, protocol ${name}` : ""}: ${cards ? count(cards) : "no answer"}, ${answer.milliseconds ?? 0} ms`;
-  return cards;
+  status.textContent = `${said}${name ? `, protocol ${name}` : ""}`;
+  status.dataset.answered = hook;
 }
 
 function contextOf(hook) {
@@ -88,22 +105,25 @@ function contextOf(hook) {
   return hook === "order-select" ? { ...orders, selections: drafts.selections() } : orders;
 }
 
-const count = (cards) => (cards.length === 1 ? "1 card" : `${cards.length} cards`);
+const count = (cards) => (cards.length === 1 ? "1 card" : `${cards.length || "No"} cards`);
+
+// Where the app of a card is started; nothing where this demo has no launcher.
+function launchOf({ url, appContext }) {
+  const app = safeUrl(url);
+  if (!chart.launch || !app) return undefined;
+  const asked = new URLSearchParams({ app, patient: context.patientId });
+  if (context.encounterId) asked.set("encounter", context.encounterId);
+  if (appContext) asked.set("appContext", appContext);
+  return `${location.origin}${chart.launch}?${asked}`;
+}
 
 // Signing asks the service first; what it says is shown before anything is signed.
 async function sign() {
   const cards = await call("order-sign");
-  const pressing = (cards ?? []).filter((card) => card.indicator !== "info");
-  if (cards?.length === 0 || (cards && !pressing.length)) return signed();
-  if (!cards) return undefined;
-  panel.append(
-    element(
-      "p",
-      { class: "sign-anyway" },
-      element("button", { type: "button", class: "button", onclick: signed }, "Sign the drafts as they stand"),
-    ),
-  );
-  return undefined;
+  if (!cards) return;
+  if (!cards.some((card) => card.indicator !== "info")) return signed();
+  const button = element("button", { type: "button", class: "button", onclick: signed }, "Sign the drafts as they stand");
+  panel.append(element("p", { class: "sign-anyway" }, button));
 }
 
 function signed() {
@@ -129,22 +149,9 @@ async function answered(url, { card, suggestion, override }) {
   return `${suggestion ? "Taken: the drafts were changed." : "Overridden."} ${stored ? "Feedback sent." : "The feedback was not accepted."}`;
 }
 
-function nothing() {
-  return element(
-    "p",
-    { class: "no-cards" },
-    "No cards. The service has nothing to say at this point.",
-  );
-}
-
-function failure(answer) {
+function failure(answer, hook) {
   const issues = answer.response?.issue ?? [];
   const said = issues.map((issue) => issue.diagnostics ?? issue.details?.text).filter(Boolean).join(" ");
-  const text = said || (typeof answer.response === "string" ? answer.response.slice(0, 300) : "");
-  return element(
-    "div",
-    { class: "card card-warning", role: "alert" },
-    element("p", { class: "card-urgency" }, icon("warning"), `No advice: the service answered ${answer.status || "nothing"}`),
-    element("p", {}, text),
-  );
+  const why = answer.missing ? "The decision support does not answer at this moment of the work." : said;
+  return trouble("No advice: the decision support did not answer.", why, () => call(hook));
 }

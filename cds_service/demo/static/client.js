@@ -22,9 +22,9 @@ export function createClient(heard) {
       const response = await fetch(url, options);
       record.status = response.status;
       record.response = asJson(await response.text());
-    } catch (failure) {
+    } catch {
       record.status = 0;
-      record.response = String(failure);
+      record.response = "No answer: the connection failed.";
     }
     record.milliseconds = Math.round(performance.now() - started);
     heard(record);
@@ -38,13 +38,15 @@ export function createClient(heard) {
     const found = await discovered.get(prefix);
     if (found.status === 200 && Array.isArray(found.response?.services)) return found.response.services;
     discovered.delete(prefix);
-    return [];
+    return undefined;
   }
 
   // `prefix`: of the services' address. `ago`: as the chart was so many hours ago.
   async function call(hook, context, { way = "both", prefix = "", ago = 0 }) {
-    const service = (await services(prefix)).find((entry) => entry.hook === hook);
-    if (!service) return { status: 0, response: `No service for the hook ${hook} was discovered.` };
+    const known = await services(prefix);
+    if (!known) return { status: 0 };
+    const service = known.find((entry) => entry.hook === hook);
+    if (!service) return { status: 0, missing: true };
     const body = { hook, hookInstance: newId(), context };
     if (way !== "prefetch") body.fhirServer = fhirBase(ago);
     if (way !== "server") body.prefetch = await prefetched(service.prefetch ?? {}, context, fhirBase(ago), heard);

@@ -5,15 +5,15 @@ import { element, icon } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// `moments`: hours back, oldest first, the present last.
+// `moments`: { ago: hours back, at: the clock time }, oldest first, the present last.
 export async function lookBack(client, context, moments, prefix, said) {
   const first = new Map();
-  for (const ago of moments) {
-    said.textContent = `Asking about ${ago ? `${ago} h ago` : "now"} …`;
+  for (const { ago, at } of moments) {
+    said.textContent = `Asking about ${ago ? at : "now"} …`;
     const answer = await client.call("patient-view", context, { prefix, ago });
     const cards = answer.response?.cards ?? [];
     const shown = new Map(cards.map((card) => [card.source?.topic?.code, card]));
-    shown.forEach((card, topic) => first.has(topic) || first.set(topic, { card, ago }));
+    shown.forEach((card, topic) => first.has(topic) || first.set(topic, { card, ago, at }));
     first.forEach((found, topic) => (found.gone = !shown.has(topic)));
   }
   said.textContent = first.size ? "" : "No card at any of these moments.";
@@ -35,8 +35,8 @@ export function drawAppeared(list, drawings, found) {
   });
 }
 
-function line({ card, ago, gone }) {
-  const when = ago ? `${ago} h ago` : "now";
+function line({ card, ago, at, gone }) {
+  const when = ago ? `${at}, ${ago} h ago` : "now";
   return element(
     "li",
     { class: `appeared-${card.indicator}` },

@@ -1,22 +1,26 @@
 // The draft orders of this session: added by hand, by the fixture, or by a suggestion.
+// An entry keeps its full URL: orders may refer to a medicine by it.
 
 import { element, newId } from "./dom.js";
-import { draftOf, FORMULARY } from "./formulary.js";
+import { amountOf, draftOf, FORMULARY } from "./formulary.js";
 
 const reference = (order) => `${order.resourceType}/${order.id}`;
 
-export function createDrafts(initial, selected) {
-  let orders = [...initial];
-  const chosen = new Set(selected);
+const isOrder = ({ resource }) => resource.resourceType !== "Medication";
 
-  function put(order) {
-    const place = orders.findIndex((each) => reference(each) === reference(order));
-    if (place < 0) orders.push(order);
-    else orders[place] = order;
+export function createDrafts(initial, selected) {
+  let entries = [...initial];
+  const chosen = new Set(selected);
+  const orders = () => entries.filter(isOrder).map(({ resource }) => resource);
+
+  function put(resource) {
+    const place = entries.findIndex((each) => reference(each.resource) === reference(resource));
+    if (place < 0) entries.push({ resource });
+    else entries[place] = { ...entries[place], resource };
   }
 
   function remove(which) {
-    orders = orders.filter((order) => reference(order) !== which);
+    entries = entries.filter(({ resource }) => reference(resource) !== which);
     chosen.delete(which);
   }
 
@@ -38,29 +42,33 @@ export function createDrafts(initial, selected) {
     },
     choose: (which, yes) => (yes ? chosen.add(which) : chosen.delete(which)),
     clear() {
-      orders = [];
+      entries = [];
       chosen.clear();
     },
-    all: () => orders,
+    all: orders,
+    // Medicines that were drafted along with the orders, by whatever an order may call them.
+    medicines: () =>
+      Object.fromEntries(
+        entries
+          .filter((each) => !isOrder(each))
+          .flatMap(({ fullUrl, resource }) => [[reference(resource), codeName(resource.code)], [fullUrl, codeName(resource.code)]]),
+      ),
     isChosen: (order) => chosen.has(reference(order)),
-    selections: () => orders.map(reference).filter((each) => chosen.has(each)),
-    bundle: () => ({
-      resourceType: "Bundle",
-      type: "collection",
-      entry: orders.map((resource) => ({ resource })),
-    }),
+    selections: () => orders().map(reference).filter((each) => chosen.has(each)),
+    bundle: () => ({ resourceType: "Bundle", type: "collection", entry: entries }),
   };
 }
 
-// `names`: what the chart calls the orders that are active already.
+// `names`: what the chart calls the orders that are active already, and its medicines.
 export function drawDrafts(list, drafts, names, changed) {
-  const rows = drafts.all().map((order) => row(order, drafts, names, changed));
+  const known = { ...names, ...drafts.medicines() };
+  const rows = drafts.all().map((order) => row(order, drafts, known, changed));
   list.replaceChildren(...(rows.length ? rows : [element("li", { class: "quiet" }, "No draft orders.")]));
 }
 
 function row(order, drafts, names, changed) {
   const which = reference(order);
-  const name = names[which] ?? orderName(order);
+  const name = names[which] ?? orderName(order, names);
   const select = element("input", {
     type: "checkbox",
     checked: drafts.isChosen(order),
@@ -80,9 +88,14 @@ function row(order, drafts, names, changed) {
   );
 }
 
-export function orderName(order) {
-  const concept = order.medicationCodeableConcept ?? order.code;
-  return concept?.text ?? concept?.coding?.[0]?.display ?? order.medicationReference?.display ?? reference(order);
+const codeName = (concept) => concept?.text ?? concept?.coding?.find((each) => each.display)?.display;
+
+// A medicine stands in the order, inside it, in the chart or among the drafts; never shown by its id.
+export function orderName(order, names = {}) {
+  const asked = order.medicationReference ?? {};
+  const inside = order.contained?.find((each) => `#${each.id}` === asked.reference);
+  const named = codeName(order.medicationCodeableConcept ?? order.code) ?? codeName(inside?.code);
+  return named ?? names[asked.reference] ?? asked.display ?? "Medicine without a name";
 }
 
 export function orderDose(order) {
@@ -93,23 +106,43 @@ export function orderDose(order) {
   return `${quantity.value.toLocaleString("en")} ${quantity.unit ?? quantity.code ?? ""}`;
 }
 
-// The form that writes a new draft.
+// The form that writes a new draft; a heparin rate starts from the one that runs.
 export function wireForm(form, patient, added) {
-  const drug = form.elements.drug;
-  const amount = form.elements.amount;
-  const unit = form.elements.unit;
+  const { drug, amount, unit } = form.elements;
+  const [refused, hint] = ["order-refused", "order-hint"].map((id) => document.getElementById(id));
+  const chosen = () => FORMULARY[drug.value].forms[unit.value];
   const offer = () => {
     const entry = FORMULARY[drug.value];
     unit.replaceChildren(...entry.forms.map((each, place) => element("option", { value: place }, each.label)));
     suggest();
   };
-  const suggest = () => (amount.value = FORMULARY[drug.value].forms[unit.value].usual);
+  const refuse = (why) => {
+    refused.textContent = why;
+    amount.toggleAttribute("aria-invalid", Boolean(why));
+  };
+  const suggest = () => {
+    const start = startOf(drug.value, chosen(), patient);
+    amount.value = start.amount;
+    hint.textContent = start.hint;
+    refuse("");
+  };
   drug.replaceChildren(...Object.entries(FORMULARY).map(([key, each]) => element("option", { value: key }, each.label)));
   drug.addEventListener("change", offer);
   unit.addEventListener("change", suggest);
+  amount.addEventListener("input", () => refuse(""));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    added(draftOf(drug.value, Number(unit.value), Number(amount.value), patient));
+    const { value, refused: why } = amountOf(amount.value, drug.value, Number(unit.value));
+    refuse(why ?? "");
+    if (why) return amount.focus();
+    return added(draftOf(drug.value, Number(unit.value), value, patient));
   });
   offer();
+}
+
+function startOf(drug, { code, label, usual }, { runningHeparin, runningRate }) {
+  const running = drug === "heparin" ? runningRate[code] : undefined;
+  if (running) return { amount: running, hint: `Starts from the present rate, ${running.toLocaleString("en")} ${label}.` };
+  if (drug === "heparin" && runningHeparin) return { amount: "", hint: `The present rate is not known in ${label}: write the new one.` };
+  return { amount: usual, hint: "" };
 }

@@ -19,7 +19,7 @@ ARROWS = {
     # pure stages may import `errors` and `logs` besides.
     "app": (
         "web", "service", "security", "hooks", "fhir", "advice", "ledger", "outbound", "rulebook",
-        "metrics", "settings", "demo", "tools.explain",
+        "metrics", "settings", "cards.card", "demo", "smart", "tools.explain",
     ),
     "cli": ("serving", "tools", "ledger", "settings"),
     "serving": (
@@ -72,4 +72,8 @@ ARROWS = {
         "serving", "demo.fixtures", "demo.fhir", "demo.markdown",
     ),
     "demo": ("settings", "tools.shipped_files"),
+    "smart": (
+        "advice", "assessment", "cards", "chart", "fhir.prefetch", "fhir.queries",
+        "outbound.base_url", "outbound.json_text", "outbound.workload", "tools.explain",
+    ),
 }  # fmt: skip

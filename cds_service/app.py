@@ -13,6 +13,7 @@ from flask import Flask, request
 from flask_cors import CORS
 
 from cds_service.advice import Rulebook
+from cds_service.cards.card import LinkTargets
 from cds_service.errors import NotStored
 from cds_service.fhir.client import FhirLimits
 from cds_service.fhir.retrieval import Retriever
@@ -28,17 +29,19 @@ from cds_service.rulebook.practice import Practices, TableChoice, load_practices
 from cds_service.security.clients import Client, ClientPolicy, load_clients, open_mode_client
 from cds_service.security.jwt import make_verifier
 from cds_service.security.used_tokens import SeenTokens
-from cds_service.service import CdsService
+from cds_service.service import RULES_PAGE, CdsService, capabilities
 from cds_service.settings import Settings
+from cds_service.smart.ehrs import LaunchingEhr
 from cds_service.tools.explain.page import create_page
 from cds_service.web.demo_variants import services_beside
 from cds_service.web.errors import register_error_handlers
 from cds_service.web.operations import operations_routes
 from cds_service.web.request_ids import prepare
-from cds_service.web.routes import Authenticate, hook_routes
+from cds_service.web.routes import Authenticate, hook_routes, read_body
 
 _BESIDE_FHIR_SECONDS = 3.0  # of a call, for reading its body and for computing
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_CSP_LOOPBACK = ("localhost", "127.0.0.1")  # a policy cannot name an IPv6 host
 _LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
 
 
@@ -85,8 +88,57 @@ def create_app(
         from cds_service.demo import create_demo  # its pages are never loaded in production
 
         app.register_blueprint(create_demo(settings))
+    if settings.smart:
+        _add_smart_app(app, settings, clients, cds)
     _allow_browsers(app, settings)
     return app
+
+
+def _add_smart_app(
+    app: Flask, settings: Settings, clients: tuple[Client, ...], cds: CdsService
+) -> None:
+    """The app behind a card's link, for the EHRs that the hooks are answered for."""
+    from cds_service.smart import SmartApp, create_smart  # most installations do without it
+
+    smart_app = SmartApp(
+        ehrs=_launching_ehrs(settings, clients, cds.practices),
+        clock=cds.clock,
+        limits=cds.limits,
+        room=cds.room,
+        read_body=read_body,
+        rules_page=RULES_PAGE,
+        public_url=settings.public_url,
+        token_origins=settings.smart_token_origins,
+        frame_ancestors=settings.smart_frame_ancestors,
+        own_host_too=settings.open,
+    )
+    app.register_blueprint(create_smart(smart_app))
+
+
+def _launching_ehrs(
+    settings: Settings, clients: tuple[Client, ...], practices: Practices
+) -> tuple[LaunchingEhr, ...]:
+    """Each EHR by the FHIR bases that it may name, with its own tables and client id."""
+    if settings.open:
+        callers = [(open_mode_client(settings.fhir_allow), settings.smart_client_id)]
+        hosts = (*_CSP_LOOPBACK, *settings.fhir_allow)
+        origins = [tuple(f"{scheme}://{host}:*" for host in hosts for scheme in ("http", "https"))]
+    else:
+        callers = [(one.caller, one.smart_client_id or settings.smart_client_id) for one in clients]
+        origins = [tuple(base.origin for base in caller.bases) for caller, _ in callers]
+    return tuple(
+        LaunchingEhr(
+            name=caller.name,
+            address_of=caller.allowed_fhir_server,
+            client_id=client_id,
+            origins=of_bases,
+            rulebook=practices.of(caller.name).rulebook,
+            queries=practices.of(caller.name).queries,
+            zone=practices.of(caller.name).zone,
+            capabilities=capabilities(caller, LinkTargets()),
+        )
+        for (caller, client_id), of_bases in zip(callers, origins, strict=True)
+    )
 
 
 def _practices(
@@ -197,6 +249,7 @@ def _allow_browsers(app: Flask, settings: Settings) -> None:
     origins = [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins]
     CORS(
         app,
+        resources=r"/(?!smart(/|\Z)).*",  # the app answers its own page only
         origins=origins + ([_LOOPBACK_ORIGIN] if settings.open else []),
         methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type"],

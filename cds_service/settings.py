@@ -49,12 +49,16 @@ class Settings(BaseModel):
     public_url: str = ""  # what callers type: the audience of their tokens
     rules_url: str = ""  # of the page of the rules, if a hospital hosts it elsewhere
     cors_origins: Words = ()  # exact origins of browser clients
+    # The SMART app at /smart/; cards link to it where a client's profile allows it.
+    smart: bool = False
+    smart_client_id: str = "heparin-cds"  # under which EHRs know it; a client's profile may differ
+    smart_token_origins: Words = ()  # of token endpoints that lie elsewhere than the FHIR base
+    smart_frame_ancestors: Words = ()  # origins of EHRs that show the app inside their own page
     protocol: str = "default"  # "default", "review-as-written", or a file
     acknowledge_review: bool = False  # needed to run review-as-written
     concepts: Path | None = None  # a site's own codes
     time_zone: str = ""  # of times that a record gives without one: "Europe/Berlin"
     spelling: Literal["uk", "us"] = "uk"  # of the words on cards
-    smart: bool = False  # cards link to the SMART app, where a client's profile allows it
     database_url: str = DEFAULT_DATABASE
     ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
     ledger_required: bool = False  # advice that cannot be recorded is not given
@@ -142,7 +146,7 @@ class Settings(BaseModel):
         """The hospital's time zone, if it is set."""
         return ZoneInfo(self.time_zone) if self.time_zone else None
 
-    @field_validator("cors_origins")
+    @field_validator("cors_origins", "smart_token_origins", "smart_frame_ancestors")
     @classmethod
     def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:

@@ -26,4 +26,5 @@ def _all(topic: str, wording: Wording, style: ClientCapabilities) -> Iterator[Ca
     if targets.rules:
         yield CardLink(wording.links["absolute"], rule_url(topic, style), "absolute")
     if targets.launch:
-        yield CardLink(wording.links["smart"], targets.launch, "smart", targets.call_id)
+        opened_from = f"{targets.call_id}#{topic}"  # the app names the card it was opened from
+        yield CardLink(wording.links["smart"], targets.launch, "smart", opened_from)

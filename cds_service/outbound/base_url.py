@@ -37,6 +37,13 @@ class Address:
         )
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port, as browsers compare them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the host names this very machine."""
         return self.host in _LOOPBACK_NAMES or _is_loopback(self.host)

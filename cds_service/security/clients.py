@@ -106,6 +106,7 @@ class Client(BaseModel):
     algorithms: tuple[Algorithm, ...] = Field(("ES384", "RS384"), min_length=1)
     fhir_servers: tuple[HttpsUrl, ...] = ()
     tenants: tuple[str, ...] = ()  # empty: not checked
+    smart_client_id: str = ""  # of the SMART app at this EHR; empty: CDS_SMART_CLIENT_ID
 
     selection_behavior: SelectionBehavior = "at-most-one"
     single_action: bool = False  # true: tests; stops and deletes only in HIT; never a start

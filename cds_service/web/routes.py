@@ -44,7 +44,7 @@ def hook_routes(
             cds.metrics.call_timer(service.hook),
             Workload(cds.limits, cds.room) as work,
         ):
-            hook_call = read_call(_body(work), service)
+            hook_call = read_call(read_body(work), service)
             name_in_logs(
                 client=client.name, hook=service.hook, instance=uuid_or_empty(hook_call.instance)
             )
@@ -56,7 +56,7 @@ def hook_routes(
         client = authenticate()
         service = find_service(service_id)
         with Workload(cds.limits, cds.room) as work:
-            items = read_feedback(_body(work))
+            items = read_feedback(read_body(work))
         topics = store_feedback(ledger, items, client.name, service.id, cds.clock())
         cds.metrics.feedback((topics[item.card], item.outcome) for item in items)
         return json_response({"received": len(items)})
@@ -72,7 +72,7 @@ def _address(cds: CdsService) -> str:
     return reached if parse_address(reached) is not None else ""
 
 
-def _body(work: Workload) -> object:
+def read_body(work: Workload) -> object:
     """The JSON of the request.
 
     A body sent in chunks is silently cut at MAX_CONTENT_LENGTH, which is one byte above our cap.

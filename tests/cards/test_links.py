@@ -46,7 +46,7 @@ def test_the_app_is_linked_only_where_the_client_allows_it() -> None:
         "label": card["links"][1]["label"],
         "url": "https://cds.example.org/smart/launch",
         "type": "smart",
-        "appContext": "c1",
+        "appContext": "c1#antithrombinDose",
     }
     (without,) = cards(ClientCapabilities(targets=APP))
     assert [link["type"] for link in without["links"]] == ["absolute"]
@@ -84,7 +84,7 @@ def test_the_app_gets_the_id_under_which_the_call_is_recorded(tmp_path: Path) ->
     service = Service(tmp_path, public_url="https://cds.example.org", smart=True)
     (card,) = service.call().json["cards"]
     (row,) = service.rows(calls)
-    assert card["links"][1]["appContext"] == row.id
+    assert card["links"][1]["appContext"] == f"{row.id}#antithrombinDose"
 
 
 @pytest.mark.parametrize("public_url", ["", "https://cds.example.org"])

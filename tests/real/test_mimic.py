@@ -26,10 +26,10 @@ from cds_service.assessment.measure.infusion_reading import (
 )
 from cds_service.assessment.model.case import Case
 from cds_service.chart.facts import HookContext
+from cds_service.chart.known import Ends, versions
 from cds_service.chart.query_result import QueryResult, QueryState
 from cds_service.chart.reader import read_chart
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay.known import Ends, versions
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ITEM = "225152"

@@ -64,16 +64,22 @@ def explain_patient(case: Fixture, rules: Rulebook) -> Walk:
     service = next(s for s in SERVICES.values() if s.hook == case.hook)
     asked = read_call(dict(case.request), service).context
     answers = answers_from(case.resources, rules)
-    advice = advise(asked, answers, rules, case.now)
+    return walk_of(case.one_line, answers, advise(asked, answers, rules, case.now), rules.wording)
+
+
+def walk_of(
+    title: str, answers: Mapping[str, QueryResult], advice: Advice, wording: Wording
+) -> Walk:
+    """The steps behind an advice that was given on these answers."""
     measured = advice.findings.measured
     return Walk(
-        title=case.one_line,
+        title=title,
         queries={key: answer.state.value for key, answer in answers.items()},
-        facts=tuple(_facts(measured, rules.wording)),
-        gates=tuple(_gates(measured, rules.wording)),
-        rules=tuple(_rules(advice, rules.wording)),
+        facts=tuple(_facts(measured, wording)),
+        gates=tuple(_gates(measured, wording)),
+        rules=tuple(_rules(advice, wording)),
         doses=_doses(measured),
-        need=need_steps(measured, rules.wording),
+        need=need_steps(measured, wording),
         cards=advice.cards,
     )
 

@@ -3,8 +3,8 @@
 Reading order, which is the flow of the data:
 
     export.py   NDJSON of a bulk export -> one sorted file, cut into shards (DuckDB, out of core)
-    known.py    a resource -> what was known of it, and from when on
     walk.py     a patient's resources -> the moments at which the question is asked, by `advise`
+                (chart/known.py tells what was known of a resource, and from when on)
     tally.py    the answers -> rows: one per patient, one per event
     shards.py   one shard of patients, on whatever process or machine (resumable)
     run.py      all shards by Dask, with progress; joins their rows into tables

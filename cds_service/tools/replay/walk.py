@@ -16,11 +16,11 @@ from cds_service.advice import Rulebook
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Chart, HookContext
 from cds_service.chart.fhir_json import codings, member, source, text
+from cds_service.chart.known import Version, ends_of, versions
 from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.reader import read_chart
 from cds_service.chart.resources import ReadCache
 from cds_service.fhir.queries import FhirQuery
-from cds_service.tools.replay.known import Version, ends_of, versions
 from cds_service.tools.replay.stays import Stay, stays_of
 
 HOUR = timedelta(hours=1)

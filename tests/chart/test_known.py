@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.tools.replay.known import Ends, ends_of, versions
+from cds_service.chart.known import Ends, ends_of, versions
 from tests.tools.replay.hospital import START, at, infusion, lab, of
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What was known of a resource, and from when on: a replay must not look ahead.
+"""What was known of a resource, and from when on: who asks about the past must not look ahead.
 
 An export holds the last word on everything. A running infusion had no end yet, a problem that
 has resolved was active, an order that has ended stood. Where a resource does not say when it

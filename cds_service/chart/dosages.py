@@ -122,6 +122,8 @@ class DosageReader:
         return Amount(rounded(value * factor), name, from_text, per_ml)
 
     def _doses_per_day(self, timing: object) -> float | None:
+        if timing is None:
+            return None  # of an administration always
         repeat = member(timing, "repeat")
         period = read_quantity({"value": member(repeat, "period")}).value
         hours = self._units.factor("time", text(member(repeat, "periodUnit")))

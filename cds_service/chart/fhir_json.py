@@ -53,6 +53,9 @@ class Reference:
         return f"{self.type}/{self.id}" if self.type and self.id else ""
 
 
+_NO_REFERENCE = Reference()
+
+
 def member(node: object, *path: str) -> object:
     """What stands at a path of keys, or None."""
     for key in path:
@@ -133,11 +136,18 @@ def texts(concepts: object) -> tuple[str, ...]:
 
 def label(concepts: object) -> str:
     """What the record calls it."""
-    return "; ".join(texts(concepts))[:LONGEST_TEXT]
+    return label_of(texts(concepts))
+
+
+def label_of(texts: tuple[str, ...]) -> str:
+    """Texts and displays as one."""
+    return "; ".join(texts)[:LONGEST_TEXT]
 
 
 def reference(node: object) -> Reference:
     """Relative, absolute, contained and `urn:uuid:` references alike."""
+    if node is None:
+        return _NO_REFERENCE
     written, display = text(member(node, "reference")), text(member(node, "display"))
     if written.startswith("#"):
         return Reference(id=written.lstrip("#"), contained=True, display=display)

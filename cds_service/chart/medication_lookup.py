@@ -16,7 +16,7 @@ from cds_service.chart.fhir_json import (
     Coding,
     codings,
     each,
-    label,
+    label_of,
     member,
     reference,
     text,
@@ -24,7 +24,7 @@ from cds_service.chart.fhir_json import (
 )
 from cds_service.chart.query_result import Resource
 from cds_service.chart.references import Medications
-from cds_service.chart.vocabulary import Vocabulary, written_text
+from cds_service.chart.vocabulary import Vocabulary, spaced
 
 _WORD = re.compile(r"[A-Z]?[a-z]{4,}(?:[ ,-]+[A-Za-z]+)*")  # a local code may be a name: "Insulin"
 
@@ -48,6 +48,7 @@ class ResolvedMedication:
     concentration: Concentration | None
     texts: tuple[str, ...]
     codings: tuple[Coding, ...]
+    words: str  # the texts, `spaced`: looked up in many lists for each row
 
 
 class MedicationResolver:
@@ -59,6 +60,8 @@ class MedicationResolver:
         self._vocabulary = vocabulary
         self._strengths = strengths
         self._medications = medications
+        # The rows of one infusion name the same product dozens of times.
+        self._products: dict[Naming, tuple[ResolvedMedication, ...] | None] = {}
 
     def medicines(self, resource: Resource) -> tuple[ResolvedMedication, ...] | None:
         """Our drugs in it: mostly one or none, several in a combination.
@@ -67,6 +70,15 @@ class MedicationResolver:
         answers, or only codes that are in no table of ours and say no name.
         """
         product, *ingredients = self._namings(resource)
+        if ingredients:  # their strengths are whatever the record has, and no key for a look-up
+            return self._told(product, ingredients)
+        if product not in self._products:
+            self._products[product] = self._told(product, [])
+        return self._products[product]
+
+    def _told(
+        self, product: Naming, ingredients: list[Naming]
+    ) -> tuple[ResolvedMedication, ...] | None:
         found = self._keys(product, ingredients)
         if not found and not any(self._is_told(one) for one in (product, *ingredients)):
             return None
@@ -96,6 +108,7 @@ class MedicationResolver:
         """Of a mix only our own ingredient speaks along."""
         row = self._vocabulary.concepts.drugs[key]
         own = [one for one in ingredients if key in self._keys(one, [])]
+        texts = (*product.texts, *(t for one in own for t in one.texts))
         said = (product.label, *product.texts, *(t for one in own for t in (one.label, *one.texts)))
         concentration = self._strengths.found(
             (one.strength for one in own),
@@ -106,8 +119,9 @@ class MedicationResolver:
         return ResolvedMedication(
             Drug(key, row.family, self._name(key, said) or row.label, units),
             concentration,
-            (*product.texts, *(t for one in own for t in one.texts)),
+            texts,
             (*product.codings, *(c for one in own for c in one.codings)),
+            "|".join(spaced(one) for one in texts),
         )
 
     def _name(self, key: str, said: Iterable[str]) -> str:
@@ -165,10 +179,11 @@ def _naming(concepts: tuple[object, ...], medication: object, points: object) ->
     every = (*concepts, *each(member(medication, "code")))
     identifiers = (text(member(one, "value")) for one in each(member(medication, "identifier")))
     names = tuple(one for one in (reference(points).display, *identifiers) if one)
-    called = (*texts(every), *names)
+    found, called = codings(every), texts(every)
+    codes = (one.code for one in found if one.code)
     return Naming(
-        codings(every),
-        tuple(dict.fromkeys((*written_text(every), *names))),
-        called,
-        label(every) or next(iter(called), ""),
+        found,
+        tuple(dict.fromkeys((*called, *codes, *names))),
+        (*called, *names),
+        label_of(called) or next(iter(names), ""),
     )

@@ -6,6 +6,7 @@ Orders and administrations say it in the same places; what only one of them says
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from cds_service.chart.concepts import Code
 from cds_service.chart.facts import Route, Use
@@ -52,7 +53,7 @@ class AdministrationVocabulary:
         ]
         strength = medicine.drug.units_per_ml
         none = (
-            self._no_therapy.by(concepts, medicine.texts)
+            self._no_therapy.within(self._statement(concepts, (), medicine.words))
             or self._no_therapy.by_codings(medicine)
             or (strength is not None and strength <= self._patency)
         )
@@ -90,12 +91,36 @@ class AdministrationVocabulary:
             *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
             *(member(resource, key) for key in ("reasonCode", "category")),
         ]
-        texts = (*medicine.texts, *(text(member(dosage, "text")) for dosage in dosages))
-        return next((key for key, said in self._sites.items() if said.by(concepts, texts)), "")
+        texts = (text(member(dosage, "text")) for dosage in dosages)
+        stated = self._statement(concepts, texts, medicine.words)
+        return next((key for key, said in self._sites.items() if said.within(stated)), "")
+
+    def _statement(
+        self, concepts: Iterable[object], texts: Iterable[str], words: str = ""
+    ) -> Statement:
+        """`words` are `spaced` already."""
+        return _statement(self._vocabulary, concepts, texts, words)
 
     def _worded(self, sayings: Iterable[str]) -> set[str]:
         whole = " ".join(spaced(saying) for saying in sayings)
         return {key for key, words in self._route_words.items() if words.within(whole)}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What some concepts and texts say, made ready to be looked up in several lists."""
+
+    pairs: tuple[tuple[str, str], ...]  # known system and folded code
+    words: str  # `spaced`
+
+
+def _statement(
+    vocabulary: Vocabulary, concepts: Iterable[object], texts: Iterable[str], words: str = ""
+) -> Statement:
+    nodes = [one for concept in concepts for one in each(concept)]
+    written = (*written_text(nodes), *texts) if nodes else texts
+    pairs = vocabulary.pairs(codings(nodes)) if nodes else ()
+    return Statement(pairs, "|".join((words, *(spaced(one) for one in written if one))))
 
 
 class _Said:
@@ -108,14 +133,13 @@ class _Said:
 
     def by(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
         """Whether a concept or a text says it."""
-        nodes = [one for concept in concepts for one in each(concept)]
-        said = (*written_text(nodes), *texts)
-        if not said:
-            return False  # most dosages say nothing of it
-        if self._codes.keys(self._vocabulary.pairs(codings(nodes))):
-            return True
-        whole = "|".join(spaced(saying) for saying in said)
-        return self._words.within(whole)
+        return self.within(_statement(self._vocabulary, concepts, texts))
+
+    def within(self, stated: Statement) -> bool:
+        """Whether a statement says it."""
+        return bool(stated.pairs and self._codes.keys(stated.pairs)) or (
+            self._words.within(stated.words)
+        )
 
     def by_codings(self, medicine: ResolvedMedication) -> bool:
         """Whether a product's own code says it."""

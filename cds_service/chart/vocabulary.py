@@ -168,5 +168,5 @@ def folded(code: str) -> str:
 
 def spaced(written_text: str) -> str:
     """A text for whole-word search: lower case, one blank between words and at both ends."""
-    words = _SEPARATORS.split(unicodedata.normalize("NFKC", written_text).casefold())
-    return f" {' '.join(word for word in words if word)} "
+    plain = unicodedata.normalize("NFKC", written_text).casefold()
+    return f" {_SEPARATORS.sub(' ', plain).strip(' ')} "

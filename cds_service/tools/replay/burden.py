@@ -86,6 +86,7 @@ class Bands:
 
     age_years: tuple[float, ...]
     weight_kg: tuple[float, ...]
+    bmi: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Group:
 
     protocol: str
     topic: str
-    kind: str  # "sex", "age", "weight", "kidney", "ethnicity"
+    kind: str  # "sex", "age", "weight", "body mass index", "kidney", "ethnicity"
     group: str
     share: Estimate
     others: Estimate
@@ -151,6 +152,7 @@ def _groups_of(row: Mapping[str, str], bands: Bands) -> dict[str, str]:
         "sex": row["sex"] or NOT_CODED,
         "age": _band(row["age"], bands.age_years, "years"),
         "weight": _band(row["weight_kg"], bands.weight_kg, "kg"),
+        "body mass index": _band(row["bmi"], bands.bmi, "kg/m2"),
         "kidney": row["kidney"] or "unknown",
         "ethnicity": row["ethnicity"] or NOT_CODED,
     }

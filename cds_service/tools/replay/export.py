@@ -20,6 +20,7 @@ from cds_service.chart.concepts import Concepts
 from cds_service.chart.query_result import Resource
 from cds_service.fhir.queries import FhirQuery, fhir_queries
 from cds_service.tools.replay.codes import GROUPS, write_codes
+from cds_service.tools.replay.heights import height_codes
 
 SORTED = "patients.parquet"
 MEDICATIONS = "medications.parquet"
@@ -121,7 +122,7 @@ def _read_lines(
     """Every line once: what it is about, and its text only where it is wanted."""
     whole = {search.resource for search in plan if not search.codes}
     kinds = sorted(whole | {"Medication", "Location"})
-    codes = sorted({code for search in plan for code in search.codes})
+    codes = sorted({code for search in plan for code in search.codes} | height_codes())
     db.execute(
         f"""
         CREATE TABLE seen AS

@@ -25,6 +25,7 @@ from cds_service.tools.replay.walk import Past
 TABLE = Path(__file__).with_name("outcomes.toml")
 COLUMNS = ("patient", "time", "label")
 THROMBOSES = ("vte", "arterial_thrombosis", "circuit_thrombosis")
+TRANSFUSION = "transfusion"  # no rule reads them: they are found beside the chart
 OTHER_DRUGS = ("antithrombin", "dti", "fondaparinux", "danaparoid")
 
 Known = Mapping[str, datetime]  # source of a resource -> when it was first known
@@ -78,6 +79,8 @@ def outcomes(patient: str, past: Past, protocol: Protocol) -> Iterator[OutcomeLa
         for found in find(past.chart, protocol):
             if (at := known.get(found)) is not None:
                 yield OutcomeLabel(patient, label, at)
+    for at in past.transfused:
+        yield OutcomeLabel(patient, TRANSFUSION, at)
 
 
 def _known(past: Past) -> Known:

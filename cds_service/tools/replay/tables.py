@@ -19,6 +19,8 @@ PATIENTS: Mapping[str, str] = {
     "max_24h_bolus_units": "BIGINT",
     "max_u_per_kg_h": "DOUBLE",
     "weight_kg": "DOUBLE",
+    "height_cm": "DOUBLE",
+    "bmi": "DOUBLE",
     "observed_days": "DOUBLE",
     "questions": "BIGINT",
     "cards_shown": "BIGINT",

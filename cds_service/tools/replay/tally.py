@@ -28,6 +28,7 @@ from cds_service.chart.facts import Chart, HookContext, Result
 from cds_service.chart.fhir_datetime import read_period
 from cds_service.chart.fhir_json import member, text
 from cds_service.chart.query_result import Resource
+from cds_service.tools.replay.heights import bmi
 from cds_service.tools.replay.stays import age_at, ethnicity_of, place_at, sex_of
 from cds_service.tools.replay.walk import HOOK, Past
 
@@ -166,6 +167,8 @@ def patient_row(tally: PatientTally, past: Past, rules: Rulebook) -> TallyRow:
         "max_24h_bolus_units": round(_most(boluses(case, weight), DAY)) if case else 0,
         "max_u_per_kg_h": round(tally.by_weight, 2),
         "weight_kg": weight,
+        "height_cm": past.height_cm,
+        "bmi": bmi(weight, past.height_cm),
         "observed_days": _days(past),
         "questions": tally.questions,
         "cards_shown": sum(tally.shown.values()),

@@ -21,7 +21,9 @@ from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.reader import read_chart
 from cds_service.chart.resources import ReadCache
 from cds_service.fhir.queries import FhirQuery
+from cds_service.tools.replay.heights import height_of
 from cds_service.tools.replay.stays import Stay, stays_of
+from cds_service.tools.replay.transfusions import transfusions
 
 HOUR = timedelta(hours=1)
 HOOK = "patient-view"
@@ -59,6 +61,8 @@ class Past:
     undated: int  # resources nobody can tell when they became known
     person: Resource  # the Patient; empty when the export has none
     stays: tuple[Stay, ...]  # where the patient was
+    transfused: tuple[datetime, ...]  # when red cells were known to be given
+    height_cm: float | None  # the newest on record
 
 
 def read_past(
@@ -89,6 +93,8 @@ def read_past(
         undated=sum(not each for each in told),
         person=next((r for r in everything if r["resourceType"] == "Patient"), {}),
         stays=stays_of(everything, archive.locations, ends.placing),
+        transfused=transfusions(everything, archive.medications, ends),
+        height_cm=height_of(everything, ends.placing),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,14 @@ import pytest
 
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay.outcomes import BUILT_IN, labels, outcomes, read_outcomes
+from cds_service.tools.replay.heights import bmi
+from cds_service.tools.replay.outcomes import (
+    BUILT_IN,
+    TRANSFUSION,
+    labels,
+    outcomes,
+    read_outcomes,
+)
 from cds_service.tools.replay.walk import read_past
 from tests.tools.replay.hospital import START, archive, at, lab, of, patient, resistant
 
@@ -96,7 +104,91 @@ def test_a_label_is_known_when_the_result_is_issued() -> None:
 
 
 def test_every_label_of_the_table_is_found_by_something() -> None:
-    assert labels().keys() == BUILT_IN.keys()
+    assert labels().keys() == BUILT_IN.keys() | {TRANSFUSION}
+
+
+CELLS = {"text": "Packed Red Blood Cells (leukoreduced)"}
+IN_THE_ICU = "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-medication-icu"
+
+
+def cells(status: str = "completed", **concept: Any) -> Json:
+    dosage = {"dose": {"value": 350, "unit": "mL"}}
+    return given("", "0", 30, status) | {"dosage": dosage} | concept
+
+
+def done(code: Json) -> Json:
+    told = {"status": "completed", "performedDateTime": at(30), "code": code}
+    return {"resourceType": "Procedure", "id": "t", **told, **of("p")}
+
+
+def coded(system: str, code: str, **more: str) -> Json:
+    return {"coding": [{"system": system, "code": code, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("resource", "hours"),
+    [
+        (cells(medicationCodeableConcept=CELLS), [30]),
+        (cells(medicationCodeableConcept=coded(IN_THE_ICU, "225168")), [30]),
+        (cells(medicationCodeableConcept=coded(IN_THE_ICU, "225170", display="Platelets")), []),
+        (cells("not-done", medicationCodeableConcept=CELLS), []),
+        (cells(medicationCodeableConcept={"text": "Autologous packed red blood cells"}), []),
+        (done(coded("http://snomed.info/sct", "71493000")), [30]),
+        (done(coded("http://www.cms.gov/Medicare/Coding/ICD10", "30233N1")), [30]),
+        (done(coded("http://www.cms.gov/Medicare/Coding/ICD10", "71493000")), []),
+        (done({"text": "Erythrozytenkonzentrat 2 EK"}), [30]),
+    ],
+)
+def test_red_cells_are_a_label(resource: Json, hours: list[float]) -> None:
+    assert happened([patient("p"), resource]) == [(TRANSFUSION, hour) for hour in hours]
+
+
+def test_red_cells_are_told_by_the_product_that_a_row_points_to() -> None:
+    row = cells(medicationReference={"reference": "Medication/ek"})
+    del row["medicationCodeableConcept"]
+    product = {"resourceType": "Medication", "id": "ek", "code": CELLS}
+    here = replace(archive(RULES), medications={"ek": product})
+
+    assert read_past("p", [patient("p"), row], here, RULES).transfused == (
+        START + timedelta(hours=30),
+    )
+
+
+def test_red_cells_are_nothing_to_the_rules() -> None:
+    rows = [patient("p"), cells(medicationCodeableConcept=CELLS)]
+    with_cells = read_past("p", rows, archive(RULES), RULES)
+
+    assert with_cells.moments == ()
+    assert with_cells.until is None
+
+
+# --- height ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heights", "cm"),
+    [
+        ([("8302-2", 172, "cm")], 172),
+        ([("8302-2", 1.72, "m")], 172),
+        ([("3137-7", 68, "[in_i]")], 172.7),
+        ([("8302-2", 170, "cm"), ("3138-5", 175, "cm")], 175),  # the newer
+        ([("8302-2", 172, "kg")], None),
+        ([("8302-2", 68, "cm")], None),  # inches, likely
+        ([("29463-7", 172, "cm")], None),
+    ],
+)
+def test_a_height_is_read_by_code_and_unit(
+    heights: list[tuple[str, float, str]], cm: float | None
+) -> None:
+    rows = [lab("p", code, hours, value, unit) for hours, (code, value, unit) in enumerate(heights)]
+
+    assert read_past("p", [patient("p"), *rows], archive(RULES), RULES).height_cm == cm
+
+
+def test_the_body_mass_index_needs_both() -> None:
+    assert bmi(80, 172) == 27.0
+    assert bmi(80, None) is None
+    assert bmi(None, 172) is None
 
 
 # --- a hospital's own --------------------------------------------------------------------------

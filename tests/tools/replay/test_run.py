@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import random
 import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from distributed import LocalCluster
 
 from cds_service.cli import main
 from cds_service.errors import StartRefused
@@ -13,6 +15,7 @@ from cds_service.rulebook.load import rulebook
 from cds_service.tools.replay import run
 from cds_service.tools.replay.export import sort_export
 from cds_service.tools.replay.run import Request, run_replay
+from cds_service.tools.simulate.command import write_stays
 from tests.tools.replay.hospital import hospital, infusion, resistant, write
 
 RULES = rulebook()
@@ -76,6 +79,43 @@ def test_tables_do_not_depend_on_workers(tmp_path: Path) -> None:
     assert replayed(source, tmp_path / "two", workers=2) == replayed(
         source, tmp_path / "one", workers=1
     )
+
+
+@pytest.mark.slow
+def test_one_process_all_cores_and_a_cluster_come_to_the_same_tables(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    write_stays(source, ("covid",), 4)
+    arguments = ["replay", str(source), "--outcomes", "truth", "--review", "1"]
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        memory_limit=None,
+    ) as cluster:
+        ways = {
+            "one": ["--workers", "1"],
+            "cores": ["--workers", str(os.cpu_count())],
+            "cluster": ["--scheduler", cluster.scheduler_address],
+        }
+        for name, more in ways.items():
+            out = ["--out", str(tmp_path / name)]
+            outcome = CliRunner().invoke(main, [*arguments, *out, *more])
+            assert outcome.exit_code == 0, outcome.output
+
+    found = [written_files(tmp_path / name) for name in ways]
+    assert found[0] == found[1] == found[2]
+    assert {"patients.csv", "events.csv", "quality.csv", "review/cases.csv"} <= found[0].keys()
+
+
+def written_files(out: Path) -> dict[str, bytes]:
+    """Everything that a replay wrote, but for the pages that say when."""
+    dated = ("report.html", "summary.json")
+    return {
+        str(file.relative_to(out)): file.read_bytes()
+        for file in out.rglob("*")
+        if file.is_file() and file.name not in dated
+    }
 
 
 def test_a_resource_that_stands_twice_counts_once(tmp_path: Path) -> None:

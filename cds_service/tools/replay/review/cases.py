@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from cds_service.advice import Advice, Rulebook, advise_on
@@ -63,10 +64,10 @@ def review_cases(task: Task, cards: Iterable[SampledCard]) -> Iterator[ReviewCas
     wanted: dict[str, list[SampledCard]] = {}
     for card in cards:
         wanted.setdefault(card.patient, []).append(card)
-    places = locations_of(folder)
+    answered, places = frozenset(task.export.answered), locations_of(folder)
+    of_shard = lru_cache(maxsize=1)(medications_of)  # patients come shard by shard
     for shard, patient, resources in resources_of(folder, wanted):
-        answered = frozenset(task.export.answered)
-        archive = Archive(task.plan, answered, medications_of(folder, shard), places)
+        archive = Archive(task.plan, answered, of_shard(folder, shard), places)
         past = read_past(patient, resources, archive, rules)
         for card in wanted[patient]:
             yield _case(card, past, archive, rules)

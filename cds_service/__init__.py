@@ -36,7 +36,7 @@ ARROWS = {
         "cards.wording",
     ),
     "ledger": (
-        "hooks", "advice", "rulebook.practice", "cards.card", "assessment.assess",
+        "hooks", "advice", "rulebook.practice", "cards.card", "cards.due", "assessment.assess",
         "assessment.model", "assessment.recommend.registry",
     ),
     "rulebook": (
@@ -46,7 +46,7 @@ ARROWS = {
     "hooks": ("fhir.bundles", "chart", "outbound"),
     "fhir": ("chart", "outbound"),
     "outbound": (),
-    "metrics": ("chart.query_result",),
+    "metrics": ("chart.query_result", "cards.due"),
     "settings": ("outbound.base_url", "ledger.database_url"),
     "errors": (),
     "logs": (),

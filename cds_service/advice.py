@@ -7,7 +7,7 @@ Pure: no clock, no network, no file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cds_service.assessment.assess import Findings, assess
@@ -15,6 +15,7 @@ from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.recommend.scope import scope_of
 from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.cards.compose import compose
+from cds_service.cards.due import DueTopic, due_topics
 from cds_service.cards.wording import Wording
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.facts import Chart, HookContext
@@ -39,6 +40,8 @@ class Advice:
     cards: tuple[Card, ...]
     chart: Chart
     findings: Findings
+    silent: tuple[Card, ...]  # of silent topics: would have been shown, and never leave the service
+    due: tuple[DueTopic, ...]  # everything that was due, and what became of it
 
 
 def is_in_scope(asked: HookContext, rulebook: Rulebook, still: Still = on_and_on) -> bool:
@@ -75,5 +78,10 @@ def advise_on(
 ) -> Advice:
     """The same from a chart that has been read: a replay reads it once for several protocols."""
     findings = assess(asked, chart, rulebook.protocol, now, still)
-    cards = compose(findings, rulebook.concepts, rulebook.wording, style or ClientCapabilities())
-    return Advice(cards, chart, findings)
+    tables, style = (rulebook.concepts, rulebook.wording), style or ClientCapabilities()
+    cards = spoken = compose(findings, *tables, style)
+    if findings.silent:
+        spoken = compose(replace(findings, items=findings.if_all_spoke), *tables, style)
+    silenced = {item.topic for item in findings.silent}
+    silent = tuple(card for card in spoken if card.topic in silenced)
+    return Advice(cards, chart, findings, silent, tuple(due_topics(findings, cards, spoken)))

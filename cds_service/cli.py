@@ -78,7 +78,10 @@ Examples:
     help="The ledger; it is only read.",
 )
 def feedback(as_text: bool, database: str) -> None:
-    """Say what clinicians did with the cards: shown, accepted, overridden, by month."""
+    """Say what clinicians did with the cards: shown, accepted, overridden, by month.
+
+    "Would have been shown" counts the cards of topics that the protocol keeps silent.
+    """
     from cds_service.ledger.database_url import DatabaseUnusable, reading
     from cds_service.ledger.report import as_json, as_table, report
 
@@ -90,7 +93,9 @@ def feedback(as_text: bool, database: str) -> None:
     if as_text:
         click.echo(json.dumps(as_json(found), indent=2))
     else:
-        Console().print(as_table(found) if found else "No card has been shown yet.")
+        Console().print(
+            as_table(found) if found else "No card has been shown yet, and none would have been."
+        )
 
 
 @main.command(

@@ -6,17 +6,17 @@ With several workers prometheus_client adds them up over files (gunicorn.conf.py
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from cds_service.cards.due import DueTopic
 from cds_service.chart.query_result import QueryResult
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-Silent = Callable[[str], bool]  # whether the protocol keeps a topic silent
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -73,14 +73,10 @@ class Metrics:
         """Time a whole call."""
         return self._call_seconds.labels(hook).time()
 
-    def topics(
-        self, due: Iterable[str], cards: Iterable[Mapping[str, Any]], silent: Silent
-    ) -> None:
+    def topics(self, due: Iterable[DueTopic]) -> None:
         """What became of everything that was due."""
-        shown = {card["source"]["topic"]["code"] for card in cards}
-        for topic in due:
-            how = "shown" if topic in shown else "silent" if silent(topic) else "no room"
-            self._topics.labels(topic, how).inc()
+        for one in due:
+            self._topics.labels(one.topic, one.place.value).inc()
 
     def cards(self, cards: Iterable[Mapping[str, Any]]) -> None:
         """Cards as they went out."""

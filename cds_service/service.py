@@ -86,7 +86,7 @@ def handle(
     if cds.record_required and not recorded:
         raise NotStored("The advice could not be recorded, and is not given without a record.")
     cds.metrics.cards(cards)
-    cds.metrics.topics([item.topic for item in advice.findings.items], cards, practice.is_silent)
+    cds.metrics.topics(advice.due)
     return cards
 
 

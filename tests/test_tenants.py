@@ -122,7 +122,10 @@ class TestProfiles:
         assert [card["source"]["topic"]["code"] for card in two.cards("North")] == [
             "antithrombinDose"
         ]
-        assert two.cards("South") == []
+        # The dose would tell of the resistance behind it; silent, it leaves that to its own card.
+        assert [card["source"]["topic"]["code"] for card in two.cards("South")] == [
+            "heparinResistance"
+        ]
         rows = {row.client: row for row in two.service.rows(calls)}
         assert (rows["North"].protocol, rows["South"].protocol) == ("default", "south")
         assert rows["North"].protocol_hash != rows["South"].protocol_hash

@@ -27,9 +27,16 @@ class Findings:
 
     measured: Measured
     verdicts: Verdicts
-    items: tuple[Recommendation, ...]  # in the order of TOPICS, those in scope
+    items: tuple[Recommendation, ...]  # in the order of TOPICS, those in scope and not silent
+    if_all_spoke: tuple[Recommendation, ...]  # the same, had the silent topics spoken too
     scope: Scope
     nothing_of_medicines: bool  # neither orders nor administrations could be had
+
+    @property
+    def silent(self) -> tuple[Recommendation, ...]:
+        """What the protocol keeps silent of what is due: recorded, never shown."""
+        topics = self.measured.case.protocol.topics
+        return tuple(item for item in self.if_all_spoke if topics.get(item.topic) == "silent")
 
 
 def assess(
@@ -41,12 +48,15 @@ def assess(
     verdicts = evaluate(measured)
     bag = protocol["heparin.bag_content"]
     scope = scope_of(asked, chart.drafts, chart.unidentified, bag_content=bag)
-    allowed = scope.topics & _past_gates(measured) & _switched_on(protocol)
-    due = _due(measured, verdicts, allowed)
+    allowed = scope.topics & _past_gates(measured) & _not_set_to("off", protocol)
+    speaking = allowed & _not_set_to("silent", protocol)
+    items = _due(measured, verdicts, speaking)
     return Findings(
         measured=measured,
         verdicts=verdicts,
-        items=tuple(due.values()),
+        items=items,
+        # A silent topic is judged beside all others, and these as if it were not there.
+        if_all_spoke=items if speaking == allowed else _due(measured, verdicts, allowed),
         scope=scope,
         nothing_of_medicines=not (
             case.were_retrieved("administrations") or case.were_retrieved("orders")
@@ -54,7 +64,7 @@ def assess(
     )
 
 
-def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, Recommendation]:
+def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> tuple[Recommendation, ...]:
     """Every card's item that is due and may be shown in this call, in the registry's order.
 
     Only such a card can keep another one silent.
@@ -75,9 +85,8 @@ def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> dict[str, 
                 continue
         first = item.first if topic.names_bleeding else why_not(m.gates.signs)
         due[name] = replace(_without_pending(m.case, item), topic=name, first=first)
-        shown = m.case.protocol.topics.get(name, "on") == "on"
-        rate_in_doubt |= topic.checks_rate and shown and item.indicator is Indicator.CRITICAL
-    return due
+        rate_in_doubt |= topic.checks_rate and item.indicator is Indicator.CRITICAL
+    return tuple(due.values())
 
 
 # After andexanet alfa no card asks for them: the question is not why heparin fails.
@@ -115,8 +124,8 @@ QUIETER = {
 }
 
 
-def _switched_on(protocol: Protocol) -> frozenset[str]:
-    return frozenset(topic for topic in TOPICS if protocol.topics.get(topic, "on") != "off")
+def _not_set_to(setting: str, protocol: Protocol) -> frozenset[str]:
+    return frozenset(topic for topic in TOPICS if protocol.topics.get(topic, "on") != setting)
 
 
 def _past_gates(m: Measured) -> frozenset[str]:

@@ -26,9 +26,9 @@ def compose(
 ) -> tuple[Card, ...]:
     """The cards of one call, most urgent first; what did not fit is a line in the last one."""
     case = findings.measured.case
-    shown = [i for i in findings.items if case.protocol.topics.get(i.topic, "on") == "on"]
-    aside = [] if all(item.aside for item in shown) else [i for i in shown if i.aside]
-    telling = ordered([i for i in shown if i not in aside])
+    items = findings.items
+    aside = [] if all(item.aside for item in items) else [i for i in items if i.aside]
+    telling = ordered([i for i in items if i not in aside])
     kept, dropped = cut(telling, int(case.protocol["cards.shown"]))
     whom = For(case.asked.patient_id, case.asked.encounter, case.now)
     writer = SuggestionBuilder(concepts, wording, style, whom)

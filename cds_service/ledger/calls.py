@@ -1,4 +1,4 @@
-"""What was asked and advised: one row per call that concerns us, one per card shown.
+"""What was asked and advised: one row per call that concerns us, one per card that was due.
 
 Holds no clinical text and no names. The patient is a keyed hash, of the client's own: enough to
 find the calls about one patient again with the key, useless without it, and different for the same
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import (
     JSON,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 
 from cds_service.advice import Advice
+from cds_service.cards.due import CardPlace, DueTopic
 from cds_service.errors import NotStored
 from cds_service.hooks.request import HookRequest
 from cds_service.ledger.database import Ledger, Purge, cause
@@ -62,10 +64,14 @@ cards = Table(
     Column("topic", String(100), nullable=False),
     Column("indicator", String(20), nullable=False),
     Column("suggestions", JSON, nullable=False),  # uuids
-    Column("facts", JSON, nullable=False),  # numbers to compare with later ones (memory.py)
+    Column("facts", JSON, nullable=False),  # numbers to compare with later ones (overrides.py)
+    # What became of it, as cards/due.py says: only a card that was shown has suggestions and facts.
+    Column("place", String(10), nullable=False, server_default=CardPlace.SHOWN.value),
 )
+was_shown = cards.c.place == CardPlace.SHOWN.value
 
 _NEW_CALL, _NEW_CARDS = insert(calls), insert(cards)  # built once: they are in every call
+ANSWERED = ("cards", "silent")  # outcomes of a call that ended with an answer
 _ID = re.compile(r"[A-Za-z0-9./:-]{1,200}")
 _PURGE_EVERY = timedelta(hours=1)
 
@@ -95,8 +101,8 @@ class CallRecorder:
         try:
             with self.ledger.writing() as connection:
                 connection.execute(_NEW_CALL, row)
-                if ended.cards:
-                    connection.execute(_NEW_CARDS, _card_rows(row["id"], ended))
+                if rows := _card_rows(row["id"], ended):
+                    connection.execute(_NEW_CARDS, rows)
         except NotStored as error:
             self.ledger.failed(calls)
             log().error("audit row not stored", error=cause(error))
@@ -153,17 +159,40 @@ def _answers(advice: Advice) -> dict[str, str]:
 
 
 def _card_rows(call_id: str, ended: CallOutcome) -> list[dict[str, Any]]:
+    """The cards that went out, then what was due and did not; a call that failed has neither."""
+    rest = ended.advice.due if ended.advice and ended.outcome in ANSWERED else ()
     return [
-        {
-            "uuid": card["uuid"],
-            "call": call_id,
-            "topic": card["source"]["topic"]["code"],
-            "indicator": card["indicator"],
-            "suggestions": [suggestion["uuid"] for suggestion in card.get("suggestions", ())],
-            "facts": dict(ended.facts.get(card["source"]["topic"]["code"], {})),
-        }
-        for card in ended.cards
+        *(_shown_row(call_id, card, ended.facts) for card in ended.cards),
+        *(_due_row(call_id, one) for one in rest if one.place is not CardPlace.SHOWN),
     ]
+
+
+def _shown_row(
+    call_id: str, card: Mapping[str, Any], facts: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    topic = card["source"]["topic"]["code"]
+    return {
+        "uuid": card["uuid"],
+        "call": call_id,
+        "topic": topic,
+        "indicator": card["indicator"],
+        "suggestions": [suggestion["uuid"] for suggestion in card.get("suggestions", ())],
+        "facts": dict(facts.get(topic, {})),
+        "place": CardPlace.SHOWN.value,
+    }
+
+
+def _due_row(call_id: str, due: DueTopic) -> dict[str, Any]:
+    """Nobody saw it: it has no answer to come, and needs no facts to compare with."""
+    return {
+        "uuid": str(uuid4()),
+        "call": call_id,
+        "topic": due.topic,
+        "indicator": due.indicator,
+        "suggestions": [],
+        "facts": {},
+        "place": due.place.value,
+    }
 
 
 def _id(text: str) -> str:

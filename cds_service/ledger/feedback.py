@@ -16,7 +16,7 @@ from sqlalchemy import JSON, Column, Connection, DateTime, Index, String, Table,
 
 from cds_service.errors import NotStored, UnknownCard
 from cds_service.hooks.feedback import FeedbackItem
-from cds_service.ledger.calls import calls, cards
+from cds_service.ledger.calls import calls, cards, was_shown
 from cds_service.ledger.database import Ledger, cause, insert_new
 from cds_service.ledger.schema import metadata
 from cds_service.logs import log
@@ -38,7 +38,7 @@ feedback = Table(
     Column("comment", Text, nullable=False),
 )
 
-Index("feedback_reasons", feedback.c.reason_code, feedback.c.received)  # for memory.py
+Index("feedback_reasons", feedback.c.reason_code, feedback.c.received)  # for overrides.py
 
 
 def store_feedback(
@@ -69,7 +69,7 @@ def _topics(
     """The topic of each card, all of which must have gone to this client."""
     ids = {item.card for item in items}
     shown = select(cards.c.uuid, cards.c.topic).join(calls, calls.c.id == cards.c.call)
-    theirs = shown.where(calls.c.client == client).where(cards.c.uuid.in_(ids))
+    theirs = shown.where(calls.c.client == client, was_shown, cards.c.uuid.in_(ids))
     topics = {uuid: topic for uuid, topic in connection.execute(theirs)}
     for number, item in enumerate(items):
         if item.card not in topics:

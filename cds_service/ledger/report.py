@@ -1,7 +1,8 @@
 """What clinicians did with the cards, topic by topic and month by month: `heparin-cds feedback`.
 
 Counts cards, not messages: a card accepted twice is accepted once. A card that was ignored is
-never reported by an EHR, so what is neither accepted nor overridden is simply not known.
+never reported by an EHR, so what is neither accepted nor overridden is simply not known. What a
+silent topic would have shown is counted apart.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from rich.table import Table
 from sqlalchemy import Connection, and_, func, select
 
+from cds_service.cards.due import CardPlace
 from cds_service.ledger.calls import calls, cards
 from cds_service.ledger.feedback import feedback
 
@@ -26,14 +28,24 @@ class FeedbackTally:
     """One topic in one month, or in all."""
 
     shown: int = 0
+    silent: int = 0  # would have been shown, had the protocol not silenced the topic
+    no_room: int = 0  # due, and no card of its own: others came first, or told it
     accepted: int = 0
     overridden: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+
+    def count(self, place: str) -> None:
+        """One card that was due, and what became of it."""
+        self.shown += place == CardPlace.SHOWN
+        self.silent += place == CardPlace.SILENT
+        self.no_room += place == CardPlace.NO_ROOM
 
     def wire(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "shown": self.shown,
+            "silent": self.silent,
+            "noRoom": self.no_room,
             "accepted": self.accepted,
             "overridden": self.overridden,
             "reasons": dict(self.reasons.most_common()),
@@ -51,9 +63,9 @@ def report(connection: Connection) -> Report:
         months = tallies.setdefault(topic or UNKNOWN_TOPIC, {})
         return months.setdefault(f"{at:%Y-%m}", FeedbackTally())
 
-    shown = select(cards.c.topic, calls.c.at).join(calls, calls.c.id == cards.c.call)
-    for topic, at in connection.execute(shown):
-        tally(topic, at).shown += 1
+    due = select(cards.c.topic, calls.c.at, cards.c.place).join(calls, calls.c.id == cards.c.call)
+    for topic, at, place in connection.execute(due):
+        tally(topic, at).count(place)
     for topic, shown_at, received, outcome, reason in connection.execute(_outcomes()):
         found = tally(topic, shown_at or received)
         if outcome == "accepted":
@@ -69,6 +81,8 @@ def total_of(months: Iterable[FeedbackTally]) -> FeedbackTally:
     whole = FeedbackTally()
     for month in months:
         whole.shown += month.shown
+        whole.silent += month.silent
+        whole.no_room += month.no_room
         whole.accepted += month.accepted
         whole.overridden += month.overridden
         whole.reasons += month.reasons
@@ -86,13 +100,16 @@ def as_json(found: Report) -> dict[str, Any]:
 
 def as_table(found: Report) -> Table:
     """The report for people."""
-    table = Table("Topic", "Month", "Shown", "Accepted", "Overridden", "Reasons")
+    table = Table(*HEADS)
     for topic, months in found.items():
         for month, tally in months.items():
             reasons = ", ".join(f"{reason} {n}" for reason, n in tally.reasons.most_common())
-            counts = (tally.shown, tally.accepted, tally.overridden)
+            counts = (tally.shown, tally.silent, tally.accepted, tally.overridden)
             table.add_row(topic, month, *map(str, counts), reasons)
     return table
+
+
+HEADS = ("Topic", "Month", "Shown", "Would have been shown", "Accepted", "Overridden", "Reasons")
 
 
 def _outcomes() -> Any:

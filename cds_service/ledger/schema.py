@@ -14,12 +14,17 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cds_service.errors import NotStored
 
-REVISIONS = ("0001", "0002")  # oldest first, as in migrations/versions
+REVISIONS = ("0001", "0002", "0003")  # oldest first, as in migrations/versions
 FIRST, HEAD = REVISIONS[0], REVISIONS[-1]
 
 # Whatever else is in a database: with one of these it has been a ledger.
 _OF_THE_FIRST = frozenset({"call", "card", "feedback", "seen_token"})
-_SINCE_THE_FIRST = {("call", "concepts_hash"), ("call", "time_zone"), ("probe", "filler")}
+_SINCE_THE_FIRST = {
+    ("call", "concepts_hash"),
+    ("call", "time_zone"),
+    ("probe", "filler"),
+    ("card", "place"),
+}
 
 metadata = MetaData()
 

@@ -41,10 +41,6 @@ class Practice:
     concepts_hash: str = ""  # of the site's own codes; empty without
     time_zone: str = ""  # as the settings or the profile name it; empty: not known
 
-    def is_silent(self, topic: str) -> bool:
-        """Whether the protocol keeps a topic to itself."""
-        return self.rulebook.protocol.topics.get(topic) == "silent"
-
     @property
     def templates(self) -> dict[str, str]:
         """The prefetch templates by key, for discovery."""

@@ -159,8 +159,29 @@ def test_down_again_the_first_release_can_write(old: Engine, database: str) -> N
     assert len(rows(old, "SELECT uuid FROM card")) == 3, "no card went with its call"
 
 
+def test_only_shown_cards_go_back_to_a_release_that_knows_no_others(
+    old: Engine, database: str
+) -> None:
+    brought_up(database)
+    assert rows(old, "SELECT DISTINCT place FROM card") == [("shown",)]
+    with old.begin() as connection:
+        for uuid, place in (("s", "silent"), ("n", "no room")):
+            connection.execute(
+                text(
+                    "INSERT INTO card VALUES (:uuid, 'call-0', 'antithrombinDose', 'warning',"
+                    " '[]', '{}', :place)"
+                ),
+                {"uuid": uuid, "place": place},
+            )
+    done = CliRunner().invoke(main, ["migrate", "0002", "--database", database])
+    assert done.exit_code == 0, done.output
+    assert revision(old) == "0002"
+    assert rows(old, "SELECT uuid FROM card ORDER BY uuid") == [("card-0",), ("card-1",)]
+    assert "place" not in {c["name"] for c in inspect(old).get_columns("card")}
+
+
 def test_down_and_up_again(old: Engine, database: str) -> None:
-    for there in ("0001", HEAD, "0001", HEAD):
+    for there in ("0001", HEAD, "0002", HEAD, "0001", HEAD):
         done = CliRunner().invoke(main, ["migrate", there, "--database", database])
         assert done.exit_code == 0, done.output
         assert revision(old) == there
@@ -168,7 +189,7 @@ def test_down_and_up_again(old: Engine, database: str) -> None:
     assert len(rows(old, "SELECT id FROM feedback")) == 2
 
 
-@pytest.mark.parametrize("there", ["0000", "0003", "x", "-1"])
+@pytest.mark.parametrize("there", ["0000", "0004", "x", "-1"])
 def test_another_version_is_none(old: Engine, database: str, there: str) -> None:
     done = CliRunner().invoke(main, ["migrate", "--database", database, "--", there])
     assert done.exit_code != 0

@@ -52,6 +52,8 @@ def test_shown_accepted_and_overridden_are_counted_by_topic(service: Service) ->
     report = told(service)
     assert report["antithrombinDose"]["total"] == {
         "shown": 3,
+        "silent": 0,
+        "noRoom": 0,
         "accepted": 1,
         "overridden": 1,
         "reasons": {"comfortCare": 1},

@@ -57,6 +57,7 @@ class Walk:
     doses: tuple[DoseRow, ...]
     need: tuple[str, ...]  # the required rate, pair by pair, and what is said of it
     cards: tuple[Card, ...]
+    silent: tuple[Card, ...]  # of topics that the protocol keeps silent
 
 
 def explain_patient(case: Fixture, rules: Rulebook) -> Walk:
@@ -81,6 +82,7 @@ def walk_of(
         doses=_doses(measured),
         need=need_steps(measured, wording),
         cards=advice.cards,
+        silent=advice.silent,
     )
 
 

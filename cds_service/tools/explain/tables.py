@@ -39,6 +39,7 @@ class ExplainSubject:
     limits: tuple[Limit, ...]
     related: tuple[str, ...]  # of a rule: the cards it opens; of a topic: the rules behind it
     words: tuple[str, ...]  # templates: of a rule its cards' summaries, of a topic all its words
+    setting: str = ""  # of a topic: on, silent or off
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def _topic(name: str, rules: Rulebook, accounts: Mapping[str, Account]) -> Expla
         limits=limits_of(rules.protocol, cited.limits),
         related=cited.rules,
         words=words_of(name, cited, rules.wording),
+        setting=rules.protocol.topics.get(name, "on"),
     )
 
 

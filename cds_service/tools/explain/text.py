@@ -15,6 +15,10 @@ QUESTIONS = (
     "The questions are put with the default's numbers; what holds here are the rows below each."
 )
 
+SETTINGS = {
+    "silent": "silent (worked out, recorded and counted, not shown)",
+    "off": "off (not worked out)",
+}
 
 SECTIONS: Mapping[str, Callable[[Explanation], Iterable[str]]] = {
     "rules": lambda told: (
@@ -81,6 +85,8 @@ def _subject(subject: ExplainSubject, related: str) -> Iterable[str]:
     yield ""
     yield from _heading(subject.name, "-")
     yield from _wrapped(subject.question)
+    if subject.setting in SETTINGS:
+        yield from _wrapped(f"Here: {SETTINGS[subject.setting]}", "  ")
     for account in subject.claims:
         claim, here = account.claim, f" HERE: {account.here}" if account.here else ""
         yield from _wrapped(f"[{claim.number}] {claim.title}. {claim.text}{here}", "  ")
@@ -134,8 +140,16 @@ def walk_to_text(walked: Walk, protocol: str) -> str:
         *_heading("Cards", "-"),
         *(line for card in walked.cards for line in _card(card)),
         *([] if walked.cards else ["none"]),
+        *_would_have_been_shown(walked),
     ]
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
+
+
+def _would_have_been_shown(walked: Walk) -> Iterable[str]:
+    if walked.silent:
+        yield ""
+        yield from _heading("Silent by the protocol: would have been shown", "-")
+        yield from (line for card in walked.silent for line in _card(card))
 
 
 def _fact(fact: Fact) -> list[str]:

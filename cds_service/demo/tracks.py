@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ from cds_service.demo.search import moment_of
 
 TABLE = Path(__file__).with_name("tracks.toml")
 IMPLAUSIBLE, UNREADABLE = "implausible", "unreadable"
+WARD_UNITS = (
+    ("[USP'U]", "U"),
+    ("[IU]", "IU"),
+    ("[iU]", "IU"),
+    ("[lb_av]", "lb"),
+    ("10*9", "10⁹"),
+    ("10^9", "10⁹"),
+    ("10*3", "10³"),
+)
 TRUSTED = ("final", "amended", "corrected", "preliminary")
 
 
@@ -69,7 +79,10 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One result; `value` is none where its unit is not understood, `shown` is as charted."""
+    """One result; `value` is none where its unit is not understood, `shown` is as charted.
+
+    Only the spelling of the unit is a ward's.
+    """
 
     track: Track
     at: datetime
@@ -102,6 +115,14 @@ def readings(resources: tuple[Resource, ...], track: Track) -> tuple[Reading, ..
     return tuple(sorted((one for one in found if one), key=lambda one: one.at))
 
 
+def ward_unit(unit: str) -> str:
+    """A unit as a ward writes it: UCUM's brackets and remarks in braces are for programs."""
+    written = re.sub(r"\{[^}]*\}", "", unit)
+    for theirs, ours in WARD_UNITS:
+        written = written.replace(theirs, ours)
+    return written or "(no unit)"
+
+
 def _track(row: Mapping[str, Any]) -> Track:
     ranges = {name: tuple(map(float, row[name])) for name in ("target", "plausible") if name in row}
     return Track(**{**row, **ranges, "codes": tuple(row["codes"])})
@@ -120,7 +141,7 @@ def _reading(resource: Resource, track: Track) -> Reading | None:
     if at is None:
         return None
     quantity = resource.get("valueQuantity", {})
-    unit = quantity.get("unit") or quantity.get("code") or "(no unit)"
+    unit = ward_unit(quantity.get("unit") or quantity.get("code") or "(no unit)")
     if "value" not in quantity:
         return Reading(track, at, None, str(resource.get("valueString", "no value")))
     comparator = quantity.get("comparator", "")

@@ -23,7 +23,7 @@ from cds_service.settings import Settings
 from tests.demo.browser import open_browser, why_no_browser
 from tests.demo.fake_service import FakeService, serving
 
-DESK, SIDE_PANEL = 1280, 400
+DESK, SIDE_PANEL = 1440, 400
 REPORT_HEIGHT, STAYS = 2600, 400
 CRITICAL = "/demo/patients/03-severe-deficiency-switch"
 
@@ -41,8 +41,8 @@ class Picture:
 
 PICTURES = (
     Picture("patients", "/", DESK, 900, "light"),
-    Picture("chart", CRITICAL, DESK, 1400, "light"),
-    Picture("chart-dark", CRITICAL, DESK, 1400, "dark"),
+    Picture("chart", CRITICAL, DESK, 1100, "light"),
+    Picture("chart-dark", CRITICAL, DESK, 1100, "dark"),
     Picture("chart-side-panel", CRITICAL, SIDE_PANEL, 1800, "light"),
 )
 
@@ -90,7 +90,7 @@ def _report(browser: Browser, scratch: Path, folder: Path) -> Path:
 
 def _settle(page: Page) -> None:
     """With the cards there, and looked back at when each appeared."""
-    page.wait_for_selector("#cards > *")
+    page.wait_for_selector("#cds-status[data-answered]")
     page.locator("#look-back").click()
     page.wait_for_selector("#look-back:not([aria-disabled])", timeout=60_000)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")

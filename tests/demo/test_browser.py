@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.demo.builders import PATIENT
+from tests.demo.builders import PATIENT, write_case
 from tests.demo.cards import REASONS, antithrombin_card, plain_card
 from tests.demo.conftest import EVIL, RUNNING
-from tests.demo.fake_service import HOOKS, FakeService
+from tests.demo.fake_service import HOOKS, FakeService, create_fake, serving
 
 pytestmark = pytest.mark.browser
 
@@ -268,7 +270,7 @@ def test_what_to_do_stands_above_the_choices_and_the_facts_below(
     assert tops == sorted(tops)
 
 
-LINKS = [
+LINKS: list[dict[str, str]] = [
     {"label": "Why", "url": "https://example.org/why", "type": "absolute"},
     {"label": "Tracks", "url": "https://app.example.org/launch", "type": "smart"},
 ]
@@ -559,6 +561,29 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page: Page, service: FakeS
     page.keyboard.press("Enter")
     expect(page.locator(".card-said")).to_contain_text("Taken")
     expect(button).to_be_focused()
+
+
+def test_an_app_is_started_by_the_launcher_of_the_demo(page: Page, tmp_path: Path) -> None:
+    """It is handed the app's address, the patient and what the card says about the call."""
+    write_case(tmp_path, resources=(PATIENT,))
+    app_link = {**LINKS[1], "appContext": "call=1&x"}
+    evil = {**LINKS[1], "label": "Evil", "url": "javascript:window.broken=1"}
+    fake = FakeService()
+    answer(fake, {**WARNING, "links": [app_link, evil]})
+    app = create_fake(fake, tmp_path)
+    app.add_url_rule("/demo/launch", view_func=lambda: "launched")
+    with serving(app, fake):
+        open_chart(page, fake)
+        link = page.locator(".card-links a")
+        expect(link).to_have_text("Tracks")
+        asked = urlsplit(link.get_attribute("href") or "")
+    assert asked.path == "/demo/launch"
+    assert dict(parse_qsl(asked.query)) == {
+        "app": LINKS[1]["url"],
+        "patient": "ada",
+        "encounter": "e",
+        "appContext": "call=1&x",
+    }
 
 
 @pytest.mark.parametrize("width", [400, 320])

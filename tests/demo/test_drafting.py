@@ -169,3 +169,23 @@ def test_without_a_draft_there_is_nothing_to_ask(
     press_hook(page, hook)
     expect(page.locator("#cards")).to_contain_text("Nothing is drafted")
     assert len(service.calls) == asked
+
+
+@pytest.mark.parametrize(
+    ("quantity", "written"),
+    [
+        ({"value": 1650, "unit": "[USP'U]/h"}, "1,650 U/h"),
+        ({"value": 0.02, "code": "ug/kg/min"}, "0.02 µg/kg/min"),
+        ({"value": 2500, "code": "[IU]{product}"}, "2,500 IU"),
+        ({"unit": "U/h"}, "as the ward does"),
+    ],
+)
+def test_a_dose_is_written_as_on_a_ward(
+    page: Page, tmp_path: Path, quantity: dict[str, Any], written: str
+) -> None:
+    dosage = {"text": "as the ward does", "doseAndRate": [{"rateQuantity": quantity}]}
+    order = draft("#bag", contained=[BAG], dosageInstruction=[dosage])
+    fake = serve(tmp_path, entries=[{"resource": order}])
+    with serving(create_fake(fake, tmp_path), fake):
+        open_chart(page, fake)
+        expect(page.locator("#drafts .draft-dose")).to_have_text(written)

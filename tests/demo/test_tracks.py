@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.demo.tracks import Track, load_tracks
+from cds_service.demo.tracks import Track, load_tracks, ward_unit
 from tests.cases import tables
 
 # Track -> the thresholds that its band shows; none where the protocol has no such line.
@@ -60,3 +60,19 @@ def test_a_band_is_what_the_default_protocol_says(track: Track) -> None:
     usual = USUAL.get(track.key, (None, None))
     edges = zip(BANDS[track.key], usual, strict=True)
     assert track.target == tuple(rows[key].value if key else edge for key, edge in edges)
+
+
+@pytest.mark.parametrize(
+    ("unit", "written"),
+    [
+        ("%{activity}", "%"),
+        ("[IU]/mL", "IU/mL"),
+        ("[USP'U]/mL", "U/mL"),
+        ("10*9/L", "10⁹/L"),
+        ("x10E3/uL", "x10E3/uL"),
+        ("{score}", "(no unit)"),
+        ("(no unit)", "(no unit)"),
+    ],
+)
+def test_a_unit_is_written_as_on_a_ward(unit: str, written: str) -> None:
+    assert ward_unit(unit) == written

@@ -154,8 +154,13 @@ def test_looking_back_finds_what_came_before_the_switch_and_is_not_recorded(
 
 @pytest.mark.parametrize(
     ("path", "looks"),
-    [("/", LOOKS), (f"/demo/patients/{SWITCH}", LOOKS), ("/explain", (LOOKS[0], LOOKS[-1]))],
-    ids=["patients", "chart", "explain"],
+    [
+        ("/", LOOKS),
+        (f"/demo/patients/{SWITCH}", LOOKS),
+        ("/demo/patients/nobody", LOOKS),
+        ("/explain", (LOOKS[0], LOOKS[-1])),
+    ],
+    ids=["patients", "chart", "wrong address", "explain"],
 )
 def test_axe_finds_nothing_serious(
     page: Page, url: str, path: str, looks: tuple[tuple[int, Scheme], ...]
@@ -166,6 +171,22 @@ def test_axe_finds_nothing_serious(
     page.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
     assert page.locator(".card-critical").count() == (1 if SWITCH in path else 0)
     found = [(*look, fault) for look in looks for fault in serious(page, *look)]
+    assert found == []
+
+
+def test_axe_finds_nothing_serious_in_what_was_refused_or_folded(page: Page, url: str) -> None:
+    page.goto(f"{url}/demo/patients/{SWITCH}")
+    cards_shown(page)
+    page.locator("input[name=amount]").fill("lots")
+    page.get_by_role("button", name="Add to drafts").click()
+    page.get_by_text("Override", exact=True).click()
+    page.get_by_role("button", name="Override this card").click()
+    expect(page.locator(".card .refused")).not_to_be_empty()
+    found = [fault for look in LOOKS for fault in serious(page, *look)]
+    page.get_by_label("Reason").select_option(label="Disagree")
+    page.get_by_role("button", name="Override this card").click()
+    expect(page.locator(".card-folded")).to_be_visible()
+    found += [fault for look in LOOKS for fault in serious(page, *look)]
     assert found == []
 
 

@@ -102,9 +102,12 @@ export function orderDose(order) {
   const dosage = order.dosageInstruction?.[0];
   const dose = dosage?.doseAndRate?.[0];
   const quantity = dose?.rateQuantity ?? dose?.doseQuantity ?? dosage?.doseQuantity;
-  if (!quantity) return dosage?.text ?? "";
-  return `${quantity.value.toLocaleString("en")} ${quantity.unit ?? quantity.code ?? ""}`;
+  if (typeof quantity?.value !== "number") return dosage?.text ?? "";
+  return `${quantity.value.toLocaleString("en", { maximumFractionDigits: 6 })} ${wardUnit(quantity.unit ?? quantity.code ?? "")}`;
 }
+
+// UCUM's brackets, remarks in braces and "ug" are for programs.
+const wardUnit = (unit) => unit.replace(/\{[^}]*\}/g, "").replace("[USP'U]", "U").replace(/[[\]]/g, "").replace(/^ug\b/, "µg");
 
 // The form that writes a new draft; a heparin rate starts from the one that runs.
 export function wireForm(form, patient, added) {

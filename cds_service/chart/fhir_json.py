@@ -131,7 +131,7 @@ def texts(concepts: object) -> tuple[str, ...]:
                 for coding in each(concept.get("coding"))
                 if isinstance(coding, dict)
             ]
-    return tuple(dict.fromkeys(one for one in (*said, *displays) if one))
+    return tuple(dict.fromkeys([one for one in said + displays if one]))
 
 
 def label(concepts: object) -> str:

@@ -5,7 +5,7 @@ A chart of years holds thousands of Observations, and the rules look at those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -89,9 +89,12 @@ class Results(Sequence[Result]):
             return Results(self._rows[place])
         return self._rows[place].result
 
-    def drawn_at(self, place: int) -> datetime | None:
-        """When the result at a place was drawn, without reading the rest of it."""
-        return self._rows[place].at
+    def __iter__(self) -> Iterator[Result]:
+        return (row.result for row in self._rows)
+
+    def times(self) -> Iterator[datetime | None]:
+        """When each was drawn, without reading the rest of it."""
+        return (row.at for row in self._rows)
 
     def not_exact(self) -> list[Result]:
         """Those whose time of drawing is not known to the moment, or not at all."""
@@ -117,9 +120,9 @@ def newest_first(rows: Iterable[ResultRow]) -> Results:
     return Results([row for _, row in aged])
 
 
-def drawn_at(found: Sequence[Result], place: int) -> datetime | None:
-    """When the result at a place was drawn; of `Results` it is not read in full for that."""
-    return found.drawn_at(place) if isinstance(found, Results) else found[place].at
+def times_of(found: Sequence[Result]) -> Iterator[datetime | None]:
+    """When each result was drawn; of `Results` none is read in full for that."""
+    return found.times() if isinstance(found, Results) else (result.at for result in found)
 
 
 def may_be_newer(found: Sequence[Result], newest: Result | None) -> Result | None:

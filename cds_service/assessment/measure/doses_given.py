@@ -10,14 +10,20 @@ from cds_service.assessment.model.verdict import Reason
 from cds_service.chart.facts import Administration, Form, Use
 from cds_service.chart.fhir_datetime import latest
 
+Span = tuple[Administration, datetime, datetime]
 
-def spans(case: Case, *families: str) -> Iterator[tuple[Administration, datetime, datetime]]:
+
+def spans(case: Case, *families: str) -> tuple[Span, ...]:
     """Every dated row of some families, newest first, with its start and when it was over.
 
     A single dose is over when it is given, also where its record has an open end. An infusion
     runs to its recorded end, else until the next row of the drug begins; the last one until now,
     a rate charted at a moment only while an order stands or open charting is believed.
     """
+    return case.memoized(("spans", families), lambda: tuple(_spans(case, families)))
+
+
+def _spans(case: Case, families: tuple[str, ...]) -> Iterator[Span]:
     ordered = {o.drug.key for o in case.active_orders(*families)}
     since = case.ago("heparin.administration_window")
     next_start: dict[str, datetime] = {}

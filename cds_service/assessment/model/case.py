@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any, TypeVar
 
 from cds_service.assessment.model.protocol import Protocol
@@ -17,7 +18,7 @@ from cds_service.chart.facts import Administration, Chart, HookContext, Order, R
 from cds_service.chart.fhir_datetime import Stretch, recorded
 from cds_service.chart.query_result import QueryState
 from cds_service.chart.resources import NEAR_SYSTEM, Still, on_and_on
-from cds_service.chart.results import drawn_at, may_be_newer
+from cds_service.chart.results import may_be_newer, times_of
 from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
 _MISSPELT = {"conditions": "Condition/", "allergies": "AllergyIntolerance/"}
@@ -46,8 +47,11 @@ class Case:
     # Forty rules ask the same few questions of one chart, which does not change meanwhile.
     _found: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
-    def _memoized(self, question: Hashable, find: Callable[[], T]) -> T:
-        """The answer to a question about this case, found when it is first asked."""
+    def memoized(self, question: Hashable, find: Callable[[], T]) -> T:
+        """The answer to a question about this case, found when it is first asked.
+
+        Also for what others work out of the same chart time and again: `question` names it.
+        """
         if question not in self._found:
             self._found[question] = find()
         answer: T = self._found[question]
@@ -63,11 +67,14 @@ class Case:
 
     def is_complete(self, *queries: str) -> bool:
         """Whether "not on record" may be said of these queries."""
-        return all(self.state(query).is_complete for query in queries)
+        return self.memoized(
+            ("is_complete", queries),
+            lambda: all(self.state(query).is_complete for query in queries),
+        )
 
     def state(self, query: str) -> QueryState:
         """How a query ended; one that brought what nobody can tell is a part."""
-        return self._memoized(("state", query), lambda: self._state(query))
+        return self.memoized(("state", query), lambda: self._state(query))
 
     def _state(self, query: str) -> QueryState:
         had = self.retrieved_state(query)
@@ -116,7 +123,7 @@ class Case:
         Given in the last three days or still open, or an order that stands; with a rate, a dose
         in international units or a dose without a unit.
         """
-        return self._memoized(("unidentified", queries), lambda: self._unidentified(queries))
+        return self.memoized(("unidentified", queries), lambda: self._unidentified(queries))
 
     def _unidentified(self, queries: tuple[str, ...]) -> tuple[UnidentifiedMedicine, ...]:
         return tuple(
@@ -138,21 +145,22 @@ class Case:
     def results(self, concept: str, since: datetime | None = None) -> Sequence[Result]:
         """Dated results up to now, newest first; those drawn before `since` are not looked at."""
         self.still()
-        return self._memoized(("results", concept, since), lambda: self._results(concept, since))
+        return self.memoized(("results", concept, since), lambda: self._results(concept, since))
 
     def _results(self, concept: str, since: datetime | None) -> Sequence[Result]:
         found = self.chart.of(concept)  # newest first, undated last
-        first = self._first_known(found)
-        if since is not None:
-            return found[first : _place(found, lambda at: at is None or at < since, first)]
-        end = len(found)
-        while end > first and drawn_at(found, end - 1) is None:
-            end -= 1
+        first = end = self._first_known(found)
+        for at in islice(times_of(found), first, None):
+            if at is None or (since is not None and at < since):
+                break
+            end += 1
         return found[first:end]
 
     def _first_known(self, found: Sequence[Result]) -> int:
         """The place of the first result that is not ahead of now."""
-        return _place(found, lambda at: at is None or self.known_by_now(at))
+        limit = self.now + self.protocol.span("levels.clock_skew")
+        ahead = takewhile(lambda at: at is not None and at > limit, times_of(found))
+        return sum(1 for _ in ahead)
 
     def readable(self, concept: str, since: datetime | None = None) -> Iterator[DatedValue]:
         """The results that have a value and a time, newest first; a value may be a bound."""
@@ -166,13 +174,12 @@ class Case:
 
     def newest(self, concept: str) -> tuple[Result | None, Reason | None]:
         """The newest dated result that is not in the future; and why another may be newer still."""
-        return self._memoized(("newest", concept), lambda: self._newest(concept))
+        return self.memoized(("newest", concept), lambda: self._newest(concept))
 
     def _newest(self, concept: str) -> tuple[Result | None, Reason | None]:
         found = self.chart.of(concept)
         first = self._first_known(found)
-        dated = first < len(found) and drawn_at(found, first) is not None
-        newest = found[first] if dated else None
+        newest = found[first] if first < len(found) and found[first].at is not None else None
         if first:
             return newest, Reason(concept, "ahead", _at(found[0]))
         other = may_be_newer(found, newest)
@@ -181,7 +188,7 @@ class Case:
     def given(self, *families: str) -> tuple[Administration, ...]:
         """What was given of some families, newest first; "not given" is not given."""
         self.still()
-        return self._memoized(("given", families), lambda: self._given(families))
+        return self.memoized(("given", families), lambda: self._given(families))
 
     def _given(self, families: tuple[str, ...]) -> tuple[Administration, ...]:
         rows = [
@@ -198,7 +205,7 @@ class Case:
     def active_orders(self, *families: str) -> tuple[Order, ...]:
         """Orders on record that stand now, those that a draft ends included."""
         self.still()
-        return self._memoized(("active_orders", families), lambda: self._active_orders(families))
+        return self.memoized(("active_orders", families), lambda: self._active_orders(families))
 
     def _active_orders(self, families: tuple[str, ...]) -> tuple[Order, ...]:
         return tuple(
@@ -210,7 +217,7 @@ class Case:
     def drafted(self, *families: str) -> tuple[Order, ...]:
         """Drafted drugs of some families; a draft that stops an order is none."""
         self.still()
-        return self._memoized(("drafted", families), lambda: self._drafted(families))
+        return self.memoized(("drafted", families), lambda: self._drafted(families))
 
     def _drafted(self, families: tuple[str, ...]) -> tuple[Order, ...]:
         found = (
@@ -230,14 +237,6 @@ def _as_written(order: Order) -> tuple[object, ...]:
 def starts_unidentified(asked: HookContext, one: UnidentifiedMedicine) -> bool:
     """Whether it is a draft of this call that starts a medicine nobody can tell."""
     return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
-
-
-def _place(
-    found: Sequence[Result], there: Callable[[datetime | None], bool], start: int = 0
-) -> int:
-    """The place of the first result from a start on with such a time; behind the last if none."""
-    places = (place for place in range(start, len(found)) if there(drawn_at(found, place)))
-    return next(places, len(found))
 
 
 def _at(result: Result) -> str:

@@ -5,10 +5,13 @@ Unknown never becomes no (clinical logic 1). No thresholds here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Truth(Enum):
@@ -105,8 +108,10 @@ def any_of(*verdicts: Verdict) -> Verdict:
 
 def negate(verdict: Verdict) -> Verdict:
     """Kleene's not: unknown stays unknown."""
-    flipped = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}
-    return Verdict(flipped[verdict.truth], verdict.facts, verdict.reasons)
+    if verdict.truth is Truth.UNKNOWN:
+        return verdict
+    flipped = Truth.NO if verdict.truth is Truth.YES else Truth.YES
+    return Verdict(flipped, verdict.facts, verdict.reasons)
 
 
 def compared(value: float, comparator: str, limit: float, *, under: bool) -> Truth:
@@ -124,20 +129,17 @@ def compared(value: float, comparator: str, limit: float, *, under: bool) -> Tru
     return Truth.YES if beyond or touches else Truth.UNKNOWN
 
 
-def _combine(verdicts: Iterable[Verdict], decisive: Truth, otherwise: Truth) -> Verdict:
-    verdicts = tuple(verdicts)
+def _combine(verdicts: tuple[Verdict, ...], decisive: Truth, otherwise: Truth) -> Verdict:
     for truth in (decisive, Truth.UNKNOWN, otherwise):
         holders = [v for v in verdicts if v.truth is truth]
         if holders:
-            return Verdict(truth, _union(v.facts for v in holders), _reasons(truth, holders))
+            facts = _each_once([fact for v in holders for fact in v.facts])
+            if truth is not Truth.UNKNOWN:
+                return Verdict(truth, facts)
+            return Verdict(truth, facts, _each_once([r for v in holders for r in v.reasons]))
     return Verdict(otherwise)
 
 
-def _union(groups: Iterable[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
-    return tuple(dict.fromkeys(fact for group in groups for fact in group))
-
-
-def _reasons(truth: Truth, holders: Iterable[Verdict]) -> tuple[Reason, ...]:
-    if truth is not Truth.UNKNOWN:
-        return ()
-    return tuple(dict.fromkeys(reason for v in holders for reason in v.reasons))
+def _each_once(found: list[T]) -> tuple[T, ...]:
+    # Mostly there is one at most, and to hash a fact costs more than all else here.
+    return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cds_service.demo.markdown import to_html
@@ -18,8 +19,9 @@ class Story:
 
 
 def told(text: str) -> Story:
-    """The paragraphs of a story, told apart by how they begin."""
-    paragraphs = text.split("\n\n")
+    """A story's paragraphs, told apart by how they begin; its title is a heading of a part."""
+    below_the_page = re.sub(r"^# ", "### ", text, flags=re.MULTILINE)
+    paragraphs = below_the_page.split("\n\n")
     charting = [one for one in paragraphs if one.startswith(CHARTING)]
     rest = [one for one in paragraphs if not one.startswith(CHARTING)]
     return Story(to_html("\n\n".join(rest)), to_html("\n\n".join(charting)))

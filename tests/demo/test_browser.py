@@ -71,7 +71,12 @@ def test_the_recommended_choice_is_marked_in_words(page: Page, service: FakeServ
     open_chart(page, service)
     expect(page.locator(".choice").nth(0)).to_contain_text("Recommended")
     expect(page.locator(".choice").nth(1)).not_to_contain_text("Recommended")
-    expect(page.locator(".actions").first).to_contain_text("Remove the drafted raise")
+    actions = page.locator(".actions li").all_inner_texts()
+    assert actions[:3] == [
+        "New Antithrombin 2,571 IU intravenously once",
+        "Remove the drafted raise",
+        "Stop the heparin infusion",
+    ]
 
 
 def test_a_chart_calls_its_own_hook_when_opened(page: Page, service: FakeService) -> None:
@@ -462,7 +467,7 @@ def test_what_a_chart_or_a_card_says_runs_nothing(page: Page, service: FakeServi
     )
     answer(service, evil)
     open_chart(page, service, "02-eve")
-    expect(page.locator("h1").first).to_have_text(EVIL)
+    expect(page.locator("h1")).to_have_text(EVIL)
     expect(page.locator(".card-summary")).to_have_text(EVIL)
     expect(page.locator(".draft-name").first).to_have_text(EVIL)
     assert page.locator("#cards img, #drafts img, .banner img").count() == 0

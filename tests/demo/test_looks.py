@@ -176,7 +176,7 @@ def test_the_list_is_used_with_the_keyboard_alone(page: Page, url: str) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator("h1").first).to_have_text("Mia Weber")
+    expect(page.locator("h1")).to_have_text("Mia Weber")
 
 
 def test_a_wrong_address_leads_back_to_the_list(page: Page, url: str) -> None:

@@ -59,7 +59,7 @@ def test_a_chart_shows_who_and_what(client: FlaskClient) -> None:
     assert "<h1>Ada Probe</h1>" in page
     assert "1,600 U/h" in page
     assert "0.30 IU/mL" in page
-    assert "<h1>A patient of the tests</h1>" in page
+    assert "<h3>A patient of the tests</h3>" in page
     assert "Next →" in page
     assert "Previous" not in page
 

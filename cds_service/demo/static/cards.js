@@ -7,6 +7,7 @@ import { override } from "./override.js";
 export const WORDS = { critical: "Critical", warning: "Warning", info: "Information" };
 const URGENCY = Object.keys(WORDS);
 const BEHAVIOURS = { "at-most-one": "choose at most one", any: "choose any" };
+const ENDED = ["stopped", "cancelled", "completed"];
 const ACTIONS = { create: "New", update: "Change", delete: "Remove" };
 
 // `answered` is told what the user chose: { card, suggestion } or { card, override }.
@@ -101,8 +102,11 @@ function choice(card, suggestion, list, answered, close) {
 
 function actions(suggestion) {
   if (!suggestion.actions) return null;
-  const lines = suggestion.actions.map((action) =>
-    element("li", {}, element("span", { class: "action-kind" }, ACTIONS[action.type] ?? action.type), ` ${action.description ?? ""}`),
-  );
-  return element("ul", { class: "actions" }, ...lines);
+  return element("ul", { class: "actions" }, ...suggestion.actions.map(action));
+}
+
+function action({ type, resource, description = "" }) {
+  const kind = ENDED.includes(resource?.status) ? "Stop" : (ACTIONS[type] ?? type);
+  const rest = description.startsWith(`${kind} `) ? description.slice(kind.length + 1) : description;
+  return element("li", {}, element("span", { class: "action-kind" }, kind), ` ${rest}`);
 }

@@ -26,7 +26,10 @@ ARROWS = {
         "app", "settings", "advice", "rulebook", "security.clients", "ledger.database_url",
         "outbound.base_url", "tools.shipped_files",
     ),
-    "web": ("service", "hooks", "ledger", "outbound", "rulebook", "security.clients", "metrics"),
+    "web": (
+        "service", "hooks", "ledger", "cards.due", "outbound", "rulebook", "security.clients",
+        "metrics",
+    ),
     "service": (
         "security.clients", "hooks", "fhir", "advice", "ledger", "outbound.workload", "metrics",
         "rulebook.practice", "cards.card", "chart.query_result",

@@ -14,7 +14,7 @@ from flask_cors import CORS
 
 from cds_service.advice import Rulebook
 from cds_service.cards.card import LinkTargets
-from cds_service.errors import NotStored
+from cds_service.errors import NotStored, StartRefused
 from cds_service.fhir.client import FhirLimits
 from cds_service.fhir.retrieval import Retriever
 from cds_service.ledger.calls import CallRecorder
@@ -30,11 +30,12 @@ from cds_service.security.clients import Client, ClientPolicy, load_clients, ope
 from cds_service.security.jwt import make_verifier
 from cds_service.security.used_tokens import SeenTokens
 from cds_service.service import RULES_PAGE, CdsService, capabilities
-from cds_service.settings import Settings
+from cds_service.settings import NO_LEDGER_PAGE_KEY, Settings
 from cds_service.smart.ehrs import LaunchingEhr
 from cds_service.tools.explain.page import create_page
 from cds_service.web.demo_variants import services_beside
 from cds_service.web.errors import register_error_handlers
+from cds_service.web.ledger_page import ledger_page_routes
 from cds_service.web.operations import operations_routes
 from cds_service.web.request_ids import prepare
 from cds_service.web.routes import Authenticate, hook_routes, read_body
@@ -84,6 +85,10 @@ def create_app(
         for prefix, beside in services_beside(cds).items():
             app.register_blueprint(hook_routes(beside, authenticate, ledger, prefix))
     app.register_blueprint(create_page([one.rulebook for one in practices.all]))
+    if settings.ledger_page:
+        if settings.ledger_page_key is None:
+            raise StartRefused([NO_LEDGER_PAGE_KEY])
+        app.register_blueprint(ledger_page_routes(ledger, settings.ledger_page_key))
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
 

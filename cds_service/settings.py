@@ -62,6 +62,8 @@ class Settings(BaseModel):
     database_url: str = DEFAULT_DATABASE
     ledger_key: SecretStr | None = None  # keys the hash of patient ids; required unless open
     ledger_required: bool = False  # advice that cannot be recorded is not given
+    ledger_page: bool = False  # /ledger: what became of the cards, for the protocol's owner
+    ledger_page_key: SecretStr | None = None  # who may read it; required with it
     retention_days: int = Field(default=730, ge=1)  # of the record of calls
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Hosts of FHIR servers that may be called in open mode, and that may lie at private addresses.
@@ -176,7 +178,7 @@ def _placeholders(given: Mapping[str, str]) -> list[str]:
 
 def _contradictions(given: Mapping[str, str]) -> list[str]:
     """What is wrong between variables, whether or not each is right by itself."""
-    is_open = given.get("open", "").lower() in ("1", "true", "yes", "on", "t", "y")
+    is_open = _is_on(given.get("open", ""))
     faults = []
     if is_open and "clients" in given:
         faults.append("CDS_OPEN=1 and CDS_CLIENTS exclude each other")
@@ -194,7 +196,27 @@ def _contradictions(given: Mapping[str, str]) -> list[str]:
             f"CDS_LEDGER_KEY is needed with CDS_CLIENTS: a secret of {_SHORTEST_KEY} or more"
             " characters that keys the hash of patient ids"
         )
-    return faults
+    return faults + _ledger_page_faults(given)
+
+
+def _ledger_page_faults(given: Mapping[str, str]) -> list[str]:
+    key = given.get("ledger_page_key", "")
+    if _is_on(given.get("ledger_page", "")) and len(key) < _SHORTEST_KEY:
+        return [NO_LEDGER_PAGE_KEY]
+    # It is typed into browsers; the other one must never be.
+    if key and key == given.get("ledger_key"):
+        return ["CDS_LEDGER_PAGE_KEY must be another secret than CDS_LEDGER_KEY"]
+    return []
+
+
+NO_LEDGER_PAGE_KEY = (
+    f"CDS_LEDGER_PAGE_KEY is needed with CDS_LEDGER_PAGE: a secret of {_SHORTEST_KEY} or more"
+    " characters that opens the page"
+)
+
+
+def _is_on(given: str) -> bool:
+    return given.lower() in ("1", "true", "yes", "on", "t", "y")
 
 
 def _is_encrypted(url: str) -> bool:

@@ -1,7 +1,7 @@
 """`heparin-cds serve` and `heparin-cds demo`: gunicorn with the project's own configuration.
 
 Both replace this process by gunicorn, as a supervisor expects. Settings are the CDS_ variables;
-`serve` takes each of them as an option too, but for the one that is secret.
+`serve` takes each of them as an option too, but for those that are secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import click
 from cds_service.settings import PREFIX, Settings
 from cds_service.tools.shipped_files import shipped
 
-NO_OPTION = ("ledger_key",)  # a secret: options can be seen in the list of processes
+NO_OPTION = ("ledger_key", "ledger_page_key")  # secrets: options stand in the list of processes
 LOOPBACK = "127.0.0.1"
 USUAL_PORT = 5000
 PORTS_TRIED = 20
@@ -69,7 +69,7 @@ def serve(port: int, bind: str | None, workers: int | None, **settings: Any) -> 
     """Serve the CDS Hooks service with gunicorn.
 
     All settings are environment variables (docs/deployment.md); an option goes before its variable.
-    CDS_LEDGER_KEY has no option: others on the machine can read those.
+    CDS_LEDGER_KEY and CDS_LEDGER_PAGE_KEY have no option: others on the machine can read those.
     """
     environ = dict(os.environ)
     for name, value in settings.items():

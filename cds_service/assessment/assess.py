@@ -1,4 +1,7 @@
-"""STAGE 2 in one place: measure, judge, and list what is due. Clinical logic 3 to 5."""
+"""STAGE 2 in one place: measure, evaluate the rules, and list the cards that are due.
+
+Clinical logic 3 to 5.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from cds_service.assessment.model.verdict import Verdicts
 from cds_service.assessment.recommend.offers import already_ordered, is_expected, wanted
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.scope import Scope, scope_of
-from cds_service.assessment.recommend.topics.topic import View
+from cds_service.assessment.recommend.topics.topic import Assessed, Topic, View
 from cds_service.assessment.rules.rules import evaluate
 from cds_service.chart.facts import Chart, HookContext
 from cds_service.chart.resources import Still, on_and_on
@@ -23,7 +26,7 @@ from cds_service.chart.resources import Still, on_and_on
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was measured, what each rule answered, and the advice that follows, unsorted."""
+    """What was measured, each rule's verdict, and the recommendations that follow, unsorted."""
 
     measured: Measured
     verdicts: Verdicts
@@ -65,59 +68,72 @@ def assess(
 
 
 def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> tuple[Recommendation, ...]:
-    """Every card's item that is due and may be shown in this call, in the registry's order.
+    """Every card that is due and may be shown in this call, in the registry\'s order.
 
-    Only such a card can keep another one silent.
+    Only a card that is shown can keep another one silent.
     """
     due: dict[str, Recommendation] = {}
     rate_in_doubt = False
     for name, topic in TOPICS.items():
-        told = topic.told_by & due.keys()
-        silent = told or (rate_in_doubt and topic.needs_rate)
-        item = topic.ask(m, verdicts, due) if name in allowed and not silent else None
+        known = Assessed(m, verdicts, due)
+        item = _item(topic, known, rate_in_doubt=rate_in_doubt) if name in allowed else None
         if item is None:
             continue
-        if m.risk.andexanet is not None:
-            item = replace(item, tests=tuple(t for t in item.tests if t not in ACUTE_PHASE))
-        if rate_in_doubt and not topic.outranks_rate:
-            item = _without_the_rate(item)
-            if topic.only_tests and not item.tests:
-                continue
         first = item.first if topic.names_bleeding else why_not(m.gates.signs)
         due[name] = replace(_without_pending(m.case, item), topic=name, first=first)
         rate_in_doubt |= topic.checks_rate and item.indicator is Indicator.CRITICAL
     return tuple(due.values())
 
 
+def _item(topic: Topic, known: Assessed, *, rate_in_doubt: bool) -> Recommendation | None:
+    """What a card says; None where it is not due, or where another card keeps it silent."""
+    if topic.told_by & known.due.keys() or (rate_in_doubt and topic.needs_rate):
+        return None
+    item = topic.ask(known)
+    if item is None:
+        return None
+    item = replace(item, tests=_useful_tests(known.measured, item))
+    builds_on_rate = rate_in_doubt and not topic.outranks_rate
+    return _without_the_rate(topic, item) if builds_on_rate else item
+
+
+def _useful_tests(m: Measured, item: Recommendation) -> tuple[str, ...]:
+    if m.risk.andexanet is None:
+        return item.tests
+    return tuple(test for test in item.tests if test not in _ACUTE_PHASE)
+
+
 # After andexanet alfa no card asks for them: the question is not why heparin fails.
-ACUTE_PHASE = ("fibrinogen", "factor_viii")
+_ACUTE_PHASE = ("fibrinogen", "factor_viii")
 
 
-def _without_the_rate(item: Recommendation) -> Recommendation:
-    """While the rate is in doubt nothing asks for antithrombin or starts a drug."""
+def _without_the_rate(topic: Topic, item: Recommendation) -> Recommendation | None:
+    """A card while the rate is in doubt: it asks for no antithrombin and starts no drug."""
     choices = tuple(
         choice
         for choice in item.choices
         if not any(isinstance(action, StartDrug) for action in choice.actions)
     )
     tests = tuple(test for test in item.tests if test != "antithrombin")
+    if topic.only_tests and not tests:
+        return None
     return replace(item, choices=choices, tests=tests)
 
 
 def _without_pending(case: Case, item: Recommendation) -> Recommendation:
-    """Nothing is suggested that is already ordered, drafted or in progress; the text names it.
+    """Suggest nothing that is already ordered, drafted or in progress; the text names it.
 
-    Where nothing else is left to do the card rests, one step quieter, until the result is due.
+    Where nothing else is left to do, the card is one step quieter until the result is due.
     """
     pending = (*item.pending, *already_ordered(case, *item.tests))
     left = replace(item, tests=wanted(case, *item.tests), pending=pending)
     done = pending and not (left.tests or left.choices)
     if done and all(is_expected(case, test) for test in pending):
-        return replace(left, indicator=QUIETER[item.indicator])
+        return replace(left, indicator=_QUIETER[item.indicator])
     return left
 
 
-QUIETER = {
+_QUIETER = {
     Indicator.CRITICAL: Indicator.WARNING,
     Indicator.WARNING: Indicator.INFO,
     Indicator.INFO: Indicator.INFO,
@@ -129,16 +145,16 @@ def _not_set_to(setting: str, protocol: Protocol) -> frozenset[str]:
 
 
 def _past_gates(m: Measured) -> frozenset[str]:
-    """The topics that the gates leave open, in their order."""
-    rows = list(TOPICS.values())
-    if m.case.asked.hook == "patient-view":
-        situations = _situations(m)
-        rows = [row for row in rows if row.on_view & situations]
-    if m.gates.under_age.yes:
-        rows = [row for row in rows if row.in_children]
-    if m.gates.hit.yes:
-        rows = [row for row in rows if row.in_hit]
-    return frozenset(row.name for row in rows)
+    """The topics that the gates and the hook leave open."""
+    situations = _situations(m)
+    return frozenset(row.name for row in TOPICS.values() if _passes(m, row, situations))
+
+
+def _passes(m: Measured, row: Topic, situations: frozenset[View]) -> bool:
+    about_call = m.case.asked.hook != "patient-view" or bool(row.on_view & situations)
+    for_age = row.in_children or not m.gates.under_age.yes
+    in_hit = row.in_hit or not m.gates.hit.yes
+    return about_call and for_age and in_hit
 
 
 def _situations(m: Measured) -> frozenset[View]:

@@ -1,1 +1,1 @@
-"""Which recommendation follows: topics, drugs, doses."""
+"""The recommendations that follow from measurements and rules: topics, drugs, doses."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cds_service.assessment.measure.antithrombin_dose import Dose, compute_dose, forbidden
 from cds_service.assessment.measure.bleeding import why_not
 from cds_service.assessment.measure.doses_given import unplaced_infusions
@@ -20,7 +22,7 @@ OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", 
 
 
 def start_withheld(m: Measured) -> tuple[Reason, ...]:
-    """Why no anticoagulant may be started or raised; empty when one may."""
+    """Why no anticoagulant may be started or raised; empty where one may."""
     gates = m.gates
     closed = list(why_not(gates.signs))
     if gates.under_age.yes:
@@ -31,7 +33,9 @@ def start_withheld(m: Measured) -> tuple[Reason, ...]:
 
 
 def other_anticoagulant(m: Measured) -> tuple[Order, ...]:
-    """Other treatment that stands or is drafted: a start beside it would make two."""
+    """Other anticoagulants ordered or drafted in treatment dose: a start beside one would make
+    two.
+    """
     orders = (
         *m.case.active_orders(*OTHER_ANTICOAGULANTS),
         *m.case.drafted(*OTHER_ANTICOAGULANTS),
@@ -40,9 +44,19 @@ def other_anticoagulant(m: Measured) -> tuple[Order, ...]:
 
 
 def runs_without_order(m: Measured) -> bool:
-    """Heparin runs and no order of it stands: a start would leave two anticoagulants running."""
+    """Whether heparin runs without an order: a start would leave two anticoagulants running."""
     ordered = any(is_infusion(o) for o in m.case.active_orders("heparin"))
     return m.infusion.running.yes and not ordered
+
+
+def switch_withheld(m: Measured) -> tuple[Reason, ...]:
+    """Why heparin may not be replaced by a click; empty where it may."""
+    withheld = start_withheld(m)
+    if withheld:
+        return withheld
+    if other_anticoagulant(m):
+        return (Reason("anticoagulant", "otherStands"),)
+    return (Reason("heparinOrder", "missing"),) if runs_without_order(m) else ()
 
 
 def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
@@ -60,12 +74,18 @@ def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
 
 
 def evidence_open(m: Measured) -> tuple[Reason, ...]:
-    """What is on record and may say otherwise: an anti-Xa or a rate not to be read or placed."""
+    """Results on record that may say otherwise: an anti-Xa or a rate that cannot be read or
+    dated.
+    """
     return (*m.levels.anti_xa.refused, *unplaced_infusions(m.case))
 
 
 def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Reason, ...]]:
-    """The antithrombin dose of section 7, or the reasons against one."""
+    """The antithrombin dose and why it is withheld.
+
+    Three cases: a dose and no reason; no dose, with the reasons; a dose that breaks a limit, with
+    that limit as the reason. The last is shown as figures, never offered.
+    """
     reasons = dose_withheld(m, verdicts)
     dose = None if reasons else compute_dose(m.case, m.antithrombin, m.weight)
     if dose is None:
@@ -75,14 +95,15 @@ def allowed_dose(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Re
 
 
 def wanted(case: Case, *concepts: str) -> tuple[str, ...]:
-    """Tests that are neither ordered nor drafted nor in progress."""
+    """Those of some tests that are neither ordered nor drafted nor in progress."""
     return tuple(c for c in concepts if not pending(case, c))
 
 
 def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
-    """What the choice of a drug waits for."""
+    """The tests that the choice of a drug waits for."""
     tests: list[str] = []
     if switch.none_because == "organsUnknown":
+        # Where dialysis is not ruled out, no creatinine would settle the kidneys.
         dialysis_open = bool(procedures_unread(m.case))  # which no creatinine answers
         tests += ["creatinine"] if m.organs.renal.unknown and not dialysis_open else []
         tests += ["bilirubin"] if m.organs.hepatic.unknown else []
@@ -92,7 +113,7 @@ def tests_for_switch(m: Measured, switch: Switch) -> tuple[str, ...]:
 
 
 def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:
-    """Tests that are pending; the text says so."""
+    """Those of some tests that are pending; the card's text says so."""
     return tuple(c for c in concepts if pending(case, c))
 
 
@@ -106,18 +127,20 @@ def is_expected(case: Case, concept: str) -> bool:
 
 def stops(m: Measured, *, treatment_only: bool) -> tuple[Action, ...]:
     """Stop standing heparins and delete drafted ones; in HIT flushes and locks too."""
-    standing = [o for o in active_heparins(m.case) if not treatment_only or is_treatment(m.case, o)]
-    drafts = [
-        o for o in m.case.drafted(*ANY_HEPARIN) if not treatment_only or is_treatment(m.case, o)
-    ]
+    standing = _to_end(m, active_heparins(m.case), treatment_only=treatment_only)
+    drafts = _to_end(m, m.case.drafted(*ANY_HEPARIN), treatment_only=treatment_only)
     return (*(StopOrder(o) for o in standing), *(DeleteDraft(o) for o in drafts))
 
 
+def _to_end(m: Measured, orders: Iterable[Order], *, treatment_only: bool) -> list[Order]:
+    return [o for o in orders if not treatment_only or is_treatment(m.case, o)]
+
+
 def order_tests(concepts: tuple[str, ...]) -> tuple[Action, ...]:
-    """One draft each."""
+    """Draft an order for each test."""
     return tuple(OrderTest(c) for c in concepts)
 
 
 def heparin_in_play(m: Measured) -> Verdict:
-    """Treatment heparin runs, or a heparin infusion is drafted."""
+    """Whether treatment heparin runs, or a heparin infusion is drafted."""
     return YES if m.drafted else m.infusion.running

@@ -1,6 +1,6 @@
-"""Gate 1: does this call concern us, and which cards may a draft open? Clinical logic 4.
+"""Gate 1: which cards a call may open, by its hook and drafts alone. Clinical logic 4.
 
-Told from the context alone; order-select looks at what was selected, the rest is background.
+On order-select only what was selected just now counts; other drafts are background.
 """
 
 from __future__ import annotations
@@ -41,30 +41,35 @@ class Scope:
 
 
 def scope_of(
-    asked: HookContext,
+    context: HookContext,
     drafts: Iterable[Order],
-    untold: Iterable[UnidentifiedMedicine] = (),
+    unidentified: Iterable[UnidentifiedMedicine] = (),
     *,
     bag_content: float = math.inf,
 ) -> Scope:
-    """The topics that this call opens; nothing when no draft concerns us.
+    """The topics that this call opens; none where no draft concerns us.
 
-    A draft whose medicine nobody can tell may be any drug: that much is always said. From
-    `bag_content` units on, a drafted dose of heparin is what its bag holds (unless given: never).
+    A draft whose medicine cannot be identified may be any drug: a card always says that much. From
+    `bag_content` units on, a drafted dose of heparin is what its bag holds (by default: never).
     """
-    if asked.hook == "patient-view":
-        return Scope(frozenset(name for name, row in TOPICS.items() if row.on_view))
-    kinds = {opener_of(draft, bag_content) for draft in drafts if _counts(asked, draft)}
-    kinds |= {Opener.UNIDENTIFIED for one in untold if starts_unidentified(asked, one)}
+    if context.hook == "patient-view":
+        return Scope(_on_view())
+    kinds = {opener_of(draft, bag_content) for draft in drafts if _counts(context, draft)}
+    if any(starts_unidentified(context, one) for one in unidentified):
+        kinds.add(Opener.UNIDENTIFIED)
     return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))
 
 
-def _counts(asked: HookContext, draft: Order) -> bool:
-    return not draft.stops and (asked.hook != "order-select" or draft.selected)
+def _on_view() -> frozenset[str]:
+    return frozenset(name for name, row in TOPICS.items() if row.on_view)
+
+
+def _counts(context: HookContext, draft: Order) -> bool:
+    return not draft.stops and (context.hook != "order-select" or draft.selected)
 
 
 def opener_of(draft: Order, bag_content: float) -> Opener | None:
-    """What kind of draft this is; other drugs open nothing."""
+    """What kind of draft this is; None for a drug that opens no card."""
     if draft.drug.family == "heparin":
         return Opener.INFUSION if opens_as_infusion(draft, bag_content) else Opener.OTHER_HEPARIN
     return BY_FAMILY.get(draft.drug.family)

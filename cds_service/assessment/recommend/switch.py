@@ -1,4 +1,4 @@
-"""Which other anticoagulant, and at which start (clinical logic 7)."""
+"""Which other anticoagulant is offered, and at which start. Clinical logic 7."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from cds_service.assessment.measure.risk import Risk
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.recommend.bridging import bridging_ends
 
-PER_MG = 1000  # ug
-MINUTES = 60
-PAIR = 2  # organs that fail together
+_UG_PER_MG = 1000
+_MINUTES = 60
+_SEVERAL = 2  # organs that fail together
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One drug and the rate to start it at; `reduced` says why, as a key of the wording."""
+    """One drug and the rate to start it at, in `unit`; `reduced` says why it is lower than
+    usual.
+    """
 
     drug: str  # "argatroban", "bivalirudin"
     rate: float
@@ -26,14 +28,14 @@ class Start:
     reduced: str = ""  # "hepatic", "ecmo", "shock", "organs"
 
     def per_hour(self, kg: float) -> float:
-        """mg/h at a weight, as pumps have it."""
-        per_kg_h = self.rate * MINUTES / PER_MG if self.unit == "ug/kg/min" else self.rate
+        """The rate in mg/h for a weight in kg, as pumps are set."""
+        per_kg_h = self.rate * _MINUTES / _UG_PER_MG if self.unit == "ug/kg/min" else self.rate
         return per_kg_h * kg
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The drugs to offer; when none, why, as a key of the wording table."""
+    """The drugs to offer; where there are none, why, as a key of the wording table."""
 
     starts: tuple[Start, ...]
     none_because: str = ""  # "organsUnknown", "bothImpaired", "highAptt", "bridgingEnds"
@@ -49,34 +51,42 @@ def choose_switch(
     hit: bool,
     antithrombin: float | None = None,
 ) -> Switch:
-    """The drugs that fit the organs; without HIT some groups get no recommendation."""
-    if levels.over_high_aptt.yes:
-        return Switch((), "highAptt")
-    if levels.over_high_aptt.unknown:
-        return Switch((), "apttUnknown")
-    if not hit and bridging_ends(case):
-        return Switch((), "bridgingEnds")
+    """The drugs that fit kidney and liver; without HIT some groups get no recommendation.
+
+    `antithrombin` is the activity in %, where known.
+    """
+    none_because = _why_none(case, levels, hit=hit)
+    if none_because:
+        return Switch((), none_because)
     if case.protocol.chosen("organ_choice") == "any":
         starts = _any_dysfunction(case, organs)
     else:
         starts = _apart(case, organs, risk, hit=hit)
-    if starts is None:
-        return Switch((), "organsUnknown")
     if not starts:
-        return Switch((), "bothImpaired")
+        return Switch((), "organsUnknown" if starts is None else "bothImpaired")
     reasons = () if hit else _reasons_against(case, risk, antithrombin)
     return Switch(unmarked(starts) if reasons else starts, not_recommended_because=reasons)
 
 
+def _why_none(case: Case, levels: Levels, *, hit: bool) -> str:
+    """Why no drug is offered, whatever the organs; "" where one may be."""
+    # Both drugs are followed by the aPTT: one that is high already cannot guide them.
+    if levels.over_high_aptt.yes:
+        return "highAptt"
+    if levels.over_high_aptt.unknown:
+        return "apttUnknown"
+    return "bridgingEnds" if not hit and bridging_ends(case) else ""
+
+
 def unmarked(starts: tuple[Start, ...]) -> tuple[Start, ...]:
-    """The same drugs, none recommended."""
+    """The same starts, none of them recommended."""
     return tuple(replace(start, recommended=False) for start in starts)
 
 
 def _apart(case: Case, organs: Organs, risk: Risk, *, hit: bool) -> tuple[Start, ...] | None:
-    """Kidney and liver told apart; None when either is unknown, empty when both are impaired.
+    """By kidney and liver; None where either is unknown, empty where both are impaired.
 
-    With normal organs bivalirudin is first, in HIT argatroban, which is labelled for it.
+    With normal organs bivalirudin is first; in HIT argatroban, which is labelled for it.
     """
     if organs.renal.unknown or organs.hepatic.unknown:
         return None
@@ -103,7 +113,8 @@ def _any_dysfunction(case: Case, organs: Organs) -> tuple[Start, ...] | None:
 
 
 def argatroban(case: Case, organs: Organs, risk: Risk | None, *, recommended: bool) -> Start:
-    """Start in ug/kg/min, reduced where it is cleared slowly, never above the label's highest.
+    """The start of argatroban in ug/kg/min, reduced where it is cleared slowly, at most the
+    label's.
 
     Without `risk` (a protocol that follows the review) only the liver reduces it. A liver that is
     not known counts as impaired.
@@ -122,11 +133,13 @@ def _reduced_by(organs: Organs, risk: Risk | None) -> str:
     if risk.shock:
         return "shock"
     failing = [organs.renal.yes, risk.respiratory_failure, risk.dic]
-    return "organs" if sum(failing) >= PAIR else ""
+    return "organs" if sum(failing) >= _SEVERAL else ""
 
 
 def bivalirudin(case: Case, organs: Organs, *, recommended: bool) -> Start:
-    """Start in mg/kg/h, by the modality of replacement, else by clearance."""
+    """The start of bivalirudin in mg/kg/h, by the modality of renal replacement, else by
+    clearance.
+    """
     return Start(
         "bivalirudin", case.protocol[_bivalirudin_row(case, organs)], "mg/kg/h", recommended
     )

@@ -1,1 +1,1 @@
-"""When each card is due: one function a topic, in the order of clinical logic 5."""
+"""When each card is due: one function a topic. Clinical logic 5."""

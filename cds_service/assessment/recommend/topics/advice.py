@@ -1,4 +1,4 @@
-"""Lines that several cards share: what may contribute, and the review's population advice."""
+"""Lines that several cards share: what may contribute, and the review's advice for populations."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from cds_service.assessment.model.verdict import Verdicts
 
 
 def level_tests(m: Measured) -> tuple[str, ...]:
-    """Anti-Xa; the aPTT where a site has no anti-Xa, or another drug would be in it."""
+    """The test to order for a level: anti-Xa, or the aPTT.
+
+    The aPTT where a site measures no anti-Xa, or where another drug would show in it.
+    """
     has_anti_xa = bool(m.case.results("anti_xa")) or not m.case.results("aptt")
     foreign = not m.levels.anti_xa.usable.yes and m.levels.anti_xa.result is not None
     return ("anti_xa",) if (has_anti_xa or m.risk.circuit) and not foreign else ("aptt",)
 
 
 def contributors(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
-    """What on record may explain the need, as keys of the wording table [R4, R13, R14]."""
+    """What on record may explain the need for heparin, as keys of the wording table [R4, R13,
+    R14].
+    """
     notes = ["contributor.acutePhase"] if verdicts["acute_phase"].yes else []
     if m.risk.any:
         notes.append("contributor.risk")
@@ -24,7 +29,7 @@ def contributors(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
 
 
 def population_notes(m: Measured) -> tuple[str, ...]:
-    """Cardiac surgery, sepsis, cancer, circuits, pregnancy [R76, R81, R83, R87]."""
+    """Notes for cardiac surgery, sepsis, circuits, cancer and pregnancy [R76, R81, R83, R87]."""
     notes = ["population.cardiacSurgery"] if m.risk.soon_after_surgery else []
     if m.risk.sepsis:
         notes.append("population.sepsis")

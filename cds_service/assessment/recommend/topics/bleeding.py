@@ -1,4 +1,4 @@
-"""Bleeding under heparin, and the risk of it before something is started. Clinical logic 6."""
+"""Cards about a bleed under heparin, and about the risk of one before a start. Clinical logic 6."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.exposure import is_treatment
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation
-from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts, any_of
+from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, any_of
 from cds_service.assessment.recommend.offers import stops
 from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import levels_shown, running_fact
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.rules.dose_rules import is_raise
 from cds_service.chart.facts import Order
-
-Due = dict[str, Recommendation]
 
 STARTED = ("antithrombin", "dti", "fondaparinux", "danaparoid", "oralXa", "oralThrombin")
 
 
-def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def bleeding_on_heparin(known: Assessed) -> Recommendation | None:
     """Treatment heparin runs and a major bleed, a fall of haemoglobin or very low platelets."""
-    signs = m.gates.signs
+    m, signs = known.measured, known.measured.gates.signs
     sign = any_of(signs.major, signs.fell, _platelets_very_low(m))
     if not (m.infusion.running.yes and sign.yes):
         return None
     ended = stops(m, treatment_only=True)
-    undated = signs.major.yes and all(fact.at is None for fact in signs.major.facts)
+    undated = _is_undated(signs.major)
     return Recommendation(
         # A bleed that nobody has dated may be years old: it is named, and is no alarm.
         indicator=Indicator.CRITICAL if signs.major.yes and not undated else Indicator.WARNING,
@@ -38,6 +37,10 @@ def bleeding_on_heparin(m: Measured, verdicts: Verdicts, due: Due) -> Recommenda
         open=(*m.gates.reasons, *((Reason("bleeding", "undated"),) if undated else ())),
         limits=rows_of(sign.facts, "bleeding.platelets_critical"),
     )
+
+
+def _is_undated(bleed: Verdict) -> bool:
+    return bleed.yes and all(fact.at is None for fact in bleed.facts)
 
 
 def _platelets_very_low(m: Measured) -> Verdict:
@@ -56,8 +59,11 @@ def _tests(m: Measured) -> tuple[str, ...]:
 LEVELS = ("anti_xa", "aptt", "aptt_ratio")
 
 
-def bleeding_risk(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
-    """Something that thins the blood is drafted, and the record shows a bleed or a risk of one."""
+def bleeding_risk(known: Assessed) -> Recommendation | None:
+    """A drug that thins the blood is drafted, and the record shows a bleed or a high risk of
+    one.
+    """
+    m = known.measured
     signs = m.gates.signs
     if not (signs.active.yes or signs.high_risk_alone.yes):
         return None
@@ -79,14 +85,14 @@ def bleeding_risk(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation |
 
 
 def _drafted(m: Measured) -> tuple[Order, ...]:
-    """A start or a raise of treatment heparin, or another drug of these at treatment dose."""
+    """Drafted starts or raises of treatment heparin, and other anticoagulants in treatment dose."""
     heparin = [d.order for d in m.drafted if not m.infusion.running.yes or _goes_up(m, d.order)]
     others = [o for o in m.case.drafted(*STARTED) if is_treatment(m.case, o)]
     return (*heparin, *others)
 
 
 def _goes_up(m: Measured, order: Order) -> bool:
-    """A raise, or a rate of which that cannot be told."""
+    """Whether a draft raises the rate, or may do so for all that is known."""
     return any(
         d.order is order and (d.rate is None or m.infusion.rate is None or is_raise(m, d))
         for d in m.drafted
@@ -94,7 +100,7 @@ def _goes_up(m: Measured, order: Order) -> bool:
 
 
 def _usual(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
-    """What is usual at such a sign."""
+    """The notes on what is usually done at such signs."""
     found = dict.fromkeys(USUAL.get(fact.fact, "risk.weigh") for fact in facts)
     return tuple(found)
 

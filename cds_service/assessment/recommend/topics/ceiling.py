@@ -1,4 +1,4 @@
-"""The dose ceiling: so much heparin that antithrombin should be known. Clinical logic 6."""
+"""The card about so much heparin that antithrombin should be known. Clinical logic 6."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from cds_service.assessment.recommend.topics.situation import (
     running_fact,
     usable_level,
 )
+from cds_service.assessment.recommend.topics.topic import Assessed
 
-Due = dict[str, Recommendation]
 
-
-def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def dose_ceiling(known: Assessed) -> Recommendation | None:
     """Past 50,000 U/day with antithrombin not measured; a steep rate without any level [R123]."""
-    steep = _steep_without_level(m)
-    past = verdicts["ceiling"].yes
+    m, verdicts = known.measured, known.verdicts
+    steep, past = _steep_without_level(m), verdicts["ceiling"].yes
     measured = on_record(m.case, "antithrombin", "antithrombin.tier_current").yes
     if measured or not (past or steep):
         return None
@@ -33,7 +32,7 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | 
     drawn = m.levels.anti_xa.current.yes
     return Recommendation(
         indicator=_indicator(m, verdicts, by_weight, steep=steep, past=past),
-        summary="steep" if not past else "" if by_weight is not None else "noWeight",
+        summary=_summary(by_weight, past=past),
         facts=(*_facts(m, verdicts), *levels_shown(m)),
         values={"rate": rate, "per_kg_h": by_weight or 0.0, "daily": rate * HOURS_A_DAY},
         notes=("ceiling.rule", *contributors(m, verdicts)),
@@ -44,6 +43,12 @@ def dose_ceiling(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | 
     )
 
 
+def _summary(by_weight: float | None, *, past: bool) -> str:
+    if not past:
+        return "steep"
+    return "" if by_weight is not None else "noWeight"
+
+
 def _facts(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys((*running_fact(m), *verdicts["ceiling"].facts)))
 
@@ -51,38 +56,43 @@ def _facts(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]:
 def _indicator(
     m: Measured, verdicts: Verdicts, by_weight: float | None, *, steep: bool, past: bool
 ) -> Indicator:
-    """Loud where it does not work by its level, a raise is drafted, or no weight is known."""
     line = m.case.protocol["heparin.ceiling_critical_rate"]
-    absolute = not m.case.protocol.allows("weight_condition")
-    if past and (by_weight is None or absolute or _fails(m, verdicts) or _raised(m, verdicts)):
+    if past and _is_loud(m, verdicts, by_weight):
         critical = by_weight is None or by_weight >= line
         return Indicator.CRITICAL if critical else Indicator.WARNING
     return Indicator.WARNING if steep else Indicator.INFO
 
 
+def _is_loud(m: Measured, verdicts: Verdicts, by_weight: float | None) -> bool:
+    """Whether heparin does not work by its level, a raise is drafted, or no weight is known."""
+    if by_weight is None or not m.case.protocol.allows("weight_condition"):
+        return True
+    return _fails(m, verdicts) or _raised(verdicts)
+
+
 def _fails(m: Measured, verdicts: Verdicts) -> bool:
     """Failing, and the required rate probably lies above the line."""
     probability = m.need.probability
-    likely = probability is not None and probability >= m.case.protocol[LOUD]
+    likely = probability is not None and probability >= m.case.protocol[_LOUD]
     return verdicts["failing"].yes and likely
 
 
-LOUD = "resistance.loud_probability"
+_LOUD = "resistance.loud_probability"
 
 
-def _raised(m: Measured, verdicts: Verdicts) -> bool:
-    """A drafted raise, or a first order, past the ceiling."""
+def _raised(verdicts: Verdicts) -> bool:
+    """Whether a drafted raise, or a first order, is past the ceiling."""
     return any(fact.fact == "draftedRate" for fact in verdicts["ceiling"].facts)
 
 
 def _steep_without_level(m: Measured) -> bool:
-    """A steep rate and no usable level of 12 hours, now or since it was last clearly lower.
+    """Whether a steep rate runs without a usable level of the last 12 hours.
 
-    It stays when a level comes: a card that goes with each level and comes back is no help.
+    Also yes where that was so at any time since the rate was last clearly lower: a card that goes
+    with each level and comes back hours later is no help.
     """
-    kg, rate = m.weight.kg, m.infusion.rate
-    by_weight = m.case.protocol.allows("weight_condition")
-    if not (kg and rate is not None and by_weight and m.infusion.running.yes):
+    kg = _weight_of_running(m)
+    if kg is None:
         return False
     steep = m.case.protocol["heparin.ceiling_critical_rate"] * kg
     stretches = tuple(_steep_stretches(m, kg, steep))
@@ -90,6 +100,12 @@ def _steep_without_level(m: Measured) -> bool:
         return True
     lately = any(until > m.case.ago("levels.current") for _, until in stretches)
     return lately and not usable_level(m)
+
+
+def _weight_of_running(m: Measured) -> float | None:
+    """The weight in kg, where heparin runs at a known rate and is judged by weight."""
+    judged = m.infusion.rate is not None and m.case.protocol.allows("weight_condition")
+    return m.weight.kg or None if judged and m.infusion.running.yes else None
 
 
 def _steep_stretches(m: Measured, kg: float, steep: float) -> Iterator[tuple[datetime, datetime]]:
@@ -117,5 +133,5 @@ def _is_uncovered(m: Measured, since: datetime, until: datetime) -> bool:
 
 
 def _refused(m: Measured) -> tuple[Reason, ...]:
-    """Why an antithrombin that is on record does not count; one never drawn is only missing."""
+    """Why an antithrombin on record does not count; one that was never drawn is only missing."""
     return tuple(r for r in m.antithrombin.known.reasons if r.why not in NOT_DRAWN)

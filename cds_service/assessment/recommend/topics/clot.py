@@ -1,4 +1,6 @@
-"""A thrombosis under heparin: below target resistance, in range another question [R25, R94]."""
+"""The card about a clot under heparin: below target resistance, in range other causes [R25,
+R94].
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ from cds_service.assessment.recommend.topics.situation import (
     reopened_note,
     situation,
 )
+from cds_service.assessment.recommend.topics.topic import Assessed
 
-Due = dict[str, Recommendation]
 
-
-def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def thrombosis(known: Assessed) -> Recommendation | None:
     """A clot on heparin that no card about its treatment tells."""
+    m, verdicts = known.measured, known.verdicts
     if not verdicts["thrombosis_on_heparin"].yes or verdicts["above_target"].yes:
         return None
     if not verdicts["below_target"].yes:
@@ -36,7 +38,7 @@ def thrombosis(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | No
 
 
 def _in_range(m: Measured, verdicts: Verdicts) -> Recommendation:
-    """Heparin works by its level: think of HIT, of the target, of cancer."""
+    """Heparin works by its level: the card asks for HIT, another target, cancer."""
     score = m.hit.score
     possible = score.highest >= m.case.protocol["hit.suspected_score"] and not m.hit.reopened
     counted = on_record(m.case, "platelets", "monitoring.baseline_within").no

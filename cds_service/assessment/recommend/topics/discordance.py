@@ -1,18 +1,17 @@
-"""Two tests that disagree: an adequate aPTT over a low anti-Xa [R26, R29]."""
+"""The card about two tests that disagree: an adequate aPTT over a low anti-Xa [R26, R29]."""
 
 from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.patient_facts import on_record
 from cds_service.assessment.model.recommendation import Indicator, Recommendation
-from cds_service.assessment.model.verdict import Verdicts
 from cds_service.assessment.recommend.topics.situation import situation
+from cds_service.assessment.recommend.topics.topic import Assessed
 
-Due = dict[str, Recommendation]
 
-
-def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def discordance(known: Assessed) -> Recommendation | None:
     """The pattern with room to spare, or an anti-Xa that reads low over an aPTT on target."""
+    m, verdicts = known.measured, known.verdicts
     icteric = _reads_low(m)
     if not (verdicts["masked_clearly"].yes or icteric):
         return None
@@ -30,7 +29,7 @@ def discordance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | N
 
 
 def _reads_low(m: Measured) -> bool:
-    """A low anti-Xa from an icteric or haemolysed sample, and an aPTT on target."""
+    """Whether an icteric or haemolysed sample gave a low anti-Xa, while the aPTT is on target."""
     anti_xa, aptt, target = m.levels.anti_xa, m.levels.aptt, m.levels.target
     low = anti_xa.current.yes and anti_xa.at_least and target.below(anti_xa).yes
     usable = aptt.current.yes and aptt.usable.yes and aptt.steady.yes

@@ -1,6 +1,8 @@
-"""Cards about what was drafted: antithrombin doses, warfarin, combinations. Clinical logic 5."""
+"""Cards about drafts: antithrombin doses, warfarin in HIT, combinations. Clinical logic 5."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from cds_service.assessment.measure.antithrombin_dose import (
     Dose,
@@ -22,14 +24,13 @@ from cds_service.assessment.model.recommendation import (
     StartDrug,
     StopOrder,
 )
-from cds_service.assessment.model.verdict import Evidence, Verdicts
+from cds_service.assessment.model.verdict import Evidence, Reason, Verdicts
 from cds_service.assessment.recommend.offers import allowed_dose
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.recommend.topics.treatment import supplements
 from cds_service.chart.facts import Order
 
-Due = dict[str, Recommendation]
-
-THERAPEUTIC = (
+_THERAPEUTIC = (
     "heparin",
     "lmwh",
     "fondaparinux",
@@ -39,11 +40,14 @@ THERAPEUTIC = (
     "dti",
     "vka",
 )
-OVERLAPS = frozenset({"heparin", "lmwh", "dti", "fondaparinux", "danaparoid"})  # with warfarin
+_HEPARINS = ("heparin", "lmwh")
+_INHIBITORS = ("argatroban", "bivalirudin")  # they replace heparin, in HIT or not
+_OVERLAPS = frozenset({"heparin", "lmwh", "dti", "fondaparinux", "danaparoid"})  # with warfarin
 
 
-def antithrombin_overdose(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def antithrombin_overdose(known: Assessed) -> Recommendation | None:
     """An antithrombin draft that reaches too far, or any in HIT; or a level too high [R95]."""
+    m, verdicts = known.measured, known.verdicts
     drafts = m.case.drafted("antithrombin")
     together = reach(m.case, drafts, m.antithrombin.level, m.weight.kg)
     if drafts and (m.gates.hit.yes or _too_much(m, together)):
@@ -60,7 +64,7 @@ def _too_much(m: Measured, together: Reach) -> bool:
 
 
 def _most_per_kg(m: Measured) -> float:
-    """IU/kg, by the strongest of the products drafted."""
+    """The largest dose in IU/kg, by the strongest of the products drafted."""
     recoveries = [recovery_of(m.case, o) for o in m.case.drafted("antithrombin")]
     return min(highest_per_kg(m.case, recovery) for recovery in recoveries)
 
@@ -68,25 +72,18 @@ def _most_per_kg(m: Measured) -> float:
 def _overdose(
     m: Measured, verdicts: Verdicts, drafts: tuple[Order, ...], together: Reach
 ) -> Recommendation:
-    predicted = together.predicted
-    dose, withheld = (None, ()) if not verdicts["confirmed"].yes else allowed_dose(m, verdicts)
-    replacement = dose if dose is not None and not withheld and supplements(m) else None
-    notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
-    if _is_error(m, drafts, together):
-        notes.append("overdose.multiplied")
-    if replacement is not None:
-        notes.append("overdose.replacement")
+    replacement, withheld = _replacement(m, verdicts)
     return Recommendation(
         indicator=_overdose_indicator(m, together),
-        summary=_overdose_summary(m, predicted),
+        summary=_overdose_summary(m, together.predicted),
         facts=_dose_facts(m),
         values={
             "drafted": _written(drafts),
-            "predicted": predicted or 0.0,
+            "predicted": together.predicted or 0.0,
             "dose": float(replacement.units) if replacement else 0.0,
             "dose_predicted": replacement.predicted if replacement else 0.0,
         },
-        notes=tuple(notes),
+        notes=_overdose_notes(m, drafts, together, replacement),
         choices=_corrections(drafts, replacement),
         withheld=withheld,
         open=m.gates.reasons,
@@ -94,22 +91,44 @@ def _overdose(
     )
 
 
+def _replacement(m: Measured, verdicts: Verdicts) -> tuple[Dose | None, tuple[Reason, ...]]:
+    """The computed dose, where resistance is confirmed and treated so; else why it is withheld."""
+    if not verdicts["confirmed"].yes:
+        return None, ()
+    dose, withheld = allowed_dose(m, verdicts)
+    return (None if withheld or not supplements(m) else dose), withheld
+
+
+def _overdose_notes(
+    m: Measured, drafts: tuple[Order, ...], together: Reach, replacement: Dose | None
+) -> tuple[str, ...]:
+    notes = ["overdose.hit"] if m.gates.hit.yes else ["overdose.rule"]
+    if _is_error(m, drafts, together):
+        notes.append("overdose.multiplied")
+    if replacement is not None:
+        notes.append("overdose.replacement")
+    return tuple(notes)
+
+
 def _written(drafts: tuple[Order, ...]) -> str:
     return " + ".join(o.dosage.written for o in drafts if o.dosage.written)
 
 
 def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Option, ...]:
-    """All drafts go: each may have been right alone, and one left over would make two doses.
+    """Delete all drafts: each may have been right alone, but one left over would make two doses.
 
-    The computed dose is a second choice, never recommended: taking a draft back is.
+    The computed dose is a second choice and never the recommended one.
     """
-    deleted = tuple(DeleteDraft(o) for o in drafts)
-    taken_back = Option("draft.delete", deleted)
+    deletion = _deletion(drafts)
     if dose is None:
-        return (taken_back,)
+        return (deletion,)
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
-    return (taken_back, Option("overdose.replace", (*deleted, start), values=values))
+    return (deletion, Option("overdose.replace", (*deletion.actions, start), values=values))
+
+
+def _deletion(drafts: Iterable[Order]) -> Option:
+    return Option("draft.delete", tuple(DeleteDraft(o) for o in drafts))
 
 
 def _overdose_indicator(m: Measured, together: Reach) -> Indicator:
@@ -127,6 +146,7 @@ def _overdose_summary(m: Measured, predicted: float | None) -> str:
 
 
 def _is_error(m: Measured, drafts: tuple[Order, ...], together: Reach) -> bool:
+    """Whether a draft, or all together, is the dose that multiplying by 1.4 gives."""
     level, kg = m.antithrombin.level, m.weight.kg
     if level is None or kg is None:
         return False
@@ -151,8 +171,9 @@ def _level_too_high(m: Measured) -> Recommendation | None:
     )
 
 
-def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def antithrombin_unchecked(known: Assessed) -> Recommendation | None:
     """Antithrombin drafted without a level or a weight to dose it by [R33]."""
+    m = known.measured
     drafts = m.case.drafted("antithrombin")
     missing = (*m.antithrombin.known.reasons, *m.weight.known.reasons)
     if not drafts or not missing or m.gates.hit.yes:
@@ -169,8 +190,9 @@ def antithrombin_unchecked(m: Measured, verdicts: Verdicts, due: Due) -> Recomme
     )
 
 
-def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def warfarin_in_hit(known: Assessed) -> Recommendation | None:
     """Warfarin before the platelets have recovered [R103]."""
+    m = known.measured
     drafts = m.case.drafted("vka")
     platelets = newest_result(m.case, "platelets", "blood", "platelets.current", "10*3/uL")
     recovered = platelets.below(m.case.protocol["platelets.warfarin_line"]).no
@@ -182,16 +204,17 @@ def warfarin_in_hit(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation
         summary="low" if fact else "unknown",
         facts=(*fact, *m.gates.hit.facts),
         notes=("warfarin.rule",),
-        choices=(Option("draft.delete", tuple(DeleteDraft(o) for o in drafts)),),
+        choices=(_deletion(drafts),),
         open=platelets.current.reasons,
         limits=("platelets.warfarin_line",),
     )
 
 
-def combination(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def combination(known: Assessed) -> Recommendation | None:
     """Two anticoagulants at treatment dose by active and drafted orders [R68, R70]."""
+    m = known.measured
     standing = [o for o in _standing(m) if is_treatment(m.case, o)]
-    drafts = [o for o in m.case.drafted(*THERAPEUTIC) if is_treatment(m.case, o)]
+    drafts = [o for o in m.case.drafted(*_THERAPEUTIC) if is_treatment(m.case, o)]
     pair = _pair(standing, drafts)
     if pair is None:
         return None
@@ -217,12 +240,10 @@ def order_fact(order: Order) -> Evidence:
 def _standing(m: Measured) -> list[Order]:
     """Active orders that no draft of this session ends or replaces."""
     ended = {d.source for d in m.case.chart.drafts if d.stops}
-    replaced = {d.replaces for d in m.case.drafted(*THERAPEUTIC) if d.replaces}
-    return [
-        o
-        for o in m.case.active_orders(*THERAPEUTIC)
-        if o.source not in ended and o.source not in replaced and not o.home
-    ]
+    replaced = {d.replaces for d in m.case.drafted(*_THERAPEUTIC)} - {""}
+    gone = ended | replaced
+    active = m.case.active_orders(*_THERAPEUTIC)
+    return [o for o in active if o.source not in gone and not o.home]
 
 
 def _pair(standing: list[Order], drafts: list[Order]) -> tuple[Order, Order] | None:
@@ -240,23 +261,23 @@ def _pair(standing: list[Order], drafts: list[Order]) -> tuple[Order, Order] | N
 def _may_overlap(first: Order, second: Order) -> bool:
     """Warfarin is started under heparin or a thrombin inhibitor."""
     families = {first.drug.family, second.drug.family}
-    return "vka" in families and bool(families & OVERLAPS)
+    return "vka" in families and bool(families & _OVERLAPS)
 
 
 def _combination_choices(m: Measured, standing: list[Order], second: Order) -> tuple[Option, ...]:
     if not second.drafted:
         return ()
-    keeps_draft = second.drug.key in ("argatroban", "bivalirudin") or (
-        m.gates.hit.yes and second.drug.family not in ("heparin", "lmwh")
-    )
-    if not keeps_draft and m.gates.hit.unknown and second.drug.family not in ("heparin", "lmwh"):
+    replaces_heparin = second.drug.family not in _HEPARINS
+    if second.drug.key in _INHIBITORS or (m.gates.hit.yes and replaces_heparin):
+        return _stop_heparins(standing)
+    if m.gates.hit.unknown and replaces_heparin:
         return ()  # should it be HIT, this draft is the one to keep
-    if not keeps_draft:
-        return (Option("draft.delete", (DeleteDraft(second),)),)
-    heparins = [o for o in standing if o.drug.family in ("heparin", "lmwh")]
-    if not heparins:
-        return ()
-    return (Option("heparin.stop", tuple(StopOrder(o) for o in heparins)),)
+    return (_deletion([second]),)
+
+
+def _stop_heparins(standing: list[Order]) -> tuple[Option, ...]:
+    heparins = tuple(StopOrder(o) for o in standing if o.drug.family in _HEPARINS)
+    return (Option("heparin.stop", heparins),) if heparins else ()
 
 
 def _heparin_orders(m: Measured) -> tuple[Order, ...]:
@@ -264,12 +285,11 @@ def _heparin_orders(m: Measured) -> tuple[Order, ...]:
     return (*standing, *(d.order for d in m.drafted))
 
 
-def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def antiplatelet(known: Assessed) -> Recommendation | None:
     """A P2Y12 inhibitor with a heparin infusion, one of them just drafted [R69, R70]."""
-    drafted = m.case.drafted("p2y12")
-    standing = m.case.active_orders("p2y12")
-    running = m.infusion.running.yes or bool(_heparin_orders(m))
-    if not ((drafted and running) or (standing and m.drafted)):
+    m = known.measured
+    drafted, standing = m.case.drafted("p2y12"), m.case.active_orders("p2y12")
+    if not _meet_heparin(m, drafted, standing):
         return None
     coronary = m.risk.coronary
     offer = drafted and not coronary
@@ -278,6 +298,13 @@ def antiplatelet(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | 
         facts=tuple(order_fact(o) for o in (*drafted, *standing, *_heparin_orders(m))),
         values={"drug": (drafted or standing)[0].drug.key},
         notes=("antiplatelet.coronary" if coronary else "antiplatelet.rule",),
-        choices=(Option("draft.delete", tuple(DeleteDraft(o) for o in drafted)),) if offer else (),
+        choices=(_deletion(drafted),) if offer else (),
         limits=("risk.stent_within",),
     )
+
+
+def _meet_heparin(m: Measured, drafted: tuple[Order, ...], standing: tuple[Order, ...]) -> bool:
+    """Whether this call drafts one of the two drugs while the other stands or is drafted too."""
+    if standing and m.drafted:
+        return True
+    return bool(drafted) and (m.infusion.running.yes or bool(_heparin_orders(m)))

@@ -1,4 +1,4 @@
-"""HIT: stop for it, or ask about it. Clinical logic 5, `hitSuspected`, `hitPossible`."""
+"""Cards about HIT: stop heparin for it, or ask about it. Clinical logic 5."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from cds_service.assessment.measure.exposure import any_heparin_active, is_treat
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.case import ANY_HEPARIN
 from cds_service.assessment.model.recommendation import Indicator, Option, Recommendation
-from cds_service.assessment.model.verdict import Evidence, Reason, Verdicts
+from cds_service.assessment.model.verdict import Evidence, Reason
 from cds_service.assessment.recommend.offers import (
     already_ordered,
     order_tests,
-    other_anticoagulant,
-    runs_without_order,
-    start_withheld,
     stops,
+    switch_withheld,
     tests_for_switch,
     wanted,
 )
@@ -24,12 +22,12 @@ from cds_service.assessment.recommend.topics.switching import (
     start_action,
     switch_notes,
 )
+from cds_service.assessment.recommend.topics.topic import Assessed
 
-Due = dict[str, Recommendation]
 
-
-def hit_suspected(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
-    """Gate 3 is closed and some heparin or LMWH runs or is drafted [R101, R102]."""
+def hit_suspected(known: Assessed) -> Recommendation | None:
+    """The HIT gate is closed and some heparin or LMWH runs or is drafted [R101, R102]."""
+    m = known.measured
     if not (m.gates.hit.yes and _any_heparin(m)):
         return None
     switch, withheld = _switch(m)
@@ -85,11 +83,7 @@ def _own_test(m: Measured) -> tuple[str, ...]:
 
 def _switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     """The drugs to offer, or why none."""
-    withheld = start_withheld(m)
-    if not withheld and other_anticoagulant(m):
-        withheld = (Reason("anticoagulant", "otherStands"),)
-    if not withheld and runs_without_order(m):
-        withheld = (Reason("heparinOrder", "missing"),)
+    withheld = switch_withheld(m)
     if not withheld and not (_treatment(m) or m.hit.current_sign):
         withheld = (Reason("hitGate", "historyOnly"),)
     if withheld:
@@ -120,26 +114,47 @@ def _running_fact(m: Measured) -> tuple[Evidence, ...]:
     return (m.dose.evidence,) if m.dose.evidence else ()
 
 
-def hit_possible(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
-    """No gate, but the counts speak for it, a test is equivocal, or an allergy is unclear."""
+def hit_possible(known: Assessed) -> Recommendation | None:
+    """No gate, but the counts speak for HIT, a test is equivocal, or an allergy is unclear."""
+    m = known.measured
     if m.gates.hit.yes or not _any_heparin(m):
         return None
-    counted = not m.gates.under_age.yes and (_by_points(m) or _by_fall(m))
-    equivocal = m.hit.equivocal.yes and not m.gates.under_age.yes
+    counted, equivocal = _by_counts(m), _is_equivocal(m)
     if not (counted or equivocal or m.hit.allergy_other.yes):
         return None
-    score = m.hit.score
-    facts = tuple(e for e in (score.baseline, score.nadir) if e) if counted else ()
     return Recommendation(
         indicator=Indicator.WARNING,
-        summary="equivocal" if equivocal else "score" if counted else "allergy",
-        facts=(*m.hit.equivocal.facts, *facts, *m.hit.allergy_other.facts),
+        summary=_possible_summary(counted=counted, equivocal=equivocal),
+        facts=(
+            *m.hit.equivocal.facts,
+            *(_count_facts(m) if counted else ()),
+            *m.hit.allergy_other.facts,
+        ),
         values=_score_values(m),
         notes=_possible_notes(m, counted=counted),
         tests=_possible_tests(m),
         open=m.gates.reasons,
         limits=("hit.antibody_positive",) if equivocal else ("hit.possible_score",),
     )
+
+
+def _by_counts(m: Measured) -> bool:
+    """Whether the platelets of an adult speak for HIT; no threshold of it is for children."""
+    return not m.gates.under_age.yes and (_by_points(m) or _by_fall(m))
+
+
+def _is_equivocal(m: Measured) -> bool:
+    return m.hit.equivocal.yes and not m.gates.under_age.yes
+
+
+def _possible_summary(*, counted: bool, equivocal: bool) -> str:
+    if equivocal:
+        return "equivocal"
+    return "score" if counted else "allergy"
+
+
+def _count_facts(m: Measured) -> tuple[Evidence, ...]:
+    return tuple(e for e in (m.hit.score.baseline, m.hit.score.nadir) if e)
 
 
 def _possible_tests(m: Measured) -> tuple[str, ...]:
@@ -150,7 +165,7 @@ def _possible_tests(m: Measured) -> tuple[str, ...]:
 
 
 def _by_points(m: Measured) -> bool:
-    """Thrombocytopenia and timing, each by its minimum."""
+    """Whether the least points for thrombocytopenia and timing reach `hit.possible_score`."""
     return m.hit.score.counted >= m.case.protocol["hit.possible_score"]
 
 

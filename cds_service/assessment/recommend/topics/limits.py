@@ -1,4 +1,4 @@
-"""When the service itself is at its limits: facts not to be had, patients not for it."""
+"""Cards about the service's own limits: facts it could not get, patients it is not for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cds_service.assessment.measure.doses_given import unplaced_infusions
 from cds_service.assessment.measure.exposure import active_heparins, is_treatment
+from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.model.case import ANY_HEPARIN, DAY, starts_unidentified
@@ -14,13 +15,12 @@ from cds_service.assessment.model.times import UNPLACED
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdict, Verdicts
 from cds_service.assessment.recommend.offers import heparin_in_play
 from cds_service.assessment.recommend.topics.situation import dose_shown
+from cds_service.assessment.recommend.topics.topic import Assessed, Due
 from cds_service.assessment.rules.odd_rates import UNTRUE
 from cds_service.assessment.rules.undecided import NOT_YET
 from cds_service.chart.facts import Form, Order, Problem
 from cds_service.chart.fhir_datetime import latest
 from cds_service.chart.query_result import QueryState
-
-Due = dict[str, Recommendation]
 
 # On record and not to be read, or not to be placed in time.
 REFUSALS = frozenset(problem.value for problem in Problem) | UNPLACED
@@ -37,7 +37,7 @@ DECIDING = {
 # What decides less, but may have opened a card or closed a gate.
 BESIDE = ("body", "procedures", "tests", "encounters")
 
-TOLD_APART = 3  # medicines named by their rate or dose; the rest counts among what was left out
+NAMED_AT_MOST = 3  # medicines named by their rate or dose; the rest counts among what was left out
 NAMED = (
     "anti_xa",
     "aptt",
@@ -52,8 +52,9 @@ NAMED = (
 )
 
 
-def not_assessed(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def not_assessed(known: Assessed) -> Recommendation | None:
     """Heparin is in play and something that decides could not be read."""
+    m, verdicts, due = known.measured, known.verdicts, known.due
     drafts = unidentified_drafts(m)
     hanging = (*_age_unread(m, due), *_weight_unread(m, verdicts), *_left_open(m, verdicts, due))
     reasons = [*_unread(m), *hanging, *_failed(m, due)] if _in_play(m) else []
@@ -75,32 +76,39 @@ def _refused(m: Measured) -> tuple[Reason, ...]:
 
 
 def _in_play(m: Measured) -> bool:
-    """A heparin infusion runs, or may run: a failure is then never an empty list of cards."""
-    if m.case.asked.hook != "patient-view":
+    """Whether a heparin infusion runs or may run: a failure then is no empty list of cards."""
+    if m.case.asked.hook != "patient-view" or _may_be_missed(m):
         return True
-    if m.case.unidentified_rates() or unplaced_infusions(m.case):  # which may be heparin that runs
-        return True
-    if not m.case.were_retrieved("orders") and not m.case.chart.administrations:
-        return True  # where no administrations are kept, heparin is known by its orders alone
     running = m.infusion.running
-    if not (
-        m.case.were_retrieved("administrations") or m.case.were_retrieved("orders")
-    ):  # nothing of medicines
-        return True
     return running.yes or (running.unknown and _infused_lately(m))
+
+
+def _may_be_missed(m: Measured) -> bool:
+    """Whether heparin may run unseen: in a row that is not readable, or in a query that failed."""
+    case = m.case
+    if case.unidentified_rates() or unplaced_infusions(case):
+        return True
+    if case.were_retrieved("orders"):
+        return False
+    # Where no administrations are kept, heparin is known by its orders alone.
+    return not case.chart.administrations or not case.were_retrieved("administrations")
 
 
 def _infused_lately(m: Measured) -> bool:
     """Charted as an infusion, or ordered as one, within the days in which one is believed."""
     since = m.case.ago("heparin.administration_window")
-    rows = [a for a in m.case.given("heparin") if a.form is Form.INFUSION]
-    charted = any(latest(at) >= since for a in rows for at in (a.start, a.end) if at is not None)
     orders = [o for o in m.case.chart.orders if o.drug.family == "heparin" and is_infusion(o)]
-    return charted or any(_stands(m, o, since) for o in orders)
+    return _charted_since(m, since) or any(_stands(m, o, since) for o in orders)
+
+
+def _charted_since(m: Measured, since: datetime) -> bool:
+    rows = (row for row in m.case.given("heparin") if row.form is Form.INFUSION)
+    times = (at for row in rows for at in (row.start, row.end))
+    return any(at is not None and latest(at) >= since for at in times)
 
 
 def _stands(m: Measured, order: Order, since: datetime) -> bool:
-    """An order of these days, or one that is active and no older than an order may be."""
+    """An order of these days, or an active one no older than `heparin.order_age`."""
     if order.begun is None:
         return order.active
     believed = order.active and latest(order.begun) >= m.case.ago("heparin.order_age")
@@ -121,9 +129,9 @@ def _unread(m: Measured) -> list[Reason]:
 
 
 def _failed(m: Measured, due: Due) -> tuple[Reason, ...]:
-    """Other queries that failed, where no card speaks: an empty list would pass them over.
+    """Other queries that failed, where no card is due: an empty list would pass over them.
 
-    One that was never made is not named: many hospitals do not have it.
+    A query that was never made is not named: many hospitals do not have it.
     """
     states = {query: m.case.retrieved_state(query) for query in BESIDE} if not due else {}
     ended = (QueryState.FAILED, QueryState.PARTIAL)
@@ -131,7 +139,9 @@ def _failed(m: Measured, due: Due) -> tuple[Reason, ...]:
 
 
 def _dose_unread(m: Measured) -> list[Reason]:
-    """Medicines that failed, a run that is not known, or a rate that cannot be read."""
+    """Why the dose is not known: a failed query, a run that is not known, a rate that cannot be
+    read.
+    """
     failed = [
         Reason("heparinDose", m.case.state(query).value)
         for query in ("administrations", "orders")
@@ -146,18 +156,18 @@ def _dose_unread(m: Measured) -> list[Reason]:
 
 
 def unidentified_medicines(m: Measured) -> list[Reason]:
-    """Medicines nobody can tell: those at a rate always, others where heparin is in play too."""
+    """Medicines that cannot be identified: those at a rate always, others beside heparin only."""
     beside = bool(active_heparins(m.case)) or not heparin_in_play(m).no
-    told = m.case.unidentified("administrations", "orders")
-    said = [Reason("medicine", "untold", one.written) for one in told if one.rate or beside]
-    return list(dict.fromkeys(said))[:TOLD_APART]
+    found = m.case.unidentified("administrations", "orders")
+    named = [Reason("medicine", "untold", one.written) for one in found if one.rate or beside]
+    return list(dict.fromkeys(named))[:NAMED_AT_MOST]
 
 
 def unidentified_drafts(m: Measured) -> list[Reason]:
     """One line, however many of the drafts it is about."""
-    asked = m.case.asked
-    untold = any(starts_unidentified(asked, one) for one in m.case.chart.unidentified)
-    return [Reason("medicine", "untoldDraft")] if untold else []
+    found = m.case.chart.unidentified
+    drafted = any(starts_unidentified(m.case.asked, one) for one in found)
+    return [Reason("medicine", "untoldDraft")] if drafted else []
 
 
 def _antithrombin_unread(m: Measured) -> list[Reason]:
@@ -180,18 +190,17 @@ def _misspelt(m: Measured) -> list[Reason]:
 
 
 def _levels_unread(m: Measured) -> list[Reason]:
-    """Both levels there and neither to be read or placed; one not drawn is only missing."""
-    if not m.infusion.running.yes:
-        return []
+    """Why neither of two levels can be read or placed; one that was not drawn is only missing."""
     levels = (m.levels.anti_xa, m.levels.aptt)
-    refused = [
-        [r for r in (*level.current.reasons, *level.steady.reasons) if r.why in REFUSALS]
-        for level in levels
-    ]
-    usable = any(
-        level.current.yes and not of_level for level, of_level in zip(levels, refused, strict=True)
-    )
-    return [] if usable else [reason for of_level in refused for reason in of_level]
+    readable = any(level.current.yes and not _refusals(level) for level in levels)
+    if readable or not m.infusion.running.yes:
+        return []
+    return [reason for level in levels for reason in _refusals(level)]
+
+
+def _refusals(level: Level) -> list[Reason]:
+    reasons = (*level.current.reasons, *level.steady.reasons)
+    return [reason for reason in reasons if reason.why in REFUSALS]
 
 
 def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
@@ -201,30 +210,34 @@ def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
 
 
 def _left_open(m: Measured, verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
-    """What is on record and refused, where a finding hangs on it that nothing else tells of."""
+    """What is on record and refused, where a finding depends on it that no other card names."""
     rules = ("failing",) if due else ("failing", *FINDINGS)
     left = [verdicts[rule] for rule in rules if verdicts[rule].unknown]
     if not due and m.antithrombin.last_dose is not None:  # after a dose a level may be too high
         left.append(m.antithrombin.known)
-    return tuple(
-        r for v in left for r in v.reasons if r.why in REFUSALS or r in dose_in_doubt(m, v)
-    )
+    return tuple(reason for verdict in left for reason in _doubts(m, verdict))
+
+
+def _doubts(m: Measured, verdict: Verdict) -> list[Reason]:
+    of_dose = dose_in_doubt(m, verdict)
+    return [r for r in verdict.reasons if r.why in REFUSALS or r in of_dose]
 
 
 def dose_in_doubt(m: Measured, verdict: Verdict) -> tuple[Reason, ...]:
-    """Rows of heparin that leave an answer open; that none ran, or not for long, is no doubt."""
+    """Rows of heparin that leave a verdict open; that none ran, or not for long, is no doubt."""
     doubtful = (r for r in verdict.reasons if r.fact in ("heparinDose", "heparinRunning"))
     return tuple(r for r in doubtful if r.why not in NOT_YET) if m.infusion.running.yes else ()
 
 
 def _weight_unread(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
-    """The weight, where a level is low and whether the rate is high hangs on it."""
+    """Why the weight is unknown, where a level is low and "high" depends on it."""
     hangs = verdicts["high"].unknown and verdicts["below_target"].yes
     return tuple(r for r in m.weight.known.reasons if hangs and r in verdicts["high"].reasons)
 
 
-def adult_only(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def adult_only(known: Assessed) -> Recommendation | None:
     """Under 18 nothing is computed."""
+    m = known.measured
     if not m.gates.under_age.yes or not _treatment_in_play(m):
         return None
     facts: tuple[Evidence, ...] = m.gates.under_age.facts

@@ -1,22 +1,22 @@
 """The card about a heparin rate that can hardly be meant. Clinical logic 6.
 
-Looks at the rates that are drafted and at the one that is charted, whatever the antithrombin.
+It looks at the drafted rates and at the charted one, whatever the antithrombin.
 """
 
 from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.recommendation import DeleteDraft, Option, Recommendation
-from cds_service.assessment.model.verdict import Evidence, Verdicts
+from cds_service.assessment.model.verdict import Evidence, Reason
 from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import running_fact, weight_fact
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.rules.odd_rates import Odd, odd_rates, ratio_of, strength_of
 
-Due = dict[str, Recommendation]
 
-
-def heparin_rate_check(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
-    """The most urgent of the odd rates, with all odd drafts to take back."""
+def heparin_rate_check(known: Assessed) -> Recommendation | None:
+    """The most urgent of the odd rates; all odd drafts may be deleted together."""
+    m = known.measured
     odd = sorted(odd_rates(m), key=lambda one: (one.indicator.rank, one.order is None, -one.rate))
     if not odd:
         return None
@@ -31,12 +31,21 @@ def heparin_rate_check(m: Measured, verdicts: Verdicts, due: Due) -> Recommendat
         notes=("rateCheck.charted" if worst.order is None else "rateCheck.drafted",),
         choices=(Option("draft.delete", drafts),) if drafts else (),
         tests=level_tests(m) if charted else (),
-        open=tuple(dict.fromkeys(one.reason for one in odd if one.reason is not None)),
-        limits=("heparin.check_rate",) if worst.summary in BY_RATE else ("heparin.check_ratio",),
+        open=_reasons(odd),
+        limits=_limits(worst),
     )
 
 
-BY_RATE = ("charted", "chartedUntold", "drafted", "first", "untold", "strength")
+def _reasons(odd: list[Odd]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(one.reason for one in odd if one.reason is not None))
+
+
+def _limits(worst: Odd) -> tuple[str, ...]:
+    return ("heparin.check_rate",) if worst.summary in _BY_RATE else ("heparin.check_ratio",)
+
+
+# Summaries that rest on the rate itself; the others compare it with the running one.
+_BY_RATE = ("charted", "chartedUntold", "drafted", "first", "untold", "strength")
 
 
 def _drafted_facts(odd: list[Odd]) -> tuple[Evidence, ...]:
@@ -48,7 +57,7 @@ def _drafted_facts(odd: list[Odd]) -> tuple[Evidence, ...]:
 
 
 def _values(m: Measured, worst: Odd) -> dict[str, str | float]:
-    """What the summary names; from a refused strength mL/h and U/mL, and no rate."""
+    """The figures that the summary names; of a refused strength mL/h and U/mL, and no rate."""
     amount = worst.order.dosage.rate if worst.order is not None else None
     strength = strength_of(amount)
     return {

@@ -1,4 +1,4 @@
-"""Resistance suspected: what would confirm it, what explains it. Clinical logic 3 and 6."""
+"""The card about suspected resistance: what would confirm or explain it. Clinical logic 3 and 6."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from cds_service.assessment.recommend.topics.switching import (
     switch_choices,
     switch_notes,
 )
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.chart.query_result import QueryState
 
-Due = dict[str, Recommendation]
 
-
-def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
-    """Suspected, or open by a missing fact, and no card above tells it [R8, R39, R40, R111]."""
+def resistance(known: Assessed) -> Recommendation | None:
+    """Suspected, or open by a missing fact, and no more urgent card names it [R8, R39, R40,
+    R111].
+    """
+    m, verdicts, due = known.measured, known.verdicts, known.due
     if not (verdicts["resistance_suspected"].yes or _left_open(verdicts["undecided"])):
         return None
     if "heparinDoseCeiling" in due and m.antithrombin.known.unknown:
@@ -51,7 +53,9 @@ def resistance(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | No
 
 
 def _left_open(undecided: Verdict) -> bool:
-    """Open by a fact of the patient; what could not be read at all `notAssessed` tells."""
+    """Whether it is open by a fact of the patient; facts that could not be read are
+    `notAssessed`.
+    """
     states = {state.value for state in QueryState} | {"medicinesUnknown"}
     return any(r.fact != "heparinDose" and r.why not in states for r in undecided.reasons)
 
@@ -64,8 +68,8 @@ def _open(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
 
 
 def _is_loud(verdicts: Verdicts) -> bool:
-    told = verdicts["resistance_suspected"].yes and verdicts["loud"].yes
-    return told and not (verdicts["waits"].yes or verdicts["on_target"].yes)
+    loud = verdicts["resistance_suspected"].yes and verdicts["loud"].yes
+    return loud and not (verdicts["waits"].yes or verdicts["on_target"].yes)
 
 
 def _choices_of_refractory(m: Measured, verdicts: Verdicts) -> Switch:
@@ -102,22 +106,19 @@ def _raise_values(m: Measured) -> dict[str, str | float]:
 
 def resistance_notes(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
     """Delivery first; what would confirm it; what antithrombin has to do with it."""
-    notes = ["delivery.first"]
-    tier = m.antithrombin.tier
-    if verdicts["failing"].yes and not verdicts["confirmed"].yes:
-        notes.append("resistance.confirm")
-    if tier in ("low", "severe") and not verdicts["confirmed"].yes:
-        notes.append("resistance.noDose")
-    if tier in ("normal", "lowNormal"):
-        notes.append("resistance.notAntithrombin")
-    if verdicts["above_target"].yes:
-        notes.append("resistance.aboveTarget")
-    notes += _after_a_dose(m, verdicts)
-    if _heparin_lowers_it(m):
-        notes.append("resistance.loweredByHeparin")
-    if _antigen_low(m):
-        notes.append("antithrombin.antigenLow")
-    return (*notes, *contributors(m, verdicts), *population_notes(m))
+    tier, confirmed = m.antithrombin.tier, verdicts["confirmed"].yes
+    notes = {
+        "delivery.first": True,
+        "resistance.confirm": verdicts["failing"].yes and not confirmed,
+        "resistance.noDose": tier in ("low", "severe") and not confirmed,
+        "resistance.notAntithrombin": tier in ("normal", "lowNormal"),
+        "resistance.aboveTarget": verdicts["above_target"].yes,
+        **dict.fromkeys(_after_a_dose(m, verdicts), True),
+        "resistance.loweredByHeparin": _heparin_lowers_it(m),
+        "antithrombin.antigenLow": _antigen_low(m),
+    }
+    own = (note for note, holds in notes.items() if holds)
+    return (*own, *contributors(m, verdicts), *population_notes(m))
 
 
 def _after_a_dose(m: Measured, verdicts: Verdicts) -> list[str]:
@@ -130,7 +131,7 @@ def _after_a_dose(m: Measured, verdicts: Verdicts) -> list[str]:
 
 
 def _heparin_lowers_it(m: Measured) -> bool:
-    """From the third day heparin itself lowers antithrombin."""
+    """Whether heparin itself may have lowered antithrombin, as it does from the third day on."""
     since = m.infusion.since
     low = m.antithrombin.tier in ("lowNormal", "low", "severe")
     return low and since is not None and since <= m.case.ago("antithrombin.lowered_after")

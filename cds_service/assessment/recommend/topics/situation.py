@@ -1,4 +1,4 @@
-"""The facts that resistance cards share, and the limits a patient crossed."""
+"""Facts that several cards about resistance show, and the limits that a patient crossed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.required_rate import Silence
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 
-GROUNDS = {
+_GROUNDS = {
     "high": "heparin.high_daily_dose",
     "escalating": "heparin.escalation_rises",
     "plateau": "heparin.plateau_difference",
@@ -18,31 +18,31 @@ GROUNDS = {
 
 
 def situation(m: Measured) -> tuple[Evidence, ...]:
-    """The facts every resistance card opens with: dose, level, antithrombin."""
-    came_of_it = dose_outcome(m.case, m.antithrombin, m.weight.kg)
-    found = [m.antithrombin.evidence, m.antithrombin.antigen, *came_of_it]
+    """The facts every resistance card opens with: dose, levels, antithrombin."""
+    outcome = dose_outcome(m.case, m.antithrombin, m.weight.kg)
+    found = [m.antithrombin.evidence, m.antithrombin.antigen, *outcome]
     levels = (*levels_shown(m), *target_fact(m), *need_fact(m))
     return (*dose_shown(m), *levels, *(e for e in found if e is not None))
 
 
 def target_fact(m: Measured) -> tuple[Evidence, ...]:
-    """What levels are judged against, and where it is from; the cards put it into words."""
+    """The order that the target of the levels comes from; the cards put the range into words."""
     source = m.target.order or m.infusion.source
     return (Evidence("target", 0.0, "", None, source),) if source else ()
 
 
 def need_fact(m: Measured) -> tuple[Evidence, ...]:
-    """The required rate, where one may be said, or a level that does not fit.
+    """The required rate, where one may be shown, or that the newest level does not fit.
 
-    None while the effect is lost: what is lost is no measure of the need.
+    Nothing while the effect is lost: a level that was lost does not measure the need.
     """
     rate = m.need.rate
     if rate is None or not m.need.pairs or rate.effect_lost:
         return ()
     last = m.need.pairs[-1]
     source = last.evidence.source if last.evidence else ""
-    told = rate.shown or rate.beyond or rate.silence is Silence.SET_ASIDE
-    return (Evidence("required_rate", 0.0, "", last.drawn, source),) if told else ()
+    shown = rate.shown or rate.beyond or rate.silence is Silence.SET_ASIDE
+    return (Evidence("required_rate", 0.0, "", last.drawn, source),) if shown else ()
 
 
 def dose_shown(m: Measured) -> tuple[Evidence, ...]:
@@ -53,14 +53,16 @@ def dose_shown(m: Measured) -> tuple[Evidence, ...]:
 
 
 def _above_a_line(m: Measured) -> bool:
-    """Above a daily line a card shows both U/day and U/h: clinicians think in the second."""
+    """Whether the dose is above the daily line: the card then shows U/day and U/h, which pumps are
+    set in.
+    """
     return m.dose.known.yes and m.dose.units > m.case.protocol["heparin.high_daily_dose"]
 
 
 def grounds(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
     """The limits that this patient crossed, the leading one of the dose, for the card's rule."""
     level = "anti_xa_low" if m.levels.anti_xa.steady.yes else "aptt_low"
-    crossed = [row for rule, row in GROUNDS.items() if verdicts[rule].yes][:1]
+    crossed = [row for rule, row in _GROUNDS.items() if verdicts[rule].yes][:1]
     below = verdicts["below_target"].yes or verdicts["masked"].yes
     return (*([f"levels.{level}"] if below else []), *crossed)
 
@@ -114,5 +116,5 @@ def weight_fact(m: Measured) -> tuple[Evidence, ...]:
 
 
 def reopened_note(m: Measured) -> tuple[str, ...]:
-    """A gate closed by the 4Ts alone was reopened by a negative antibody test."""
+    """A note where a negative antibody test reopened a gate that the 4Ts alone had closed."""
     return ("hit.reopened",) if m.hit.reopened else ()

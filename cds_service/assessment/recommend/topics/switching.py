@@ -1,6 +1,6 @@
-"""Another anticoagulant: what is offered for resistance, and the words of its start.
+"""Another anticoagulant for resistance, and the notes on its start, which the HIT card shares.
 
-Clinical logic 6 and 7. HIT has its own card and shares the words.
+Clinical logic 6 and 7.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from cds_service.assessment.model.verdict import Reason, Verdicts
 from cds_service.assessment.recommend.offers import (
     allowed_dose,
     evidence_open,
-    other_anticoagulant,
-    runs_without_order,
-    start_withheld,
     stops,
+    switch_withheld,
     tests_for_switch,
 )
 from cds_service.assessment.recommend.switch import Start, Switch, choose_switch
@@ -27,6 +25,7 @@ from cds_service.assessment.recommend.topics.situation import (
     organ_facts,
     situation,
 )
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.recommend.topics.treatment import (
     antithrombin_ordered,
     beside_notes,
@@ -37,19 +36,17 @@ from cds_service.assessment.recommend.topics.treatment import (
     treats_as_severe,
 )
 
-Due = dict[str, Recommendation]
 
-
-def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def anticoagulant_switch(known: Assessed) -> Recommendation | None:
     """Confirmed with severe deficiency: another anticoagulant, or antithrombin [R43, R61, R62]."""
+    m, verdicts = known.measured, known.verdicts
     if verdicts["waits"].yes or not (verdicts["confirmed"].yes and treats_as_severe(m)):
         return None
     switch, withheld = offered_switch(m)
     dose, against = _supplement(m, verdicts, switch)
-    bleeding = m.gates.bleeding.yes or m.gates.high_risk.yes
     return Recommendation(
-        indicator=Indicator.WARNING if bleeding else Indicator.CRITICAL,
-        summary="" if switch.starts else "withheld" if withheld else "noDrug",
+        indicator=_indicator(m),
+        summary=_summary(switch, withheld),
         lead="delivery" if switch.starts else "",
         facts=(*situation(m), *organ_facts(m), *clot_facts(verdicts)),
         values=dose_values(m, dose, against) | {"crcl": m.organs.crcl or 0.0},
@@ -63,13 +60,20 @@ def anticoagulant_switch(m: Measured, verdicts: Verdicts, due: Due) -> Recommend
     )
 
 
+def _indicator(m: Measured) -> Indicator:
+    bleeding = m.gates.bleeding.yes or m.gates.high_risk.yes
+    return Indicator.WARNING if bleeding else Indicator.CRITICAL
+
+
+def _summary(switch: Switch, withheld: tuple[Reason, ...]) -> str:
+    if switch.starts:
+        return ""
+    return "withheld" if withheld else "noDrug"
+
+
 def offered_switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
     """The drugs to offer without HIT, or why none is."""
-    withheld = start_withheld(m)
-    if not withheld and other_anticoagulant(m):
-        withheld = (Reason("anticoagulant", "otherStands"),)
-    if not withheld and runs_without_order(m):
-        withheld = (Reason("heparinOrder", "missing"),)
+    withheld = switch_withheld(m)
     if not withheld:
         withheld = (*m.antithrombin.dosable.reasons, *evidence_open(m))
     level = m.antithrombin.level
@@ -78,7 +82,7 @@ def offered_switch(m: Measured) -> tuple[Switch, tuple[Reason, ...]]:
 
 
 def switch_choices(m: Measured, switch: Switch) -> tuple[Option, ...]:
-    """One choice a drug: start it, stop every treatment heparin with it."""
+    """One option a drug: start it, and stop every treatment heparin with it."""
     ended = stops(m, treatment_only=True)
     return tuple(
         Option(
@@ -116,13 +120,13 @@ def _notes(m: Measured, switch: Switch, dose: Dose | None) -> tuple[str, ...]:
     notes = switch_notes(m, switch)
     if dose is not None:
         notes += (f"antithrombin.also{form(m)}", *beside_notes(m, dose))
-    told = {f"population.{reason}" for reason in switch.not_recommended_because}
-    rest = (note for note in population_notes(m) if note not in told)
+    named = {f"population.{reason}" for reason in switch.not_recommended_because}
+    rest = (note for note in population_notes(m) if note not in named)
     return (*notes, "switch.sampleFirst", *circuit_notes(m), *rest)
 
 
 def switch_notes(m: Measured, switch: Switch) -> tuple[str, ...]:
-    """What the starts do not say: why none is offered, reduced or recommended."""
+    """Notes on a switch: why no drug is offered, a start is reduced, or none is recommended."""
     none = (f"switch.none.{switch.none_because}",) if switch.none_because else ()
     starts = (note for start in switch.starts for note in start_notes(m.case, start))
     against = (f"switch.against.{reason}" for reason in switch.not_recommended_because)
@@ -130,13 +134,13 @@ def switch_notes(m: Measured, switch: Switch) -> tuple[str, ...]:
 
 
 def circuit_notes(m: Measured) -> tuple[str, ...]:
-    """On CRRT citrate for the circuit; on ECMO the range that is published."""
+    """Notes for a circuit: citrate on CRRT, the published range on ECMO."""
     notes = ("switch.citrate",) if m.organs.modality == "crrt" else ()
     return (*notes, "switch.ecmo") if m.risk.ecmo else notes
 
 
 def start_notes(case: Case, start: Start) -> tuple[str, ...]:
-    """What a start at the label's own rate, below it or reduced has to say."""
+    """The note on a start at the label's own rate, below it, or reduced."""
     if start.drug != "argatroban":
         return ()
     if start.rate >= case.protocol["switch.argatroban_label"]:

@@ -1,4 +1,4 @@
-"""Cards about the target: raising above it, chasing a short aPTT. Clinical logic 5."""
+"""Cards about the target: a raise above it, levels far above it, a short aPTT. Clinical logic 5."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cds_service.assessment.model.recommendation import (
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import levels_shown, running_fact, situation
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.rules.dose_rules import is_raise
 
-Due = dict[str, Recommendation]
 
-
-def above_target_raise(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def above_target_raise(known: Assessed) -> Recommendation | None:
     """A raise drafted while the level is above target."""
+    m, verdicts = known.measured, known.verdicts
     if not (verdicts["above_target"].yes and verdicts["drafted_raise"].yes):
         return None
     return Recommendation(
@@ -41,13 +41,14 @@ def drafted_and_running(m: Measured, verdicts: Verdicts) -> tuple[Evidence, ...]
 
 
 def delete_raises(m: Measured) -> Option:
-    """Take every drafted raise back."""
+    """The option to delete every drafted raise."""
     raises = tuple(DeleteDraft(d.order) for d in m.drafted if is_raise(m, d))
     return Option("raise.delete", raises)
 
 
-def pseudo_resistance_card(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def pseudo_resistance_card(known: Assessed) -> Recommendation | None:
     """Anti-Xa in range under a short aPTT, and a raise is drafted for it [R112, R121]."""
+    m, verdicts = known.measured, known.verdicts
     if not (verdicts["pseudo_resistance"].yes and verdicts["drafted_raise"].yes):
         return None
     missing = [
@@ -64,8 +65,9 @@ def pseudo_resistance_card(m: Measured, verdicts: Verdicts, due: Due) -> Recomme
     )
 
 
-def above_target_card(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def above_target_card(known: Assessed) -> Recommendation | None:
     """Far above target under heparin, or above the range of a thrombin inhibitor [R28]."""
+    m, verdicts = known.measured, known.verdicts
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
     if m.gates.hit.yes or not m.infusion.running.yes:
@@ -95,7 +97,9 @@ def _suspect(m: Measured) -> Level | None:
 
 
 def _redraw(m: Measured, level: Level) -> Recommendation:
-    """Redraw now; where that cannot be done within the hour it is taken as true."""
+    """The sample is drawn again now; where that takes more than an hour, the level counts as
+    true.
+    """
     return Recommendation(
         indicator=Indicator.WARNING,
         summary="suspect",
@@ -126,7 +130,7 @@ def _above_inhibitor(m: Measured, inhibitor: Inhibitor) -> Recommendation | None
 
 
 def _again(m: Measured, facts: tuple[Evidence, ...]) -> tuple[str, ...]:
-    """The same test again, where the level is some hours old."""
+    """The same tests again, where the level is some hours old."""
     since = m.case.ago("levels.repeat_after")
     old = all(fact.at is None or fact.at < since for fact in facts)
     return (
@@ -142,8 +146,9 @@ def _far_rows(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
     return ("levels.anti_xa_far",) if anti_xa else ("levels.aptt_far",)
 
 
-def heparin_effect_lost(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def heparin_effect_lost(known: Assessed) -> Recommendation | None:
     """The level fell at an unchanged rate: sample, line, pump or bag before any drug."""
+    m, verdicts = known.measured, known.verdicts
     lost = verdicts["effect_lost"]
     if not lost.yes:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -10,7 +10,19 @@ from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.recommendation import Recommendation
 from cds_service.assessment.model.verdict import Verdicts
 
-Ask = Callable[[Measured, Verdicts, dict[str, Recommendation]], Recommendation | None]
+Due = Mapping[str, Recommendation]  # by the name of their card, in the registry's order
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What a card may ask: the measurements, every rule's verdict, and the cards due before it."""
+
+    measured: Measured
+    verdicts: Verdicts
+    due: Due
+
+
+Ask = Callable[[Assessed], Recommendation | None]
 
 
 class Opener(Enum):
@@ -49,8 +61,8 @@ class Cited:
 class Topic:
     """One card: everything that is decided about it by its name stands here.
 
-    `ask` gets what was measured, the verdicts and the items due so far, and answers with the
-    item or None. The defaults are those of a card about resistance.
+    `ask` is called with `Assessed` and returns the recommendation, or None where the card is not
+    due. The defaults are those of a card about resistance.
     """
 
     name: str  # letters only: `source.topic.code`, by which EHRs remember overrides

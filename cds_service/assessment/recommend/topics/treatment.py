@@ -1,4 +1,4 @@
-"""Treatment of resistance by antithrombin: whom, how much, and what to say. Clinical logic 8."""
+"""The card about antithrombin for resistance: whom, how much, and its notes. Clinical logic 8."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from cds_service.assessment.recommend.topics.situation import (
     situation,
     weight_fact,
 )
-
-Due = dict[str, Recommendation]
+from cds_service.assessment.recommend.topics.topic import Assessed
 
 
 def treats_as_severe(m: Measured) -> bool:
-    """Severe deficiency that changes the anticoagulant.
+    """Whether a severe deficiency changes the anticoagulant.
 
-    Hereditary deficiency is supplemented at any level; a protocol may do so in sepsis, down to its
-    own line.
+    Not in hereditary deficiency, which is supplemented at any level; and not in sepsis where the
+    protocol supplements it down to `switch.sepsis_line`.
     """
     if m.antithrombin.tier != "severe" or m.risk.hereditary:
         return False
@@ -42,21 +41,23 @@ def supplements(m: Measured) -> bool:
 
 
 def dose_choice(dose: Dose, *, recommended: bool) -> Option:
-    """The antithrombin order, equal in text and order."""
+    """The option to order the dose; its text and its order name the same number."""
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
     return Option("antithrombin.give", (start,), recommended, values)
 
 
 def form(m: Measured) -> str:
-    """The ending of a note that tells the dose: a protocol may multiply."""
+    """The ending of the note that names the dose: a protocol may multiply."""
     return "Multiplied" if m.case.protocol.chosen("dose_form") == "multiply" else ""
 
 
 def dose_values(
     m: Measured, dose: Dose | None, against: tuple[Reason, ...]
 ) -> dict[str, str | float]:
-    """A dose that is withheld leaves only the label's, where a protocol shows that."""
+    """The figures of a dose; of one that is withheld only the label's, where a protocol shows
+    that.
+    """
     if dose is None:
         return {}
     beside = label_beside(m, dose)
@@ -80,15 +81,13 @@ def beside_notes(m: Measured, dose: Dose | None) -> list[str]:
     return ["antithrombin.labelBeside"] if shown else []
 
 
-def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def antithrombin_dose(known: Assessed) -> Recommendation | None:
     """Confirmed with low antithrombin: the computed dose [R44, R45, R60]."""
-    low = m.antithrombin.tier == "low" or (
-        m.antithrombin.tier == "severe" and not treats_as_severe(m)
-    )
-    if verdicts["waits"].yes or not (verdicts["confirmed"].yes and low):
+    m, verdicts = known.measured, known.verdicts
+    if not _is_due(m, verdicts):
         return None
     dose, against = allowed_dose(m, verdicts)
-    offered = dose if dose is not None and not against else None
+    offered = None if against else dose
     ordered = bool(offered) and antithrombin_ordered(m)
     return Recommendation(
         indicator=Indicator.INFO if ordered else Indicator.WARNING,
@@ -102,6 +101,14 @@ def antithrombin_dose(m: Measured, verdicts: Verdicts, due: Due) -> Recommendati
         withheld=against,
         limits=("antithrombin.low", "antithrombin_dose.recovery", *grounds(m, verdicts)),
     )
+
+
+def _is_due(m: Measured, verdicts: Verdicts) -> bool:
+    """Whether resistance is confirmed, and antithrombin so low that it is what is given."""
+    if verdicts["waits"].yes or not verdicts["confirmed"].yes:
+        return False
+    tier = m.antithrombin.tier
+    return tier == "low" or (tier == "severe" and not treats_as_severe(m))
 
 
 def antithrombin_ordered(m: Measured) -> bool:
@@ -120,9 +127,10 @@ def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Option, ...]:
 
 
 def recommends_antithrombin(m: Measured) -> bool:
-    """In hereditary deficiency, the label's one indication; elsewhere if the protocol says so.
+    """Whether the dose is marked as recommended.
 
-    A protocol that does keeps it from sepsis, DIC, cirrhosis and the days after bypass.
+    In hereditary deficiency, which is the label's one indication; else only if the protocol says
+    so, and not in sepsis, DIC, cirrhosis or the days after bypass.
     """
     if m.risk.hereditary:
         return True
@@ -152,10 +160,12 @@ def _evidence_notes(m: Measured) -> tuple[str, ...]:
 
 
 def may_have_lmwh(m: Measured) -> bool:
-    """LMWH is named only with good kidneys known, no circuit, no wound, enough platelets."""
+    """Whether LMWH may be named: kidneys known to be good, no circuit, no wound, enough
+    platelets.
+    """
     case, clearance = m.case, m.organs.crcl
     kidneys = m.organs.renal.no and clearance is not None
-    wounds = procedures(case, "risk.surgery_within", *OPERATIONS) or recent_conditions(
+    wounds = procedures(case, "risk.surgery_within", *_OPERATIONS) or recent_conditions(
         case, "bleeding.injury_within", "trauma", "organ_injury"
     )
     level = newest_result(case, "platelets", "blood", "platelets.current", "10*3/uL")
@@ -164,7 +174,7 @@ def may_have_lmwh(m: Measured) -> bool:
     return kidneys and enough and not (wounds or on_circuit or m.risk.pregnant)
 
 
-OPERATIONS = ("major_surgery", "cardiac_surgery", "bypass", "neurosurgery")
+_OPERATIONS = ("major_surgery", "cardiac_surgery", "bypass", "neurosurgery")
 
 
 def _dose_tests(m: Measured) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What to measure and when: baseline before a start, what is overdue. Clinical logic 5."""
+"""What to measure and when: tests before a start, and what is overdue. Clinical logic 5."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.offers import heparin_in_play, wanted
 from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import running_fact
+from cds_service.assessment.recommend.topics.topic import Assessed
+from cds_service.chart.facts import Result
 from cds_service.chart.fhir_datetime import latest
 
-Due = dict[str, Recommendation]
-LEVELS = ("anti_xa", "aptt", "aptt_ratio")
+_LEVELS = ("anti_xa", "aptt", "aptt_ratio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +36,31 @@ class Watch:
     since: datetime
 
 
-def andexanet(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def andexanet(known: Assessed) -> Recommendation | None:
     """Heparin does not work after andexanet alfa."""
+    m = known.measured
     given = m.risk.andexanet
     if given is None or heparin_in_play(m).no:
         return None
     fact = Evidence("andexanet", 0.0, "", given.start, given.source, "given")
-    known = m.organs.renal.no and m.organs.hepatic.no
+    organs_known = m.organs.renal.no and m.organs.hepatic.no
     return Recommendation(
         indicator=Indicator.CRITICAL,
         facts=(fact, *running_fact(m)),
-        notes=("andexanet.rule", "andexanet.starts" if known else "andexanet.organs"),
+        notes=("andexanet.rule", "andexanet.starts" if organs_known else "andexanet.organs"),
         limits=("risk.andexanet_within",),
     )
 
 
-def baseline_tests(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def baseline_tests(known: Assessed) -> Recommendation | None:
     """Heparin is being started in a patient at risk: the tests to have first [R33, R85, R104]."""
-    if not m.drafted or not m.risk.any or not (_starting(m) or _circuit_begun(m.case)):
+    m = known.measured
+    if not _starts_at_risk(m):
         return None
-    concepts = ("antithrombin", "aptt", "platelets")
-    answered = m.case.is_complete("coagulation", "blood")
-    missing = [c for c in concepts if on_record(m.case, c, "monitoring.baseline_within").no]
-    tests = tuple(missing) if answered else ()
+    # A test that a failed query may hide is not asked for again.
+    complete = m.case.is_complete("coagulation", "blood")
+    missing = [c for c in _BASELINE if on_record(m.case, c, "monitoring.baseline_within").no]
+    tests = tuple(missing) if complete else ()
     if not wanted(m.case, *tests):
         return None
     return Recommendation(
@@ -66,6 +69,15 @@ def baseline_tests(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation 
         tests=tests,
         limits=("monitoring.baseline_within",),
     )
+
+
+_BASELINE = ("antithrombin", "aptt", "platelets")
+
+
+def _starts_at_risk(m: Measured) -> bool:
+    if not m.drafted or not m.risk.any:
+        return False
+    return _starting(m) or _circuit_begun(m.case)
 
 
 def _starting(m: Measured) -> bool:
@@ -79,8 +91,9 @@ def _circuit_begun(case: Case) -> bool:
     return began is not None and began >= case.ago("monitoring.baseline_within")
 
 
-def monitoring(m: Measured, verdicts: Verdicts, due: Due) -> Recommendation | None:
+def monitoring(known: Assessed) -> Recommendation | None:
     """Heparin or a thrombin inhibitor runs and a result is overdue [R87, R89, R90, R50]."""
+    m, verdicts = known.measured, known.verdicts
     overdue = [w for w in _lines(m, verdicts) if _overdue(m.case, w)]
     tests = tuple(dict.fromkeys(t for w in overdue for t in w.order))
     if not wanted(m.case, *tests):
@@ -107,28 +120,33 @@ def _lines(m: Measured, verdicts: Verdicts) -> Iterable[Watch]:
 
 def _inhibitor_lines(case: Case, inhibitor: Inhibitor) -> Iterable[Watch]:
     """The aPTT hours after the start and each change until two are in range, then less often."""
-    first = FIRST_APTT.get(inhibitor.drug)
-    if first is None or inhibitor.changed is None:
-        return
-    drawn = [r for r in case.results("aptt") if r.at and r.at > inhibitor.changed][:SETTLED]
+    first = _FIRST_APTT.get(inhibitor.drug)
+    if first is not None and inhibitor.changed is not None:
+        settled = _is_settled(case, inhibitor, inhibitor.changed)
+        span = "monitoring.later_level" if settled else first
+        yield Watch(("aptt",), ("aptt",), span, inhibitor.changed)
+
+
+def _is_settled(case: Case, inhibitor: Inhibitor, changed: datetime) -> bool:
+    drawn = [r for r in case.results("aptt") if r.at and r.at > changed][:_SETTLED]
     low, high = inhibitor.low, inhibitor.high
-    settled = len(drawn) == SETTLED and all(low <= (r.value or 0.0) <= high for r in drawn)
-    span = "monitoring.later_level" if settled else first
-    yield Watch(("aptt",), ("aptt",), span, inhibitor.changed)
+    return len(drawn) == _SETTLED and all(low <= (r.value or 0.0) <= high for r in drawn)
 
 
-SETTLED = 2  # results in range
-FIRST_APTT = {
+_SETTLED = 2  # results in range
+_FIRST_APTT = {
     "argatroban": "switch.argatroban_first_aptt",
     "bivalirudin": "switch.bivalirudin_first_aptt_to",
 }
 
 
 def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch]:
-    """The lines that apply now; where several name a test, the shorter interval wins."""
+    """The lines of the schedule that apply now; where several name a test, the shorter interval
+    wins.
+    """
     early = m.case.now - start <= m.case.protocol.span("monitoring.early_phase")
     level = "monitoring.early_level" if early else "monitoring.later_level"
-    yield Watch(LEVELS, _level_order(m, verdicts), level, start)
+    yield Watch(_LEVELS, _level_order(m, verdicts), level, start)
     if m.risk.circuit:
         began = max(start, began_on_circuit(m.case) or start)
         yield Watch(("anti_xa",), ("anti_xa",), "monitoring.circuit_level", began)
@@ -155,14 +173,14 @@ def _antithrombin_lines(
     if last is not None and last.start is not None:
         recheck = m.case.protocol.span("antithrombin_dose.recheck_to")
         if m.case.now - last.start > recheck and _none_since(m.case, last.start):
-            yield Watch(("antithrombin",), ("antithrombin",), RECHECK, last.start)
-            yield Watch(LEVELS, level_tests(m), RECHECK, last.start)
+            yield Watch(("antithrombin",), ("antithrombin",), _RECHECK, last.start)
+            yield Watch(_LEVELS, level_tests(m), _RECHECK, last.start)
     if verdicts["resistance_suspected"].yes or last is not None:
         span = "monitoring.early_antithrombin" if early else "monitoring.later_antithrombin"
         yield Watch(("antithrombin",), ("antithrombin",), span, start)
 
 
-RECHECK = "antithrombin_dose.recheck_to"
+_RECHECK = "antithrombin_dose.recheck_to"
 
 
 def _none_since(case: Case, moment: datetime) -> bool:
@@ -178,16 +196,24 @@ def _within_platelet_watch(case: Case) -> bool:
 
 
 def _overdue(case: Case, watch: Watch) -> bool:
-    """No result for one and a half intervals, counted from the start if there is none."""
+    """Whether a result is overdue, counted from the start of the watch where there is none."""
     query = "blood" if watch.tests == ("platelets",) else "coagulation"
     newest = [case.newest(concept) for concept in watch.tests]
     if not case.is_complete(query) or any(doubt is not None for _, doubt in newest):
         return False
-    times = [latest(r.at) for r, _ in newest if r is not None and r.at is not None]
-    last = max((*times, latest(watch.since)))
-    factor = 1.0 if watch.span == RECHECK else case.protocol["monitoring.overdue_factor"]
-    allowed: timedelta = case.protocol.span(watch.span) * factor
-    return case.now - last > allowed
+    last = max(_drawn(result, watch) for result, _ in newest)
+    return case.now - last > _allowed(case, watch)
+
+
+def _drawn(result: Result | None, watch: Watch) -> datetime:
+    since = latest(watch.since)
+    return since if result is None or result.at is None else max(latest(result.at), since)
+
+
+def _allowed(case: Case, watch: Watch) -> timedelta:
+    """One and a half intervals; a level after an antithrombin dose has a latest hour of its own."""
+    factor = 1.0 if watch.span == _RECHECK else case.protocol["monitoring.overdue_factor"]
+    return case.protocol.span(watch.span) * factor
 
 
 def _last_results(case: Case, overdue: Iterable[Watch]) -> tuple[Evidence, ...]:

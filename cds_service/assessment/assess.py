@@ -68,7 +68,7 @@ def assess(
 
 
 def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> tuple[Recommendation, ...]:
-    """Every card that is due and may be shown in this call, in the registry\'s order.
+    """Every card that is due and may be shown in this call, in the registry's order.
 
     Only a card that is shown can keep another one silent.
     """

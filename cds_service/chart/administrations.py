@@ -1,7 +1,7 @@
 """MedicationAdministrations of our drugs: what was given, when, how fast, and what for.
 
-A status of "completed" does not prove that something was given: some systems say "not given" in
-the method alone.
+The status "completed" does not prove that something was given: some systems say "not given" in
+`dosage.method` alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cds_service.chart.dosages import DosageReader
-from cds_service.chart.facts import Administration, Dosage, Form, Order, Route, Skipped, Use
+from cds_service.chart.facts import Administration, Amount, Dosage, Form, Order, Route, Skipped, Use
 from cds_service.chart.fhir_datetime import NOWHERE, Period, Placing, read_instant, read_period
 from cds_service.chart.fhir_json import codings, each, member, reference, source, text
 from cds_service.chart.goals import GoalReader
@@ -30,7 +30,7 @@ _HALTED = frozenset({"stopped", "on-hold"})
 
 @dataclass(frozen=True, slots=True)
 class ReaderTables:
-    """The tables an order or an administration is read with."""
+    """The look-ups that an order or an administration is read with."""
 
     vocabulary: Vocabulary
     pharmacy: MedicationResolver
@@ -43,11 +43,13 @@ class ReaderTables:
     def unidentified(
         self, resource: Resource, dosages: Iterable[object], period: Period, *, is_open: bool
     ) -> UnidentifiedMedicine:
-        """What can be said of a medicine that nobody can tell."""
+        """What can be said of a medicine that cannot be identified."""
         return self.unknown.read(source(resource), tuple(dosages), period, is_open=is_open)
 
     def is_named(self, one: UnidentifiedMedicine, resource: Resource) -> bool:
-        """Whether it is named among what was left out: a local code that weighs little is not."""
+        """Whether it is named among what was left out: by a local code only if it may be
+        heparin.
+        """
         return one.weighs or not codings(concepts_at(resource, "medication"))
 
     def measured_in(self, medicine: ResolvedMedication) -> str:
@@ -56,39 +58,39 @@ class ReaderTables:
 
 
 def read_administrations(
-    record: PatientResources, reading: ReaderTables
+    resources: PatientResources, tables: ReaderTables
 ) -> tuple[tuple[Administration, ...], list[UnidentifiedMedicine], list[Skipped]]:
-    """All of known drugs, newest first; those of untold medicines; and what was left out."""
-    found, skipped = record.read("MedicationAdministration", partial(_read, reading=reading))
+    """All of known drugs, newest first; those of unidentified medicines; and what was left out."""
+    found, skipped = resources.read("MedicationAdministration", partial(_read, tables=tables))
     given = [one for one in found if isinstance(one, Administration)]
-    untold = [one for one in found if isinstance(one, UnidentifiedMedicine)]
-    return tuple(sorted(given, key=_newest_first)), untold, skipped
+    unidentified = [one for one in found if isinstance(one, UnidentifiedMedicine)]
+    return tuple(sorted(given, key=_newest_first)), unidentified, skipped
 
 
 def _read(
-    resource: Resource, reading: ReaderTables
+    resource: Resource, tables: ReaderTables
 ) -> list[Administration | UnidentifiedMedicine | Skipped]:
-    medicines = reading.pharmacy.medicines(resource)
+    medicines = tables.pharmacy.medicines(resource)
     if medicines is None:
-        return _unknown(resource, reading)
+        return _unknown(resource, tables)
     if medicines and text(member(resource, "status")) not in _READ:
         return [Skipped(source(resource), STATUS, medicines[0].drug.key)]
-    return [_administration(resource, one, reading) for one in medicines]
+    return [_administration(resource, one, tables) for one in medicines]
 
 
 def _unknown(
-    resource: Resource, reading: ReaderTables
+    resource: Resource, tables: ReaderTables
 ) -> list[Administration | UnidentifiedMedicine | Skipped]:
-    """Something of an unknown medicine was given, unless the row says that nothing was."""
+    """An administration of an unidentified medicine, unless the row says that nothing was given."""
     dosages = each(member(resource, "dosage"))[:1]
     methods = [member(dosage, "method") for dosage in dosages]
     status = text(member(resource, "status"))
-    if status not in _READ or _is_not_given(resource, status, methods, reading):
+    if status not in _READ or _is_not_given(resource, status, methods, tables):
         return []
-    _, period = _when(resource, reading.placing)
+    _, period = _when(resource, tables.placing)
     is_open = status == "in-progress" and period.end is None
-    one = reading.unidentified(resource, dosages, period, is_open=is_open)
-    return [one, Skipped(one.source, NO_MEDICATION)] if reading.is_named(one, resource) else [one]
+    one = tables.unidentified(resource, dosages, period, is_open=is_open)
+    return [one, Skipped(one.source, NO_MEDICATION)] if tables.is_named(one, resource) else [one]
 
 
 def _newest_first(one: Administration) -> tuple[object, ...]:
@@ -102,39 +104,40 @@ def _newest_first(one: Administration) -> tuple[object, ...]:
 
 
 def _administration(
-    resource: Resource, medicine: ResolvedMedication, reading: ReaderTables
+    resource: Resource, medicine: ResolvedMedication, tables: ReaderTables
 ) -> Administration:
     dosages = each(member(resource, "dosage"))[:1]
     methods = [member(dosage, "method") for dosage in dosages]
     status = text(member(resource, "status"))
-    point, period = _when(resource, reading.placing)
-    stretch = period if _is_long(period, reading) else Period()
-    dosage = reading.dosing.of_administration(
-        dosages, reading.measured_in(medicine), medicine.concentration, stretch
+    point, period = _when(resource, tables.placing)
+    # A Period of minutes is how long a nurse took to give a bolus, not an infusion.
+    stretch = period if _is_long(period, tables) else Period()
+    dosage = tables.dosing.of_administration(
+        dosages, tables.measured_in(medicine), medicine.concentration, stretch
     )
-    route = reading.giving.route(dosages)
+    route = tables.giving.route(dosages)
     telling = [*methods, member(resource, "category")]
     no_rate_left = dosage.rate is not None and dosage.rate.value == 0
-    stopped = no_rate_left or reading.giving.is_halt(methods)
-    bag = reading.giving.is_bag(telling, [text(member(one, "text")) for one in dosages])
+    stopped = no_rate_left or tables.giving.is_halt(methods)
+    bag = tables.giving.is_bag(telling, [text(member(one, "text")) for one in dosages])
     return Administration(
         drug=medicine.drug,
         source=source(resource),
-        given=not _is_not_given(resource, status, methods, reading),
+        given=not _is_not_given(resource, status, methods, tables),
         start=period.start,
         end=period.end,
         unread_end=period.unread_end,
         point=point,
         halted=status in _HALTED or stopped,
-        form=Form.INFUSION if bag else _form(dosage, route, point, telling, reading),
+        form=Form.INFUSION if bag else _form(dosage, route, point, telling, tables),
         route=route,
-        use=reading.giving.use(medicine, resource, dosages),
+        use=tables.giving.use(medicine, resource, dosages),
         dosage=dosage,
         request=reference(member(resource, "request")).source,
         status=status,
-        site=reading.giving.site(medicine, resource, dosages),
+        site=tables.giving.site(medicine, resource, dosages),
         bag=bag,
-        bolus=reading.giving.is_single(telling),
+        bolus=tables.giving.is_single(telling),
         stopped=stopped,
     )
 
@@ -142,7 +145,9 @@ def _administration(
 def by_their_orders(
     administrations: Iterable[Administration], orders: Iterable[Order]
 ) -> tuple[Administration, ...]:
-    """Where an administration names no route, its order's: a bar-code chart often has none."""
+    """Administrations with the route of their order, where they name none: bar-code charting often
+    does not.
+    """
     routes = {order.source: order.route for order in orders}
     return tuple(_on_route(one, routes.get(one.request)) for one in administrations)
 
@@ -150,10 +155,11 @@ def by_their_orders(
 def by_their_administrations(
     orders: Iterable[Order], administrations: Iterable[Administration]
 ) -> tuple[Order, ...]:
-    """Where a heparin order names no dose or no route, it is what its administrations show.
+    """Heparin orders without a dose or a route, as their administrations show them.
 
-    Those that were flushes, or went into a circuit, make it no therapy; subcutaneous ones make
-    it subcutaneous, in the largest dose. A single other one leaves it as it stands.
+    Rows that were flushes, or went into a circuit, make the order no therapy; subcutaneous ones
+    make it subcutaneous, in the largest dose given. One row of any other kind leaves the order as
+    it is.
     """
     carried: dict[str, list[Administration]] = {}
     for one in administrations:
@@ -163,14 +169,10 @@ def by_their_administrations(
 
 
 def _shown(order: Order, rows: list[Administration]) -> Order:
-    open_way = order.route is Route.UNKNOWN or (
-        order.route is Route.SUBCUTANEOUS and order.dosage.dose is None
-    )
-    if order.drug.family != "heparin" or order.dosage.rate or not open_way or not rows:
+    if not rows or not _leaves_open(order):
         return order
-    therapy = [one for one in rows if one.use is Use.THERAPY]
-    doses = [d for one in therapy if _is_injection(one) and (d := one.dosage.dose) is not None]
-    if len(doses) < len(therapy) or len({dose.unit for dose in doses}) > 1:
+    doses = _injected([one for one in rows if one.use is Use.THERAPY])
+    if doses is None:
         return order
     if not doses:
         return replace(order, use=Use.NO_THERAPY)
@@ -179,6 +181,23 @@ def _shown(order: Order, rows: list[Administration]) -> Order:
         largest = max(doses, key=lambda dose: dose.value)
         dosage = replace(dosage, dose=largest, problem=None)
     return replace(order, route=Route.SUBCUTANEOUS, form=Form.SINGLE, dosage=dosage)
+
+
+def _leaves_open(order: Order) -> bool:
+    """Whether a heparin order does not say by which way it is given, or how much."""
+    if order.drug.family != "heparin" or order.dosage.rate:
+        return False
+    unsized = order.route is Route.SUBCUTANEOUS and order.dosage.dose is None
+    return order.route is Route.UNKNOWN or unsized
+
+
+def _injected(rows: list[Administration]) -> list[Amount] | None:
+    """The doses of subcutaneous injections, in one unit; None where a row is anything else."""
+    found = [one.dosage.dose for one in rows if _is_injection(one)]
+    doses = [dose for dose in found if dose is not None]
+    if len(doses) < len(rows) or len({dose.unit for dose in doses}) > 1:
+        return None
+    return doses
 
 
 def _is_injection(one: Administration) -> bool:
@@ -193,7 +212,9 @@ def _on_route(one: Administration, ordered: Route | None) -> Administration:
 
 
 def _when(resource: Resource, placing: Placing) -> tuple[bool, Period]:
-    """Whether it is a point in time, and its period; one that ends where it starts is a point."""
+    """Whether it is a point in time, and its period; a Period that ends where it starts is a
+    point.
+    """
     for name in _WHEN:
         if (at := member(resource, f"{name}DateTime")) is not None:
             return True, Period(read_instant(at, placing))
@@ -203,26 +224,26 @@ def _when(resource: Resource, placing: Placing) -> tuple[bool, Period]:
     return False, Period()
 
 
-def _is_long(period: Period, reading: ReaderTables) -> bool:
-    minutes = reading.vocabulary.concepts.infusion_minutes
+def _is_long(period: Period, tables: ReaderTables) -> bool:
+    minutes = tables.vocabulary.concepts.infusion_minutes
     return period.hours is not None and period.hours * 60 > minutes
 
 
 def _is_not_given(
-    resource: Resource, status: str, methods: list[object], reading: ReaderTables
+    resource: Resource, status: str, methods: list[object], tables: ReaderTables
 ) -> bool:
     reasons = each(member(resource, "statusReason"))
-    return status == "not-done" or reading.giving.is_not_given([*methods, *reasons])
+    return status == "not-done" or tables.giving.is_not_given([*methods, *reasons])
 
 
 def _form(
-    dosage: Dosage, route: Route, point: bool, telling: list[object], reading: ReaderTables
+    dosage: Dosage, route: Route, point: bool, telling: list[object], tables: ReaderTables
 ) -> Form:
-    """By what is charted first, by what it is called second."""
-    if reading.giving.is_single(telling) or route in (Route.SUBCUTANEOUS, Route.ORAL):
+    """The form by what is charted (a rate, a dose), else by what it is called."""
+    if tables.giving.is_single(telling) or route in (Route.SUBCUTANEOUS, Route.ORAL):
         return Form.SINGLE
-    if dosage.rate or reading.giving.is_infusion(telling, ()):
+    if dosage.rate or tables.giving.is_infusion(telling, ()):
         return Form.INFUSION
     if dosage.dose:
         return Form.SINGLE
-    return Form.INFUSION if reading.giving.is_infusion((), (dosage.written,)) else Form.UNKNOWN
+    return Form.INFUSION if tables.giving.is_infusion((), (dosage.written,)) else Form.UNKNOWN

@@ -1,7 +1,7 @@
-"""How much drug is in a millilitre: from strengths, ready-made products or a product's name.
+"""How much drug is in a millilitre: from ingredient strengths, product codes or a product's name.
 
-Vials are diluted before they run, so only the preparation itself speaks: the strength of its
-ingredient, never the strength of the vial that went in. Two answers that differ are none.
+Vials are diluted before they run, so only the preparation itself counts: the strength of its
+ingredient, never the strength of the vial that went in. Where two sources differ, there is none.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ class ConcentrationReader:
     def found(
         self, strengths: Iterable[object], products: Iterable[str], names: Iterable[str]
     ) -> Concentration | None:
-        """The one concentration that everything said agrees on."""
+        """The concentration, if ingredient strengths, product codes and names all agree on one."""
         stated = {found for node in strengths if (found := self._of_ratio(node))}
-        stated |= {Concentration(self._products[p], "iu") for p in products if p in self._products}
+        stated |= self._of_products(products)
         named = {found for name in names for found in self._in_name(name)}
-        if len({(one.per_ml, one.kind) for one in stated | named}) != 1:
-            return None
-        return next(iter(stated or named))
+        return next(iter(stated or named)) if _agree(stated | named) else None
+
+    def _of_products(self, codes: Iterable[str]) -> set[Concentration]:
+        """Of ready-made bags, whose product codes are listed with their IU per mL."""
+        return {Concentration(self._products[c], "iu") for c in codes if c in self._products}
 
     def _of_ratio(self, node: object) -> Concentration | None:
         """Ingredient.strength, such as 25,000 [IU] in 250 mL."""
@@ -77,6 +79,10 @@ class ConcentrationReader:
                 yield found
 
 
+def _agree(found: set[Concentration]) -> bool:
+    return len({(one.per_ml, one.kind) for one in found}) == 1
+
+
 def _plain(unit: Unit, kinds: tuple[str, ...]) -> bool:
     return unit.kind in kinds and not unit.per_kg and not unit.per_hour
 
@@ -95,6 +101,7 @@ def _value(whole: str, fraction: str | None) -> float:
 
 def _is_ambiguous(whole: str, fraction: str | None) -> bool:
     """ "25.000" is twenty-five thousand in some countries."""
+    # A dot and three digits.
     return fraction is not None and len(fraction) == 4 and "," not in whole
 
 

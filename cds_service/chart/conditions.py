@@ -31,19 +31,19 @@ HEPARIN, HEPARIN_HIT = "heparin", "heparin_hit"
 Found = tuple[tuple[Condition, ...], list[Skipped]]
 
 
-def read_conditions(record: PatientResources, vocabulary: Vocabulary) -> Found:
+def read_conditions(resources: PatientResources, vocabulary: Vocabulary) -> Found:
     """All problems of known concepts, newest first, and what was left out."""
-    return _read(record, "Condition", vocabulary.conditions, vocabulary)
+    return _read(resources, "Condition", vocabulary.conditions, vocabulary)
 
 
-def read_allergies(record: PatientResources, vocabulary: Vocabulary) -> Found:
+def read_allergies(resources: PatientResources, vocabulary: Vocabulary) -> Found:
     """All allergies to known substances, those to heparin that name HIT apart."""
-    found, skipped = _read(record, "AllergyIntolerance", vocabulary.allergies, vocabulary)
-    by_source = {source(r): r for r in record.of("AllergyIntolerance")}
-    return tuple(_told_apart(a, by_source.get(a.source), vocabulary) for a in found), skipped
+    found, skipped = _read(resources, "AllergyIntolerance", vocabulary.allergies, vocabulary)
+    by_source = {source(r): r for r in resources.of("AllergyIntolerance")}
+    return tuple(_with_hit_apart(a, by_source.get(a.source), vocabulary) for a in found), skipped
 
 
-def _told_apart(allergy: Condition, resource: object, vocabulary: Vocabulary) -> Condition:
+def _with_hit_apart(allergy: Condition, resource: object, vocabulary: Vocabulary) -> Condition:
     """A heparin allergy becomes `heparin_hit` when code, reaction or note names HIT."""
     if allergy.concept != HEPARIN:
         return allergy
@@ -62,9 +62,11 @@ def concepts_in(nodes: object, matcher: Matcher, vocabulary: Vocabulary) -> tupl
     return tuple(dict.fromkeys(both))
 
 
-def _read(record: PatientResources, kind: str, matcher: Matcher, vocabulary: Vocabulary) -> Found:
-    found, skipped = record.read(
-        kind, lambda resource: _read_one(resource, matcher, vocabulary, record.placing)
+def _read(
+    resources: PatientResources, kind: str, matcher: Matcher, vocabulary: Vocabulary
+) -> Found:
+    found, skipped = resources.read(
+        kind, lambda resource: _read_one(resource, matcher, vocabulary, resources.placing)
     )
     return tuple(sorted(found, key=_newest_first)), skipped
 
@@ -94,26 +96,26 @@ def _named(resource: object) -> tuple[object, ...]:
 
 
 def _condition(resource: Resource, named: tuple[object, ...], placing: Placing) -> Condition:
-    def told(*path: str) -> datetime | None:
+    def dated(*path: str) -> datetime | None:
         return read_instant(member(resource, *path), placing)
 
     return Condition(
         concept="",
         source=source(resource),
         active=_activity(resource),
-        onset=told("onsetDateTime") or told("onsetPeriod", "start"),
-        recorded=told("recordedDate"),
+        onset=dated("onsetDateTime") or dated("onsetPeriod", "start"),
+        recorded=dated("recordedDate"),
         label=_label(resource, named),
         code=next((coding.code for coding in codings(named) if coding.code), ""),
-        abated=told("abatementDateTime") or told("abatementPeriod", "start"),
+        abated=dated("abatementDateTime") or dated("abatementPeriod", "start"),
     )
 
 
 def _activity(resource: Resource) -> bool | None:
     """By clinical status; without one an end, in whatever form, says that it is over."""
-    said = {_ACTIVE[code] for code in _codes(resource, "clinicalStatus") if code in _ACTIVE}
-    if said:
-        return True in said
+    activities = {_ACTIVE[code] for code in _codes(resource, "clinicalStatus") if code in _ACTIVE}
+    if activities:
+        return True in activities
     over = any(key.startswith("abatement") for key in resource)
     return False if over else None
 

@@ -30,7 +30,8 @@ _NAMES = {  # kind, per kg, per hour, in micrograms -> unit of Amount and factor
     ("mass", True, False, True): ("mg/kg", 1.0),
 }
 
-Said = Amount | Problem
+ParsedAmount = Amount | Problem
+_Measure = tuple[Quantity, Unit | None]
 
 
 class DosageReader:
@@ -43,7 +44,9 @@ class DosageReader:
     def of_order(
         self, instructions: object, measured_in: str, concentration: Concentration | None
     ) -> Dosage:
-        """All instructions of an order taken together; the one with a rate leads."""
+        """All instructions of an order taken together; one with a rate goes before those
+        without.
+        """
         read = [self._instruction(node, measured_in, concentration) for node in each(instructions)]
         with_rate = [one for one in read if one.rate]
         if with_rate:
@@ -54,7 +57,7 @@ class DosageReader:
     def of_administration(
         self, node: object, measured_in: str, concentration: Concentration | None, period: Period
     ) -> Dosage:
-        """What was given; a dose over a stretch of time without a rate comes to a mean rate."""
+        """What was given; a dose over a period, without a rate, becomes a mean rate (`spread`)."""
         dosage = next(iter(each(node)), None)
         read = self._instruction(dosage, measured_in, concentration)
         if read.rate or read.problem or read.dose is None or period.hours is None:
@@ -65,11 +68,7 @@ class DosageReader:
     def _instruction(
         self, node: object, measured_in: str, concentration: Concentration | None
     ) -> Dosage:
-        rates = list(self._rates(node))
-        doses: list[tuple[Quantity, Unit | None]] = []
-        for quantity in map(read_quantity, _elements(node, ("doseQuantity", "dose"))):
-            unit = self._units.unit_of(quantity)
-            (rates if unit and unit.per_hour else doses).append((quantity, unit))
+        rates, doses = self._quantities(node)
         rate = _one_of([self._amount(q, u, measured_in, concentration) for q, u in rates])
         dose = _one_of([self._amount(q, u, measured_in, concentration) for q, u in doses])
         ranged = any(True for _ in _elements(node, ("rateRange", "doseRange")))
@@ -80,6 +79,14 @@ class DosageReader:
             _problem(rate, dose, ranged, text(member(node, "text"))),
             _written(node, [q for q, _ in (*rates, *doses)]),
         )
+
+    def _quantities(self, node: object) -> tuple[list[_Measure], list[_Measure]]:
+        """Rates and doses; a dose whose unit is per time ("18 U/kg/h") is a rate."""
+        rates, doses = list(self._rates(node)), list[_Measure]()
+        for quantity in map(read_quantity, _elements(node, ("doseQuantity", "dose"))):
+            unit = self._units.unit_of(quantity)
+            (rates if unit and unit.per_hour else doses).append((quantity, unit))
+        return rates, doses
 
     def _rates(self, node: object) -> Iterator[tuple[Quantity, Unit | None]]:
         for quantity in map(read_quantity, _elements(node, ("rateQuantity",))):
@@ -102,28 +109,23 @@ class DosageReader:
         unit: Unit | None,
         measured_in: str,
         concentration: Concentration | None,
-    ) -> Said:
+    ) -> ParsedAmount:
         if quantity.value is None or quantity.comparator != "":
             return Problem.UNREADABLE
         if unit is None:
             return Problem.UNIT
-        if unit.kind == "volume" and concentration is None:
+        solution = _solution(unit, concentration)
+        if unit.kind == "volume" and solution is None:
             return Problem.NO_CONCENTRATION
         if quantity.value < 0:
             return Problem.IMPLAUSIBLE
-        value, kind, from_text = quantity.value * unit.factor, unit.kind, False
-        if unit.kind == "volume" and concentration is not None:
-            value, kind = value * concentration.per_ml, concentration.kind
-            from_text = concentration.from_text
-        if measured_in not in ("", kind):
-            return Problem.UNIT
-        name, factor = _NAMES[kind, unit.per_kg, unit.per_hour, unit.micro]
-        per_ml = concentration.per_ml if unit.kind == "volume" and concentration else None
-        return Amount(rounded(value * factor), name, from_text, per_ml)
+        if measured_in not in ("", _kind(unit, solution)):
+            return Problem.UNIT  # heparin in mg, antithrombin in mg: another drug's dose
+        return _canonical(quantity.value * unit.factor, unit, solution)
 
     def _doses_per_day(self, timing: object) -> float | None:
         if timing is None:
-            return None  # of an administration always
+            return None  # an administration never has one
         repeat = member(timing, "repeat")
         period = read_quantity({"value": member(repeat, "period")}).value
         hours = self._units.factor("time", text(member(repeat, "periodUnit")))
@@ -131,7 +133,10 @@ class DosageReader:
             return rounded(_times(repeat) * 24 / (period * hours))
         if times := each(member(repeat, "timeOfDay")):
             return float(len(times))
-        code = member(timing, "code")
+        return self._by_abbreviation(member(timing, "code"))
+
+    def _by_abbreviation(self, code: object) -> float | None:
+        """ "BID", "q8h": as listed, in the code itself or in its text."""
         names = (*(coding.code for coding in codings(code)), *texts(code))
         return next((self._timings[n.upper()] for n in names if n.upper() in self._timings), None)
 
@@ -150,16 +155,40 @@ def _times(repeat: object) -> float:
     return next((times for times in found if times and times > 0), 1.0)
 
 
-def _one_of(said: list[Said]) -> Said | None:
-    """One amount: a total before one per kg (calculated beside ordered); two that differ: none."""
-    amounts = {one for one in said if isinstance(one, Amount)}
+def _one_of(parsed: list[ParsedAmount]) -> ParsedAmount | None:
+    """The one amount that all say; UNREADABLE where two differ.
+
+    A total goes before an amount per kg: some systems send "1,800 U/h" beside "18 U/kg/h", the
+    second of which the first was calculated from.
+    """
+    amounts = {one for one in parsed if isinstance(one, Amount)}
     totals = {one for one in amounts if "/kg" not in one.unit}
     chosen = totals or amounts
     if len(chosen) > 1:
         return Problem.UNREADABLE
-    if chosen:
-        return next(iter(chosen))
-    return min((one for one in said if isinstance(one, Problem)), key=_rank, default=None)
+    return next(iter(chosen)) if chosen else _one_problem(parsed)
+
+
+def _one_problem(parsed: list[ParsedAmount]) -> Problem | None:
+    return min((one for one in parsed if isinstance(one, Problem)), key=_rank, default=None)
+
+
+def _solution(unit: Unit, concentration: Concentration | None) -> Concentration | None:
+    """What a volume holds; an amount of drug needs no concentration."""
+    return concentration if unit.kind == "volume" else None
+
+
+def _kind(unit: Unit, solution: Concentration | None) -> str:
+    return unit.kind if solution is None else solution.kind
+
+
+def _canonical(value: float, unit: Unit, solution: Concentration | None) -> Amount:
+    """An amount by the canonical name of its unit; volumes by what the solution holds."""
+    name, factor = _NAMES[_kind(unit, solution), unit.per_kg, unit.per_hour, unit.micro]
+    if solution is None:
+        return Amount(rounded(value * factor), name)
+    value *= solution.per_ml
+    return Amount(rounded(value * factor), name, solution.from_text, solution.per_ml)
 
 
 def _rank(problem: Problem) -> str:
@@ -170,8 +199,12 @@ def _is_rate(amount: Amount) -> bool:
     return amount.unit.endswith(("/h", "/min"))
 
 
-def _problem(rate: Said | None, dose: Said | None, ranged: bool, said: str) -> Problem | None:
-    """The rate's problem, else the dose's; and a text where nothing else is."""
+def _problem(
+    rate: ParsedAmount | None, dose: ParsedAmount | None, ranged: bool, words: str
+) -> Problem | None:
+    """Why no amount is known: the rate's problem, else the dose's; text only where nothing else
+    stands.
+    """
     if isinstance(rate, Amount):
         return None if _is_rate(rate) else Problem.UNIT
     if isinstance(rate, Problem):
@@ -182,7 +215,7 @@ def _problem(rate: Said | None, dose: Said | None, ranged: bool, said: str) -> P
         return None
     if ranged:
         return Problem.UNREADABLE
-    return Problem.TEXT_ONLY if said else None
+    return Problem.TEXT_ONLY if words else None
 
 
 def _over(dose: Amount, hours: float) -> Amount | None:
@@ -197,22 +230,28 @@ def _together(read: list[Dosage]) -> Dosage:
     """Several instructions without a rate: the largest dose, and all times of the day."""
     doses = [one.dose for one in read if one.dose]
     problem = next((one.problem for one in read if one.problem), None)
-    said = "; ".join(one.written for one in read if one.written)
     if len({dose.unit for dose in doses}) > 1:
-        return Dosage(problem=Problem.UNREADABLE, written=said)
-    often = [one.doses_per_day for one in read]
-    known = [times for times in often if times is not None]
+        return _contradiction(read)
     return Dosage(
         dose=max(doses, key=lambda dose: dose.value, default=None),
-        doses_per_day=sum(known) if known and len(known) == len(often) else None,
+        doses_per_day=_times_a_day(read),
         problem=problem,
-        written=said,
+        written=_texts(read),
     )
 
 
+def _times_a_day(read: list[Dosage]) -> float | None:
+    """How often a day in all; None where one of the instructions does not say."""
+    known = [one.doses_per_day for one in read if one.doses_per_day is not None]
+    return sum(known) if known and len(known) == len(read) else None
+
+
+def _texts(read: Iterable[Dosage]) -> str:
+    return "; ".join(one.written for one in read if one.written)
+
+
 def _contradiction(read: Iterable[Dosage]) -> Dosage:
-    said = "; ".join(one.written for one in read if one.written)
-    return Dosage(problem=Problem.UNREADABLE, written=said)
+    return Dosage(problem=Problem.UNREADABLE, written=_texts(read))
 
 
 def _written(node: object, quantities: list[Quantity]) -> str:

@@ -1,7 +1,7 @@
-"""What the chart says, as plain values: the contract between reading and judging.
+"""What the chart says, as plain values: what reading hands to the assessment.
 
-Times are aware datetimes; one that the record does not fix is a `Stretch` (`instants.py`), and
-`assessment/times.py` is where times are compared. Values stand in the concept's canonical unit
+Times are aware datetimes; one that the record does not fix is a `Stretch` (`fhir_datetime.py`), and
+`assessment/model/times.py` is where times are compared. Values are in the concept's canonical unit
 (`concepts.toml`). Nothing here decides anything medical, and nothing here reads JSON.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from enum import Enum
 
-from cds_service.chart.goal import UNSAID, Goal
+from cds_service.chart.goal import NO_GOAL, Goal
 from cds_service.chart.query_result import QueryState, Resource
 from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
@@ -161,7 +161,7 @@ class Order:
     replaces: str = ""  # priorPrescription
     home: bool = False  # a home or community medicine
     intent: str = "order"  # plans and proposals are no orders
-    goal: Goal = UNSAID  # of a heparin infusion
+    goal: Goal = NO_GOAL  # of a heparin infusion
     begins: datetime | None = None  # the latest of authoredOn, bounds and validity period
     ends: datetime | None = None  # the earliest end of bounds and validity period
     site: str = ""  # where it runs to, by a listed word

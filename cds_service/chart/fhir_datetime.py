@@ -135,18 +135,25 @@ def _in(zone: tzinfo, wall: datetime) -> list[datetime]:
 
 
 def _zoned(nodes: Iterable[object]) -> Iterator[datetime]:
-    """Every time with an offset but Z that stands in the resources, their metadata apart."""
+    """Every time with an offset other than Z in the resources, without their metadata."""
     open_nodes = list(nodes)
     while open_nodes:
         node = open_nodes.pop()
-        if isinstance(node, dict):
-            open_nodes += [value for key, value in node.items() if key != "meta"]
-        elif isinstance(node, list | tuple):
-            open_nodes += node
-        elif isinstance(node, str) and _TIME.fullmatch(node) and not node.endswith("Z"):
-            at = _moment(node)
-            if at is not None:
-                yield at
+        if not isinstance(node, str):
+            open_nodes += _inside(node)
+        elif (at := _local_time(node)) is not None:
+            yield at
+
+
+def _inside(node: object) -> Iterable[object]:
+    if isinstance(node, dict):
+        return [value for key, value in node.items() if key != "meta"]
+    return node if isinstance(node, list | tuple) else ()
+
+
+def _local_time(written: str) -> datetime | None:
+    # A time in Z was written by a server, and says nothing about the hospital's clock.
+    return _moment(written) if _TIME.fullmatch(written) and not written.endswith("Z") else None
 
 
 NOWHERE = Placing()
@@ -175,37 +182,47 @@ class Period:
 
 
 def read_instant(node: object, placing: Placing = NOWHERE) -> datetime | None:
-    """A dateTime, date or instant; a `Stretch` where its moment is not known. No numbers."""
+    """A dateTime, date or instant; a `Stretch` where its moment is not known.
+
+    None for anything else, numbers included: nobody knows whether they are seconds.
+    """
     if not isinstance(node, str):
         return None
     node = node.strip()
-    if _TIME.fullmatch(node):
-        exact = _moment(node)
-        if exact is not None:
-            return exact
+    exact = _moment(node) if _TIME.fullmatch(node) else None
+    if exact is not None:
+        return exact
     if match := _LOOSE.fullmatch(node):
         return _loose(match, placing)
-    if match := _DATE.fullmatch(node):
-        first = _day(match[1], match[2] or "01", match[3] or "01")
-        last = _last_day(match)
-        if first is None or last is None:
-            return None
-        midnight = datetime.min.time()
-        begin = datetime.combine(first, midnight)
-        end = datetime.combine(last + timedelta(days=1), midnight) - _TICK
-        written = f"{first:%d %b %Y}" if match[3] else node
-        return placing.place(begin, end, DATE_ONLY, written)
-    return None
+    match = _DATE.fullmatch(node)
+    return _any_time_of(match, placing) if match else None
+
+
+def _any_time_of(date_only: re.Match[str], placing: Placing) -> datetime | None:
+    """A date without a time: any moment of that day, month or year."""
+    first = _day(date_only[1], date_only[2] or "01", date_only[3] or "01")
+    last = _last_day(date_only)
+    if first is None or last is None:
+        return None
+    midnight = datetime.min.time()
+    begin = datetime.combine(first, midnight)
+    end = datetime.combine(last + timedelta(days=1), midnight) - _TICK
+    written = f"{first:%d %b %Y}" if date_only[3] else date_only[0]
+    return placing.place(begin, end, DATE_ONLY, written)
 
 
 def read_birth_date(node: object) -> date | None:
-    """A birth date; of a year or a month alone the last day, so nobody is taken for an adult."""
+    """A birth date; of a year or a month alone the last day, so that a child is not taken for an
+    adult.
+    """
     match = _DATE.fullmatch(node.strip()) if isinstance(node, str) else None
     return None if match is None else _last_day(match)
 
 
 def read_period(node: object, placing: Placing = NOWHERE) -> Period:
-    """A Period, each end read by itself; an end before the start is none."""
+    """A Period, each end read by itself; an end before the start counts as unread
+    (`unread_end`).
+    """
     start = read_instant(member(node, "start"), placing)
     written = member(node, "end")
     end = read_instant(written, placing)

@@ -122,16 +122,16 @@ def bare_codes(concepts: object) -> tuple[tuple[str, str], ...]:
 
 def texts(concepts: object) -> tuple[str, ...]:
     """The texts and displays of one CodeableConcept or of a list of them."""
-    said, displays = [], []
+    plain, displays = [], []
     for concept in each(concepts):
         if isinstance(concept, dict):
-            said.append(text(concept.get("text")))
+            plain.append(text(concept.get("text")))
             displays += [
                 text(coding.get("display"))
                 for coding in each(concept.get("coding"))
                 if isinstance(coding, dict)
             ]
-    return tuple(dict.fromkeys([one for one in said + displays if one]))
+    return tuple(dict.fromkeys([one for one in plain + displays if one]))
 
 
 def label(concepts: object) -> str:

@@ -23,4 +23,4 @@ class Goal:
     intensities: tuple[str, ...] = ()  # "low intensity", without case and accents
 
 
-UNSAID = Goal()  # an order that states none
+NO_GOAL = Goal()  # an order that states none

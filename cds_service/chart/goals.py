@@ -1,7 +1,7 @@
 """The goal of a heparin infusion, from the words of its order: anti-Xa or aPTT, from and to.
 
 Cuts a text into signs (a range, a number, a word of the table) and walks each sentence once. It
-never guesses: words of a goal without a range that can be told make the goal unread.
+never guesses: words of a goal without a range that can be assigned make the goal unread.
 """
 
 from __future__ import annotations
@@ -81,12 +81,16 @@ class GoalReader:
         parts = {k: v for k, v in found.groupdict().items() if v is not None}
         last = _value(parts[f"{kind}_high"])
         first = _value(parts[f"{kind}_low"]) if f"{kind}_low" in parts else last
+        unit = self._unit_of(parts, kind, first, last)
+        return _Sign("number" if kind == "number" else "range", first, last, unit)
+
+    def _unit_of(self, parts: dict[str, str], kind: str, first: float, last: float) -> str:
         unit = next((_OWN.get(n, n) for n in _UNITS if f"{kind}_{n}" in parts), "")
-        if unit == "bare_units":  # "0.3-0.7 units" of a level, "2,000 units" of a dose
-            lowest, highest = self._words.anti_xa_range
-            unit = "" if lowest <= first <= last <= highest else "other_units"
-        loose = "number" if kind == "number" else "range"
-        return _Sign(loose, first, last, unit)
+        if unit != "bare_units":
+            return unit
+        # "0.3-0.7 units" is a level, "2,000 units" a dose: told apart by what a level can be.
+        lowest, highest = self._words.anti_xa_range
+        return "" if lowest <= first <= last <= highest else "other_units"
 
 
 @dataclass(slots=True)
@@ -109,8 +113,8 @@ class _Walk:
 
     def goal(self) -> Goal:
         """Ranges beside a goal's words; of a test without any, those beside its name."""
-        told = {one.test for one in self.stated}
-        ranges = (*self.stated, *(one for one in self.bare if one.test not in told))
+        stated = {one.test for one in self.stated}
+        ranges = (*self.stated, *(one for one in self.bare if one.test not in stated))
         return Goal(tuple(dict.fromkeys(ranges)), self.unread, tuple(self.intensities))
 
 
@@ -191,25 +195,35 @@ class _Place:
         self.pending = None
 
     def close(self) -> None:
-        """The end of the sentence."""
+        """The end of the sentence: numbers beside a goal's words, and no range, are unread."""
         self._settle()
-        ours = any(sign.kind in (*_TESTS, "act") or sign.unit in _TESTS for sign in self.signs)
-        unnamed = not ours and any(sign.kind == "range" for sign in self.signs)
-        others = any(sign.kind == "others" for sign in self.signs)
-        if self.loose and not self.found and (ours or (unnamed and not others)):
+        if self.loose and not self.found and self._is_about_us():
             self.walk.unread = True
 
+    def _is_about_us(self) -> bool:
+        """Whether it speaks of a test of ours, or of a range and of no other test."""
+        kinds, units = {s.kind for s in self.signs}, {s.unit for s in self.signs}
+        if kinds & {*_TESTS, "act"} or units & set(_TESTS):
+            return True
+        return "range" in kinds and "others" not in kinds
+
     def _test(self, number: int, sign: _Sign) -> str:
-        """Whose range it is: the nearest name before it, else behind it, else in the order."""
+        """Whose range it is: by its unit and the nearest name, else by the names in the order."""
+        nearest = self._nearest(number)
+        if not sign.unit:
+            return nearest or self._by_order(sign)
+        if nearest in ("", sign.unit):
+            return sign.unit
+        # "aPTT 1.5-2.5 x control" names the aPTT and means its ratio.
+        is_ratio = sign.unit == "aptt_ratio" and nearest == "aptt"
+        return "aptt_ratio" if is_ratio else nearest
+
+    def _nearest(self, number: int) -> str:
+        """The nearest name of a test before a sign, else the first one behind it."""
         kinds = (*_TESTS, "act", "others")
         before = [s.kind for s in self.signs[:number] if s.kind in kinds]
-        behind = [s.kind for s in self.signs[number + 1 :] if s.kind in kinds]
-        nearest = before[-1] if before else next(iter(behind), "")
-        if sign.unit and nearest in ("", sign.unit, "others"):
-            return sign.unit if nearest != "others" else "others"
-        if sign.unit:
-            return "aptt_ratio" if sign.unit == "aptt_ratio" and nearest == "aptt" else nearest
-        return nearest or self._by_order(sign)
+        behind = (s.kind for s in self.signs[number + 1 :] if s.kind in kinds)
+        return before[-1] if before else next(behind, "")
 
     def _by_order(self, sign: _Sign) -> str:
         fits = [

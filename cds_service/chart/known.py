@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from cds_service.chart.fhir_datetime import (
     NOWHERE,
@@ -87,7 +88,7 @@ def _always(resource: Resource, _: Ends) -> Iterable[Version]:
 
 def _observation(resource: Resource, ends: Ends) -> Iterable[Version]:
     """From its issue on; a sample that is drawn is not yet a result."""
-    since = _told(resource, ends.placing, "issued") or drawn(resource, ends.placing)
+    since = _last_moment(resource, ends.placing, "issued") or drawn(resource, ends.placing)
     if since is not None:
         yield Version(since, resource)
 
@@ -117,7 +118,10 @@ def _order(resource: Resource, ends: Ends) -> Iterable[Version]:
 
     Without either, its status is taken as exported: nobody can tell when it changed.
     """
-    since, status = _told(resource, ends.placing, "authoredOn"), text(member(resource, "status"))
+    since, status = (
+        _last_moment(resource, ends.placing, "authoredOn"),
+        text(member(resource, "status")),
+    )
     if since is None:
         return
     end = max(_order_ends(resource, ends.placing), default=None)
@@ -138,33 +142,44 @@ def _order_ends(resource: Resource, placing: Placing) -> Iterable[datetime]:
 
 
 def _test_order(resource: Resource, ends: Ends) -> Iterable[Version]:
-    since = _told(resource, ends.placing, "authoredOn")
+    since = _last_moment(resource, ends.placing, "authoredOn")
     if since is not None:
         yield Version(since, resource)
 
 
 def _finding(resource: Resource, ends: Ends) -> Iterable[Version]:
     """A problem or allergy: active until it abated."""
-    since = (
-        _told(resource, ends.placing, "recordedDate")
-        or _told(resource, ends.placing, "onsetDateTime")
-        or read_instant(member(resource, "onsetPeriod", "start"), ends.placing)
-    )
+    since, abated = _begun(resource, ends.placing), _abated(resource, ends.placing)
     if since is None:
         return
-    abated = _told(resource, ends.placing, "abatementDateTime") or read_instant(
-        member(resource, "abatementPeriod", "start"), ends.placing
-    )
     if abated is None or abated <= since:
         yield Version(since, resource)
         return
-    standing = {k: v for k, v in resource.items() if not k.startswith("abatement")}
+    standing = _without(resource, "abatement")
     yield Version(since, {**standing, "clinicalStatus": {"coding": [{"code": "active"}]}})
     yield Version(abated, resource)
 
 
+def _begun(resource: Resource, placing: Placing) -> datetime | None:
+    return (
+        _last_moment(resource, placing, "recordedDate")
+        or _last_moment(resource, placing, "onsetDateTime")
+        or read_instant(member(resource, "onsetPeriod", "start"), placing)
+    )
+
+
+def _abated(resource: Resource, placing: Placing) -> datetime | None:
+    period = member(resource, "abatementPeriod", "start")
+    return _last_moment(resource, placing, "abatementDateTime") or read_instant(period, placing)
+
+
+def _without(node: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """A resource or element without the keys that begin so."""
+    return {key: value for key, value in node.items() if not key.startswith(prefix)}
+
+
 def _stretch(resource: Resource, period: Period, key: str, running: str) -> Iterable[Version]:
-    """Without its end until that came."""
+    """A row with a Period: without its end, and as running, until that end came."""
     start, end = period.start or period.end, period.end
     if start is None:
         return
@@ -172,20 +187,25 @@ def _stretch(resource: Resource, period: Period, key: str, running: str) -> Iter
         yield Version(start, resource)
         return
     opened = {k: v for k, v in dict(resource[key]).items() if k != "end"}
-    dosage = {**resource, key: opened, "status": running}
-    if isinstance(resource.get("dosage"), dict):
-        dosage["dosage"] = {k: v for k, v in resource["dosage"].items() if k != "dose"}
-    yield Version(start, dosage)
+    yield Version(start, {**_without_dose(resource), key: opened, "status": running})
     yield Version(end, resource)
+
+
+def _without_dose(resource: Resource) -> Resource:
+    """The total is known at the end only; the rate is known while it runs."""
+    dosage = resource.get("dosage")
+    if not isinstance(dosage, dict):
+        return resource
+    return {**resource, "dosage": {k: v for k, v in dosage.items() if k != "dose"}}
 
 
 def _when(resource: Resource, placing: Placing, point: str, period: str) -> Period:
     if member(resource, point) is not None:
-        return Period(_told(resource, placing, point))
+        return Period(_last_moment(resource, placing, point))
     return read_period(member(resource, period), placing)
 
 
-def _told(resource: Resource, placing: Placing, key: str) -> datetime | None:
+def _last_moment(resource: Resource, placing: Placing, key: str) -> datetime | None:
     """The last moment that a recorded time can mean, so that nothing is known before it was."""
     at = read_instant(member(resource, key), placing)
     return None if at is None else latest(at)

@@ -1,6 +1,6 @@
-"""Which of our drugs a resource speaks of, and in what strength.
+"""Which of our drugs a resource names, and in what strength.
 
-A medication comes as a concept, as a contained or referenced Medication, or as a mix whose
+A medication comes as a CodeableConcept, as a contained or referenced Medication, or as a mix whose
 ingredients are references again. Codes decide; where there are none, whole words do.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from cds_service.chart.concentrations import Concentration, ConcentrationReader
 from cds_service.chart.facts import Drug
@@ -52,7 +53,7 @@ class ResolvedMedication:
 
 
 class MedicationResolver:
-    """Tells medicines apart, with one vocabulary and the Medications that came along."""
+    """Finds our drugs in resources, with one vocabulary and the Medications that came along."""
 
     def __init__(
         self, vocabulary: Vocabulary, strengths: ConcentrationReader, medications: Medications
@@ -66,28 +67,28 @@ class MedicationResolver:
     def medicines(self, resource: Resource) -> tuple[ResolvedMedication, ...] | None:
         """Our drugs in it: mostly one or none, several in a combination.
 
-        None where the drug cannot be told: nothing is named, as by a reference that nothing
-        answers, or only codes that are in no table of ours and say no name.
+        None where the drug cannot be identified: no name is given (as by a reference that leads
+        nowhere), or only codes that are in no table of ours.
         """
         product, *ingredients = self._namings(resource)
         if ingredients:  # their strengths are whatever the record has, and no key for a look-up
-            return self._told(product, ingredients)
+            return self._resolve(product, ingredients)
         if product not in self._products:
-            self._products[product] = self._told(product, [])
+            self._products[product] = self._resolve(product, [])
         return self._products[product]
 
-    def _told(
+    def _resolve(
         self, product: Naming, ingredients: list[Naming]
     ) -> tuple[ResolvedMedication, ...] | None:
         found = self._keys(product, ingredients)
-        if not found and not any(self._is_told(one) for one in (product, *ingredients)):
+        if not found and not any(self._is_identified(one) for one in (product, *ingredients)):
             return None
         return tuple(self._medicine(key, product, ingredients) for key in found)
 
-    def _is_told(self, naming: Naming) -> bool:
-        """Whether it is known to be another drug: by a name, or by a code of a whole system."""
+    def _is_identified(self, naming: Naming) -> bool:
+        """Whether it is known to be another drug: by a name, or by a code of a listed system."""
         codes = [one.code for one in naming.codings if _WORD.fullmatch(one.code)]
-        named = any(sign.isalpha() for name in (*naming.names, *codes) for sign in name)
+        named = any(_has_letters(name) for name in (*naming.names, *codes))
         return named or self._vocabulary.is_elsewhere(naming.codings)
 
     def _keys(self, product: Naming, ingredients: list[Naming]) -> tuple[str, ...]:
@@ -105,28 +106,28 @@ class MedicationResolver:
         return tuple(dict.fromkeys(named))
 
     def _medicine(self, key: str, product: Naming, ingredients: list[Naming]) -> ResolvedMedication:
-        """Of a mix only our own ingredient speaks along."""
+        """One drug of a product; of a mix only its own ingredient's names and codes count."""
         row = self._vocabulary.concepts.drugs[key]
         own = [one for one in ingredients if key in self._keys(one, [])]
-        texts = (*product.texts, *(t for one in own for t in one.texts))
-        said = (product.label, *product.texts, *(t for one in own for t in (one.label, *one.texts)))
+        texts = (*product.texts, *chain.from_iterable(one.texts for one in own))
         concentration = self._strengths.found(
             (one.strength for one in own),
             (code for _, code in self._vocabulary.pairs(product.codings)),
             product.texts,
         )
-        units = concentration.per_ml if concentration and concentration.kind == "iu" else None
+        name = self._name(key, (product, *own))
         return ResolvedMedication(
-            Drug(key, row.family, self._name(key, said) or row.label, units),
+            Drug(key, row.family, name or row.label, _units_per_ml(concentration)),
             concentration,
             texts,
-            (*product.codings, *(c for one in own for c in one.codings)),
-            "|".join(spaced(one) for one in texts),
+            (*product.codings, *chain.from_iterable(one.codings for one in own)),
+            "|".join(map(spaced, texts)),
         )
 
-    def _name(self, key: str, said: Iterable[str]) -> str:
-        """What the record calls it: a text that names the drug before any other, never digits."""
-        names = [name for name in said if any(sign.isalpha() for sign in name)]
+    def _name(self, key: str, namings: Iterable[Naming]) -> str:
+        """The record's own name for it: one that names the drug before any other, never digits."""
+        every = (name for one in namings for name in (one.label, *one.texts))
+        names = [name for name in every if _has_letters(name)]
         telling = (name for name in names if key in self._vocabulary.drugs.by_words((), (name,)))
         return next(telling, names[0] if names else "")
 
@@ -152,6 +153,14 @@ class MedicationResolver:
     def _resolved(self, node: object, inside: Mapping[str, object], holder: object) -> object:
         to = reference(node)
         return inside.get(to.id) if to.contained else self._medications.find(to, holder)
+
+
+def _has_letters(name: str) -> bool:
+    return any(sign.isalpha() for sign in name)
+
+
+def _units_per_ml(concentration: Concentration | None) -> float | None:
+    return concentration.per_ml if concentration and concentration.kind == "iu" else None
 
 
 def points_at(node: object, name: str) -> object:

@@ -1,7 +1,7 @@
 """Observations to results: which test, when drawn, how much, in the canonical unit.
 
-A value that cannot be trusted stays a result without a value, with the reason: the newest result
-being unreadable is a fact of its own (clinical logic 2, "Which value").
+A value that cannot be trusted stays a result without a value, with the reason: that the newest
+result cannot be read is a fact of its own (clinical logic 2, "Which value").
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30}
 
 @dataclass(frozen=True, slots=True)
 class ParsedValue:
-    """What a value comes to."""
+    """A value in the canonical unit, or the problem that leaves it without one."""
 
     value: float | None = None
     comparator: str = ""
@@ -59,7 +59,7 @@ class ParsedValue:
 
 
 class QualitativeResult:
-    """Positive or negative, as laboratories put it."""
+    """Reads positive or negative from codes and words, as laboratories put them."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         concepts = vocabulary.concepts
@@ -71,30 +71,32 @@ class QualitativeResult:
         self._yes, self._no = Words(concepts.positive_words), Words(concepts.negative_words)
 
     def of(self, node: Resource) -> bool | None:
-        """What an Observation or a component says; None if nothing, or both."""
+        """Whether an Observation or a component is positive; None where it says nothing, or
+        both.
+        """
         if not any(key in node for key in _SAYING):
             return None  # by far the most
-        said = [
+        phrases = [
             *each(member(node, "interpretation")),
             *each(member(node, "valueCodeableConcept")),
         ]
-        found = self._codes.keys(self._vocabulary.pairs(codings(said)))
+        found = self._codes.keys(self._vocabulary.pairs(codings(phrases)))
         if not found:
-            found = self._in_words((*words_of(said), text(member(node, "valueString"))))
+            found = self._in_words((*words_of(phrases), text(member(node, "valueString"))))
         return (found == {"yes"}) if len(found) == 1 else None
 
     def _in_words(self, sayings: tuple[str, ...]) -> set[str]:
-        """A negative phrase is looked for first, and taken out: "not detected"."""
+        """Negative phrases are looked for first and taken out: "not detected" holds "detected"."""
         whole = " ".join(spaced(saying) for saying in sayings)
         found = {"no"} if self._no.within(whole) else set()
         return found | ({"yes"} if self._yes.within(self._no.taken_from(whole)) else set())
 
 
 def read_observations(
-    record: PatientResources, reader: ObservationReader
+    resources: PatientResources, reader: ObservationReader
 ) -> tuple[dict[str, Sequence[Result]], list[Skipped]]:
     """All results of known concepts, newest first, and what was left out."""
-    found, skipped = record.read("Observation", partial(reader.rows, placing=record.placing))
+    found, skipped = resources.read("Observation", partial(reader.rows, placing=resources.placing))
     by_concept: dict[str, list[ResultRow]] = {}
     for row in found:
         if not row.near:
@@ -111,7 +113,11 @@ def _near_and_newer(
     near = [row for row in found if row.near]
     concepts = {row.concept for row in near} & by_concept.keys()
     newest = {key: min(row.age() for row in by_concept[key]) for key in concepts}
-    return [r for r in near if r.concept not in newest or r.age() < newest[r.concept]]
+    return [row for row in near if _is_newer(row, newest)]
+
+
+def _is_newer(row: ResultRow, newest: dict[str, float]) -> bool:
+    return row.concept not in newest or row.age() < newest[row.concept]
 
 
 class ObservationReader:
@@ -120,7 +126,7 @@ class ObservationReader:
     def __init__(self, vocabulary: Vocabulary, units: Units) -> None:
         self._vocabulary = vocabulary
         self._units = units
-        self._answers = QualitativeResult(vocabulary)
+        self._qualitative = QualitativeResult(vocabulary)
         self._remarks = SampleRemarks(vocabulary)
         # The same few codes come thousands of times over.
         self._known = lru_cache(maxsize=4096)(self._look_up)
@@ -161,19 +167,19 @@ class ObservationReader:
     def result(self, row: ResultRow) -> Result:
         """The value, its unit and whatever else a card may need of it."""
         name, concept = self._scale(row)
-        positive = None if row.near else self._answers.of(row.node)
-        reading = self._reading(concept, row.node, positive, row.near)
+        positive = None if row.near else self._qualitative.of(row.node)
+        parsed = self._parsed(concept, row.node, positive, row.near)
         called = _label(row.resource, row.node)
         undated = Problem.UNDATED if row.at is None else None
-        problem = reading.problem or undated
+        problem = parsed.problem or undated
         return Result(
             concept=name,
             at=row.at,
             source=source(row.resource),
-            value=None if problem else reading.value,
-            comparator=reading.comparator,
+            value=None if problem else parsed.value,
+            comparator=parsed.comparator,
             problem=problem,
-            written=reading.written,
+            written=parsed.written,
             label=called,
             code=row.code,
             preliminary=row.preliminary,
@@ -183,7 +189,9 @@ class ObservationReader:
         )
 
     def _scale(self, row: ResultRow) -> tuple[str, ObservationConcept]:
-        """The row by whose unit a result is read: its own, unless only another fits."""
+        """The row by whose unit a result is read: its own, unless only the other one
+        (`else_read_as`) fits.
+        """
         rows = self._vocabulary.concepts.observations
         own = rows[row.concept]
         other = own.else_read_as
@@ -197,7 +205,7 @@ class ObservationReader:
             else (other, rows[other])
         )
 
-    def _reading(
+    def _parsed(
         self, row: ObservationConcept, node: Resource, positive: bool | None, near: bool
     ) -> ParsedValue:
         if near:
@@ -209,20 +217,24 @@ class ObservationReader:
         quantity = _quantity_in(text(node.get("valueString")))
         if quantity is not None and row.units and self._units.factor_of(row.units, quantity):
             return self._measured(row, quantity)
-        said = positive is not None
-        return ParsedValue(problem=None if said else Problem.UNREADABLE, written=_words(node))
+        qualitative = positive is not None
+        return ParsedValue(
+            problem=None if qualitative else Problem.UNREADABLE, written=_words(node)
+        )
 
     def _measured(self, row: ObservationConcept, quantity: Quantity) -> ParsedValue:
-        said = _as_written(quantity)
+        as_sent = _as_written(quantity)
         if quantity.value is None or quantity.comparator is None:
-            return ParsedValue(problem=Problem.UNREADABLE, written=said)
+            return ParsedValue(problem=Problem.UNREADABLE, written=as_sent)
         factor = self._units.factor_of(row.units, quantity)
         if factor is None:
-            return ParsedValue(comparator=quantity.comparator, problem=Problem.UNIT, written=said)
+            return ParsedValue(
+                comparator=quantity.comparator, problem=Problem.UNIT, written=as_sent
+            )
         value = rounded(quantity.value * factor)
         low, high = row.plausible or (0.0, float("inf"))
         problem = None if low <= value <= high and value < float("inf") else Problem.IMPLAUSIBLE
-        return ParsedValue(None if problem else value, quantity.comparator, problem, said)
+        return ParsedValue(None if problem else value, quantity.comparator, problem, as_sent)
 
 
 def _system(node: Resource) -> str:
@@ -237,7 +249,7 @@ def _label(resource: Resource, node: Resource) -> str:
 
 
 def drawn(resource: Resource, placing: Placing = NOWHERE) -> datetime | None:
-    """When the sample was drawn; the time of issue only where no other was given at all.
+    """When the sample was drawn: `effective[x]`, else `issued`.
 
     What was issued had been drawn before: that narrows a day to its hours until then.
     """
@@ -250,6 +262,7 @@ def drawn(resource: Resource, placing: Placing = NOWHERE) -> datetime | None:
 
 
 def _effective(resource: Resource, placing: Placing) -> datetime | None:
+    """`effective[x]` in any of its types; `issued` where there is none."""
     for key in ("effectiveDateTime", "effectiveInstant"):
         if resource.get(key) is not None:
             return read_instant(resource[key], placing)
@@ -257,10 +270,13 @@ def _effective(resource: Resource, placing: Placing) -> datetime | None:
         period = read_period(resource["effectivePeriod"], placing)
         return period.start or period.end
     if resource.get("effectiveTiming") is not None:
-        written = each(member(resource, "effectiveTiming", "event"))
-        events = [read_instant(event, placing) for event in written]
-        return min((event for event in events if event), default=None)
+        return _first_event(resource["effectiveTiming"], placing)
     return read_instant(resource.get("issued"), placing)
+
+
+def _first_event(timing: object, placing: Placing) -> datetime | None:
+    events = [read_instant(event, placing) for event in each(member(timing, "event"))]
+    return min((event for event in events if event), default=None)
 
 
 def _quantity_in(saying: str) -> Quantity | None:
@@ -278,9 +294,9 @@ def _as_written(quantity: Quantity) -> str:
 
 def _words(node: object) -> str:
     """A value that is no quantity, as it stands there; or why it is absent."""
-    said = (
+    phrases = (
         text(member(node, "valueString")),
         *texts(member(node, "valueCodeableConcept")),
         *texts(member(node, "dataAbsentReason")),
     )
-    return "; ".join(s for s in said if s)[:120]
+    return "; ".join(s for s in phrases if s)[:120]

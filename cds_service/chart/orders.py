@@ -1,8 +1,8 @@
 """MedicationRequests of our drugs: on record, and drafted in this session.
 
-A home medicine is one of the categories `community`, `discharge` or `patientspecified`, or one the
-patient reported: it says what was taken, not what is running here. A draft never is, whatever
-its category: the public sandbox stamps `community` on every draft.
+A home medicine has one of the categories `community`, `discharge` or `patientspecified`, or was
+reported by the patient: it says what was taken, not what runs here. A draft is never one, whatever
+its category: the public CDS Hooks sandbox stamps `community` on every draft.
 """
 
 from __future__ import annotations
@@ -29,61 +29,61 @@ _STANDING = frozenset({"active", "on-hold", ""})
 
 
 def read_orders(
-    record: PatientResources, reading: ReaderTables
+    resources: PatientResources, tables: ReaderTables
 ) -> tuple[tuple[Order, ...], list[UnidentifiedMedicine], list[Skipped]]:
-    """All orders on record of known drugs, newest first; the untold; and what was left out."""
-    found, skipped = record.read("MedicationRequest", partial(_read, reading=reading))
+    """All orders on record of known drugs, newest first; the unidentified; and what was left
+    out.
+    """
+    found, skipped = resources.read("MedicationRequest", partial(_read, tables=tables))
     orders = [one for one in found if isinstance(one, Order)]
-    untold = [one for one in found if isinstance(one, UnidentifiedMedicine)]
-    return tuple(sorted(orders, key=_newest_first)), untold, skipped
+    unidentified = [one for one in found if isinstance(one, UnidentifiedMedicine)]
+    return tuple(sorted(orders, key=_newest_first)), unidentified, skipped
 
 
-def _read(
-    resource: Resource, reading: ReaderTables
-) -> list[Order | UnidentifiedMedicine | Skipped]:
-    medicines = reading.pharmacy.medicines(resource)
+def _read(resource: Resource, tables: ReaderTables) -> list[Order | UnidentifiedMedicine | Skipped]:
+    medicines = tables.pharmacy.medicines(resource)
     if medicines is None:
-        return _unknown(resource, reading)
+        return _unknown(resource, tables)
     if medicines and _is_no_order(resource):
         return [Skipped(source(resource), STATUS, medicines[0].drug.key)]
-    return [_order(resource, one, reading) for one in medicines]
+    return [_order(resource, one, tables) for one in medicines]
 
 
 def _unknown(
-    resource: Resource, reading: ReaderTables
+    resource: Resource, tables: ReaderTables
 ) -> list[Order | UnidentifiedMedicine | Skipped]:
-    """An order of a medicine that cannot be told; a home medicine is none that is given here."""
+    """An order of an unidentified medicine; a home medicine is not one that is given here."""
     if _is_no_order(resource):
         return []
     dosages = each(member(resource, "dosageInstruction"))
     standing = text(member(resource, "status")) in _STANDING
-    one = reading.unidentified(
+    one = tables.unidentified(
         resource,
         dosages,
-        Period(read_instant(member(resource, "authoredOn"), reading.placing)),
+        Period(read_instant(member(resource, "authoredOn"), tables.placing)),
         is_open=standing and not _is_home(resource),
     )
-    return [one, Skipped(one.source, NO_MEDICATION)] if reading.is_named(one, resource) else [one]
+    return [one, Skipped(one.source, NO_MEDICATION)] if tables.is_named(one, resource) else [one]
 
 
 def read_drafts(
-    record: PatientResources, asked: HookContext, reading: ReaderTables
+    resources: PatientResources, asked: HookContext, tables: ReaderTables
 ) -> tuple[tuple[Order, ...], list[UnidentifiedMedicine]]:
-    """The drafted orders of known drugs, and those whose medicine cannot be told."""
+    """The drafted orders of known drugs, and those whose medicine cannot be identified."""
     selected = Selected(asked)
     orders: list[Order] = []
     unidentified: list[UnidentifiedMedicine] = []
-    for resource in record.of("MedicationRequest"):
-        record.still()
+    for resource in resources.of("MedicationRequest"):
+        resources.still()
         if member(resource, "doNotPerform") is True:
             continue
         chosen = resource in selected
-        medicines = reading.pharmacy.medicines(resource)
+        medicines = tables.pharmacy.medicines(resource)
         if medicines is None and not _is_begun(resource, asked):
             continue
         if medicines is None:
-            unidentified.append(_unidentified_draft(resource, reading, chosen))
-        orders += [_order(resource, one, reading, chosen) for one in medicines or ()]
+            unidentified.append(_unidentified_draft(resource, tables, chosen))
+        orders += [_order(resource, one, tables, chosen) for one in medicines or ()]
     return tuple(orders), unidentified
 
 
@@ -94,11 +94,11 @@ def _is_begun(resource: Resource, asked: HookContext) -> bool:
 
 
 def _unidentified_draft(
-    resource: Resource, reading: ReaderTables, selected: bool
+    resource: Resource, tables: ReaderTables, selected: bool
 ) -> UnidentifiedMedicine:
     ends = text(member(resource, "status")) in ENDING
     dosages = each(member(resource, "dosageInstruction"))
-    one = reading.unidentified(resource, dosages, Period(), is_open=not ends)
+    one = tables.unidentified(resource, dosages, Period(), is_open=not ends)
     return replace(one, drafted=True, selected=selected)
 
 
@@ -120,17 +120,17 @@ def _is_no_order(resource: Resource) -> bool:
 def _order(
     resource: Resource,
     medicine: ResolvedMedication,
-    reading: ReaderTables,
+    tables: ReaderTables,
     selected: bool | None = None,
 ) -> Order:
     """An order; `selected` is given for drafts alone."""
     dosages = each(member(resource, "dosageInstruction"))
-    dosage = reading.dosing.of_order(dosages, reading.measured_in(medicine), medicine.concentration)
-    route = reading.giving.route(dosages)
+    dosage = tables.dosing.of_order(dosages, tables.measured_in(medicine), medicine.concentration)
+    route = tables.giving.route(dosages)
     drafted = selected is not None
-    authored = read_instant(member(resource, "authoredOn"), reading.placing)
-    begins, ends = validity(resource, authored, reading)
-    form = _form(dosage, route, _words(resource, dosages, medicine), reading)
+    authored = read_instant(member(resource, "authoredOn"), tables.placing)
+    begins, ends = validity(resource, authored, tables)
+    form = _form(dosage, route, _words(resource, dosages, medicine), tables)
     return Order(
         drug=medicine.drug,
         source=source(resource),
@@ -138,7 +138,7 @@ def _order(
         authored=authored,
         form=form,
         route=route,
-        use=_use(resource, dosages, medicine, form, reading),
+        use=_use(resource, dosages, medicine, form, tables),
         dosage=dosage,
         resource=resource,
         drafted=drafted,
@@ -146,10 +146,10 @@ def _order(
         replaces=reference(member(resource, "priorPrescription")).source,
         home=not drafted and _is_home(resource),
         intent=text(member(resource, "intent")) or "order",
-        goal=_goal(resource, dosages, medicine, reading),
+        goal=_goal(resource, dosages, medicine, tables),
         begins=begins,
         ends=ends,
-        site=reading.giving.site(medicine, resource, dosages),
+        site=tables.giving.site(medicine, resource, dosages),
     )
 
 
@@ -158,27 +158,29 @@ def _use(
     dosages: tuple[object, ...],
     medicine: ResolvedMedication,
     form: Form,
-    reading: ReaderTables,
+    tables: ReaderTables,
 ) -> Use:
-    """What for; where nothing else tells how it is given, "flush the line" in the text does."""
-    said = [text(member(dosage, "text")) for dosage in dosages]
-    if form is Form.UNKNOWN and reading.giving.is_no_therapy(said):
+    """The therapeutic use; an order of unknown form is no therapy if its text says "flush the
+    line".
+    """
+    phrases = [text(member(dosage, "text")) for dosage in dosages]
+    if form is Form.UNKNOWN and tables.giving.is_no_therapy(phrases):
         return Use.NO_THERAPY
-    return reading.giving.use(medicine, resource, dosages)
+    return tables.giving.use(medicine, resource, dosages)
 
 
 def _goal(
     resource: Resource,
     dosages: tuple[object, ...],
     medicine: ResolvedMedication,
-    reading: ReaderTables,
+    tables: ReaderTables,
 ) -> Goal:
     """The goal of a heparin infusion, wherever the order has words: product, note, dosage."""
     if medicine.drug.family != "heparin":
         return Goal()
     notes = (text(member(note, "text")) for note in each(member(resource, "note")))
     parts = (text(member(one, part)) for one in dosages for part in ("text", "patientInstruction"))
-    return reading.goals.read(one for one in (*medicine.texts, *notes, *parts) if one)
+    return tables.goals.read(one for one in (*medicine.texts, *notes, *parts) if one)
 
 
 def _words(
@@ -187,16 +189,16 @@ def _words(
     """The concepts and texts that may call an order an infusion."""
     dosages = tuple(dosages)
     concepts = [member(dosage, "method") for dosage in dosages]
-    said = [text(member(dosage, "text")) for dosage in dosages]
-    return [*concepts, member(resource, "category")], [*said, *medicine.texts]
+    phrases = [text(member(dosage, "text")) for dosage in dosages]
+    return [*concepts, member(resource, "category")], [*phrases, *medicine.texts]
 
 
 def _form(
-    dosage: Dosage, route: Route, words: tuple[list[object], list[str]], reading: ReaderTables
+    dosage: Dosage, route: Route, words: tuple[list[object], list[str]], tables: ReaderTables
 ) -> Form:
     if route in (Route.SUBCUTANEOUS, Route.ORAL):
         return Form.SINGLE
-    if dosage.rate or reading.giving.is_infusion(*words):
+    if dosage.rate or tables.giving.is_infusion(*words):
         return Form.INFUSION
     return Form.SINGLE if dosage.dose else Form.UNKNOWN
 

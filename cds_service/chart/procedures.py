@@ -19,11 +19,11 @@ _ORDERS = frozenset(
 
 
 def read_procedures(
-    record: PatientResources, vocabulary: Vocabulary
+    resources: PatientResources, vocabulary: Vocabulary
 ) -> tuple[tuple[Procedure, ...], list[Skipped]]:
     """All procedures of known concepts that took or take place, newest first."""
-    found, skipped = record.read(
-        "Procedure", partial(_read, vocabulary=vocabulary, placing=record.placing)
+    found, skipped = resources.read(
+        "Procedure", partial(_read, vocabulary=vocabulary, placing=resources.placing)
     )
     return tuple(sorted(found, key=_newest_first)), skipped
 
@@ -38,7 +38,7 @@ def _read(
 
 
 def read_tests(
-    record: PatientResources, vocabulary: Vocabulary, drafted: bool = False
+    resources: PatientResources, vocabulary: Vocabulary, drafted: bool = False
 ) -> tuple[TestOrder, ...]:
     """Laboratory orders of known tests; plans and proposals are none, unless drafted just now."""
     found = [
@@ -46,10 +46,10 @@ def read_tests(
             concept=key,
             source=source(resource),
             status=text(member(resource, "status")),
-            authored=read_instant(member(resource, "authoredOn"), record.placing),
+            authored=read_instant(member(resource, "authoredOn"), resources.placing),
             drafted=drafted,
         )
-        for resource in record.of("ServiceRequest")
+        for resource in resources.of("ServiceRequest")
         if _is_order(resource, drafted)
         for key in sorted(
             vocabulary.observations.keys(vocabulary.pairs(codings(named(member(resource, "code")))))

@@ -1,4 +1,4 @@
-"""What a query came to: its state, and the resources as they were sent."""
+"""How a query ended, and the resources as they were sent."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class QueryState(Enum):
 
     @property
     def is_complete(self) -> bool:
-        """Whether "not on record" may be said of it."""
+        """Whether "not on record" may be concluded from it."""
         return self in (QueryState.SUPPLIED, QueryState.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """The answer to one query: its state and whatever resources came with it."""
+    """The result of one query: its state, and whatever resources came with it."""
 
     state: QueryState
     resources: tuple[Resource, ...] = ()

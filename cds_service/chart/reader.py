@@ -1,7 +1,7 @@
-"""Reads a whole chart: the answers to the queries and the hook call's own drafts.
+"""Reads a whole chart: the query results, and the drafts of the hook call itself.
 
-Entry by entry, and never raises: what cannot be read costs that entry and is named in `skipped`.
-The result depends on what came, not on the order it came in.
+Reads entry by entry and never raises: an entry that cannot be read is named in `skipped`. The chart
+depends on what came, not on the order in which it came.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cds_service.chart.medication_lookup import MedicationResolver
 from cds_service.chart.observations import ObservationReader, read_observations
 from cds_service.chart.orders import read_drafts, read_orders
 from cds_service.chart.procedures import read_procedures, read_tests
-from cds_service.chart.query_result import QueryResult, QueryState
+from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.references import Located
 from cds_service.chart.resources import (
     PatientResources,
@@ -61,9 +61,9 @@ class _Lexicon:
     goals: GoalReader
     unknown: UnknownMedicines
 
-    def reading(self, record: PatientResources) -> ReaderTables:
+    def tables(self, resources: PatientResources) -> ReaderTables:
         """What orders and administrations of one chart are read with."""
-        pharmacy = MedicationResolver(self.vocabulary, self.strengths, record.medications)
+        pharmacy = MedicationResolver(self.vocabulary, self.strengths, resources.medications)
         return ReaderTables(
             self.vocabulary,
             pharmacy,
@@ -71,7 +71,7 @@ class _Lexicon:
             self.giving,
             self.goals,
             self.unknown,
-            record.placing,
+            resources.placing,
         )
 
 
@@ -92,32 +92,34 @@ def _lexicon(concepts: Concepts) -> _Lexicon:
 
 def read_chart(
     asked: HookContext,
-    answers: Mapping[str, QueryResult],
+    query_results: Mapping[str, QueryResult],
     concepts: Concepts,
     kept: ReadCache | None = None,
     still: Still = on_and_on,
 ) -> Chart:
     """Everything that is known about the patient of one hook call.
 
-    Whoever asks about one patient time and again may hand in what to keep readings in. `still` is
+    `kept` is a cache for whoever reads one patient time and again from the same objects. `still` is
     called before each resource, and may raise to give up.
     """
-    record, drafted = (replace(one, still=still) for one in _sorted_out(asked, answers, kept))
+    resources, drafted = (
+        replace(one, still=still) for one in _sorted_out(asked, query_results, kept)
+    )
     lexicon = _lexicon(concepts)
-    reading, vocabulary = lexicon.reading(record), lexicon.vocabulary
-    results, unread = read_observations(record, lexicon.observations)
-    given, unidentified_given, not_given = read_administrations(record, reading)
-    orders, unidentified_orders, no_orders = read_orders(record, reading)
+    tables, vocabulary = lexicon.tables(resources), lexicon.vocabulary
+    results, unread = read_observations(resources, lexicon.observations)
+    given, unidentified_given, not_given = read_administrations(resources, tables)
+    orders, unidentified_orders, no_orders = read_orders(resources, tables)
     administrations = by_their_orders(given, orders)
-    drafts, unidentified_drafts = read_drafts(drafted, asked, reading)
-    conditions, refuted = read_conditions(record, vocabulary)
-    allergies, no_allergies = read_allergies(record, vocabulary)
-    procedures, not_done = read_procedures(record, vocabulary)
+    drafts, unidentified_drafts = read_drafts(drafted, asked, tables)
+    conditions, refuted = read_conditions(resources, vocabulary)
+    allergies, no_allergies = read_allergies(resources, vocabulary)
+    procedures, not_done = read_procedures(resources, vocabulary)
     left_out = [unread, not_given, no_orders, refuted, no_allergies, not_done]
-    skipped = {*record.skipped, *drafted.skipped, *(one for group in left_out for one in group)}
+    skipped = {*resources.skipped, *drafted.skipped, *(one for group in left_out for one in group)}
     return Chart(
-        person=_person(record, asked),
-        states={key: _state(answers, key, asked) for key in concepts.queries},
+        person=_person(resources, asked),
+        states={key: _state(query_results, key, asked) for key in concepts.queries},
         results=results,
         administrations=administrations,
         orders=by_their_administrations(orders, administrations),
@@ -126,57 +128,65 @@ def read_chart(
         allergies=allergies,
         procedures=procedures,
         tests=(
-            *read_tests(record, vocabulary),
+            *read_tests(resources, vocabulary),
             *read_tests(drafted, vocabulary, drafted=True),
         ),
         skipped=tuple(sorted(skipped, key=lambda one: (one.source, one.reason, one.concept))),
         unidentified=(*unidentified_given, *unidentified_orders, *unidentified_drafts),
-        admitted=_admitted(record, asked),
+        admitted=_admitted(resources, asked),
     )
 
 
 def _sorted_out(
-    asked: HookContext, answers: Mapping[str, QueryResult], kept: ReadCache | None
+    asked: HookContext, query_results: Mapping[str, QueryResult], kept: ReadCache | None
 ) -> tuple[PatientResources, PatientResources]:
     """The record and the drafts; each lends the other its Medications."""
-    resources = [one for answer in answers.values() for one in answer.resources]
-    located = _located(asked, answers)
-    gathered = index_resources(resources, asked.patient_id, asked.drafts, located)
+    sent = [one for query_result in query_results.values() for one in query_result.resources]
+    located = _located(asked, query_results)
+    gathered = index_resources(sent, asked.patient_id, asked.drafts, located)
     ours = [one for group in gathered.by_type.values() for one in group]
     placing = Placing(asked.zone, ours)
-    lent = resources if asked.drafts else ()
+    lent = sent if asked.drafts else ()
     drafted = index_resources(asked.drafts, asked.patient_id, lent, located)
     return replace(gathered, kept=kept, placing=placing), replace(drafted, placing=placing)
 
 
-def _located(asked: HookContext, answers: Mapping[str, QueryResult]) -> Located:
+def _located(asked: HookContext, query_results: Mapping[str, QueryResult]) -> Located:
     """What entries and the call itself say of where resources lie."""
-    urls = {url: one for answer in answers.values() for url, one in answer.full_urls.items()}
+    urls = {
+        url: one
+        for query_result in query_results.values()
+        for url, one in query_result.full_urls.items()
+    }
     return Located(urls | dict(asked.full_urls), frozenset({server(asked.base)} - {""}))
 
 
 def read_drafted(
     asked: HookContext, concepts: Concepts, still: Still = on_and_on
 ) -> tuple[tuple[Order, ...], list[UnidentifiedMedicine]]:
-    """The drafts alone, from the context of the call: what gate 1 needs, before any query."""
+    """The drafts alone, from the context of the call: what gate 1 needs before any query is
+    sent.
+    """
     drafted = index_resources(asked.drafts, asked.patient_id, located=_located(asked, {}))
     drafted = replace(drafted, placing=Placing(asked.zone), still=still)
-    return read_drafts(drafted, asked, _lexicon(concepts).reading(drafted))
+    return read_drafts(drafted, asked, _lexicon(concepts).tables(drafted))
 
 
-def _state(answers: Mapping[str, QueryResult], key: str, asked: HookContext) -> QueryState:
-    """An answer about other patients only tells nothing of this one: it is no "nothing found"."""
-    answer = answers.get(key)
-    if answer is None:
+def _state(query_results: Mapping[str, QueryResult], key: str, asked: HookContext) -> QueryState:
+    """How a query ended; one that brought other patients' resources only has failed, not found
+    nothing.
+    """
+    query_result = query_results.get(key)
+    if query_result is None:
         return QueryState.NOT_SUPPLIED
-    mixed_up = answer.state.is_complete and is_of_others(
-        answer.resources, bare_id(asked.patient_id)
+    mixed_up = query_result.state.is_complete and is_of_others(
+        query_result.resources, bare_id(asked.patient_id)
     )
-    return QueryState.FAILED if mixed_up else answer.state
+    return QueryState.FAILED if mixed_up else query_result.state
 
 
-def _person(record: PatientResources, asked: HookContext) -> Person:
-    patient = next(iter(record.of("Patient")), None)
+def _person(resources: PatientResources, asked: HookContext) -> Person:
+    patient = next(iter(resources.of("Patient")), None)
     sex = text(member(patient, "gender"))
     written = member(patient, "birthDate")
     born = read_birth_date(written)
@@ -188,13 +198,18 @@ def _person(record: PatientResources, asked: HookContext) -> Person:
     )
 
 
-def _admitted(record: PatientResources, asked: HookContext) -> datetime | None:
+def _admitted(resources: PatientResources, asked: HookContext) -> datetime | None:
     """When the stay began: the encounter of the call, else the newest in progress."""
-    stays = {text(member(one, "id")): one for one in record.of("Encounter")}
-    asked_for = stays.get(bare_id(asked.encounter)) if asked.encounter else None
-    current = [one for one in stays.values() if text(member(one, "status")) == "in-progress"]
-    begun = [_begin(stays, one, record.placing) for one in ([asked_for] if asked_for else current)]
+    stays = {text(member(one, "id")): one for one in resources.of("Encounter")}
+    begun = [_begin(stays, one, resources.placing) for one in _current(stays, asked)]
     return max((start for start in begun if start), default=None)
+
+
+def _current(stays: Mapping[str, Resource], asked: HookContext) -> list[Resource]:
+    named = stays.get(bare_id(asked.encounter)) if asked.encounter else None
+    if named:
+        return [named]
+    return [one for one in stays.values() if text(member(one, "status")) == "in-progress"]
 
 
 def _begin(stays: Mapping[str, object], stay: object, placing: Placing) -> datetime | None:

@@ -1,13 +1,13 @@
 """Where resources lie, and which Medication a reference means.
 
-A reference to another server's Medication is never answered by our server's of the same id.
+A reference to another server's Medication never leads to the one of the same id on our server.
 https://hl7.org/fhir/R4/bundle.html#references
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cds_service.chart.fhir_datetime import read_instant
@@ -26,18 +26,13 @@ class Located:
     bases: frozenset[str] = frozenset()
 
     def with_patients(self, resources: Iterable[Resource]) -> Located:
-        """With every base that the patient's resources lie at or refer to the patient by.
+        """With every base URL that the patient's resources lie at, or name the patient by.
 
         One server may go by several names: a gateway's, and its own in what it sends.
         """
         at = (place(url).base for url, one in self.full_urls.items() if _type(one) != _MEDICATION)
-        subjects = (
-            reference(subject).base
-            for one in resources
-            if _type(one) in REFERRING
-            for subject in each(one.get("subject"))
-        )
-        own = {base for base in (*at, *subjects) if base and not base.startswith("urn:")}
+        bases = {*at, *_subject_bases(resources)}
+        own = {base for base in bases if base and not base.startswith("urn:")}
         return Located(self.full_urls, self.bases | own)
 
 
@@ -52,19 +47,16 @@ class Medications:
 
     @staticmethod
     def of(medications: Iterable[Resource], located: Located) -> Medications:
-        """An index: looking up costs the same however many came."""
+        """Index them, so that a look-up costs the same however many came."""
         urls = {id(one): url for url, one in located.full_urls.items()}
         by_id: dict[str, Resource] = {}
         by_url: dict[str, Resource] = {}
         for one in medications:
             url = urls.get(id(one), "")
-            where = place(url)
-            on_server = where.base and not where.base.startswith("urn:")
             if url:
                 keep_latest(by_url, url, one)
-            identity = text(one.get("id")) or (where.id if on_server else "")
-            foreign = on_server and bool(located.bases) and where.base not in located.bases
-            if identity and not foreign:
+            identity = _own_identity(one, url, located.bases)
+            if identity:
                 keep_latest(by_id, identity, one)
         at = {key: place(url).base for key, url in urls.items()}
         return Medications(by_id, by_url, located.bases, at)
@@ -82,8 +74,23 @@ class Medications:
         return exact or self.by_id.get(points_at.id)
 
 
+def _subject_bases(resources: Iterable[Resource]) -> Iterator[str]:
+    for one in resources:
+        if _type(one) in REFERRING:
+            yield from (reference(subject).base for subject in each(one.get("subject")))
+
+
+def _own_identity(medication: Resource, url: str, bases: frozenset[str]) -> str:
+    """The id of a Medication on the patient's own server; "" for one of another server."""
+    where = place(url)
+    on_server = bool(where.base) and not where.base.startswith("urn:")
+    if on_server and bases and where.base not in bases:
+        return ""
+    return text(medication.get("id")) or (where.id if on_server else "")
+
+
 def keep_latest(latest: dict[str, Resource], key: str, resource: Resource) -> None:
-    """Of two copies the later version."""
+    """Keep the copy with the later `meta.lastUpdated`, then `versionId`."""
     other = latest.setdefault(key, resource)
     if other is not resource and _version(resource) > _version(other):
         latest[key] = resource

@@ -1,4 +1,4 @@
-"""The resources of one call, each once: whatever order, page or answer they came in.
+"""The resources of one call, each once, in whatever order or page they came.
 
 Sorts by type, leaves out what belongs to another patient, and names everything it leaves out.
 """
@@ -72,19 +72,19 @@ class PatientResources:
     def read(
         self, kind: str, read: Callable[[Resource], Sequence[T | Skipped]]
     ) -> tuple[list[T], list[Skipped]]:
-        """What all resources of a type come to, and what was left out."""
+        """Read all resources of a type with a function; and what that left out."""
         found: list[T] = []
         skipped: list[Skipped] = []
         for resource in self.of(kind):
             self.still()
-            for one in self._reading(resource, read):
+            for one in self._read_one(resource, read):
                 if isinstance(one, Skipped):
                     skipped.append(one)
                 else:
                     found.append(one)
         return found, skipped
 
-    def _reading(
+    def _read_one(
         self, resource: Resource, read: Callable[[Resource], Sequence[T | Skipped]]
     ) -> Sequence[T | Skipped]:
         if self.kept is None:
@@ -109,33 +109,55 @@ def index_resources(
     known: Iterable[object] = (),
     located: Located | None = None,
 ) -> PatientResources:
-    """Sort out whatever came; `known` may lend Medications without being part of the record."""
-    latest: dict[str, dict[str, Resource]] = {}
-    skipped: list[Skipped] = []
-    medications: list[Resource] = []
+    """Sort by type whatever came; `known` may lend Medications without being the patient's."""
+    sorted_out = _by_type(nodes)
+    patient, skipped = bare_id(patient_id), list(sorted_out.malformed)
+    kept: dict[str, tuple[Resource, ...]] = {}
+    for kind, by_id in sorted_out.latest.items():
+        kept[kind], others = _ours_and_others(kind, by_id, patient)
+        skipped += [Skipped(source(one), OTHER_PATIENT) for one in others]
+    lent = _medications(known)
+    where = (located or Located()).with_patients(r for k in REFERRING for r in kept.get(k, ()))
+    index = Medications.of((*sorted_out.medications, *lent), where)
+    return PatientResources(kept, index, tuple(skipped))
+
+
+@dataclass(frozen=True, slots=True)
+class _SortedOut:
+    latest: dict[str, dict[str, Resource]]  # by type, then by id: the latest copy
+    medications: list[Resource]
+    malformed: list[Skipped]
+
+
+def _by_type(nodes: Iterable[object]) -> _SortedOut:
+    found = _SortedOut({}, [], [])
     for node in nodes:
         kind = kind_of(node)
         if not isinstance(node, dict) or not kind:
-            skipped.append(Skipped(reference(node).source, MALFORMED))
+            found.malformed.append(Skipped(reference(node).source, MALFORMED))
         elif kind == "Medication":
-            medications.append(node)
+            found.medications.append(node)
         elif kind in _OWNED:
+            # Without an id its content tells it from others: two that say the same are copies.
             identity = text(node.get("id")) or f"\n{fingerprint(node)}"
-            keep_latest(latest.setdefault(kind, {}), identity, node)
-    patient = bare_id(patient_id)
-    kept: dict[str, tuple[Resource, ...]] = {}
-    for kind, by_id in latest.items():
-        ours = []
-        for identity in sorted(by_id):
-            if _is_others(kind, by_id[identity], patient):
-                skipped.append(Skipped(source(by_id[identity]), OTHER_PATIENT))
-            else:
-                ours.append(by_id[identity])
-        kept[kind] = tuple(ours)
-    lent = (one for one in known if kind_of(one) == "Medication")
-    where = (located or Located()).with_patients(r for k in REFERRING for r in kept.get(k, ()))
-    index = Medications.of((*medications, *(r for r in lent if isinstance(r, dict))), where)
-    return PatientResources(kept, index, tuple(skipped))
+            keep_latest(found.latest.setdefault(kind, {}), identity, node)
+    return found
+
+
+def _ours_and_others(
+    kind: str, by_id: Mapping[str, Resource], patient: str
+) -> tuple[tuple[Resource, ...], list[Resource]]:
+    """The patient's resources of a type, sorted by id, and those of somebody else."""
+    ours: list[Resource] = []
+    others: list[Resource] = []
+    for identity in sorted(by_id):
+        one = by_id[identity]
+        (others if _is_others(kind, one, patient) else ours).append(one)
+    return tuple(ours), others
+
+
+def _medications(nodes: Iterable[object]) -> list[Resource]:
+    return [one for one in nodes if isinstance(one, dict) and kind_of(one) == "Medication"]
 
 
 def kind_of(node: object) -> str:
@@ -145,7 +167,7 @@ def kind_of(node: object) -> str:
 
 
 def is_of_others(resources: Iterable[object], patient_id: str) -> bool:
-    """Whether an answer holds other patients' resources and none of this one's."""
+    """Whether resources hold other patients' and none of this one's."""
     found = False
     for one in resources:
         kind = kind_of(one)
@@ -157,7 +179,7 @@ def is_of_others(resources: Iterable[object], patient_id: str) -> bool:
 
 
 def _is_others(kind: str, resource: Resource, patient_id: str) -> bool:
-    """Whether it says that it belongs to somebody else; without a subject it does not."""
+    """Whether a resource names another patient as its subject; one without a subject does not."""
     if kind == "Patient":
         return text(resource.get("id")) not in ("", patient_id)
     subject = resource.get(_SUBJECTS.get(kind, ""))

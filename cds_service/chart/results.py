@@ -60,9 +60,9 @@ class ResultRow:
         return -self.at.timestamp() if self.at else float("inf")
 
     def tie(self) -> tuple[object, ...]:
-        """Of results drawn at one moment the one issued last leads; a preliminary one never.
+        """Of results drawn at one moment, the one issued last leads; a preliminary one never does.
 
-        Issued together, the higher value leads: its id says nothing.
+        Issued together, the higher value leads: ids say nothing about time.
         """
         late = -self.issued.timestamp() if self.issued else 0.0
         value = self.result.value
@@ -126,16 +126,19 @@ def times_of(found: Sequence[Result]) -> Iterator[datetime | None]:
 
 
 def may_be_newer(found: Sequence[Result], newest: Result | None) -> Result | None:
-    """A result that may have been drawn after the newest dated one, if there is any.
+    """A result that may have been drawn after the newest dated one; None where there is none.
 
     What was issued before that one was drawn is not newer, whether or not it is dated.
     """
-    if isinstance(found, Results):
-        doubtful = found.not_exact()
-    else:
-        doubtful = [r for r in found if r.at is None or isinstance(r.at, Stretch)]
     limit = None if newest is None or newest.at is None else earliest(newest.at)
-    return next((r for r in doubtful if r is not newest and _may_follow(r, limit)), None)
+    others = (result for result in _not_exact(found) if result is not newest)
+    return next((result for result in others if _may_follow(result, limit)), None)
+
+
+def _not_exact(found: Sequence[Result]) -> Iterable[Result]:
+    if isinstance(found, Results):
+        return found.not_exact()
+    return [r for r in found if r.at is None or isinstance(r.at, Stretch)]
 
 
 def _may_follow(result: Result, limit: datetime | None) -> bool:

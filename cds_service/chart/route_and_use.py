@@ -1,6 +1,6 @@
-"""By which way, in which form and what for a drug is given.
+"""The route, the form and the therapeutic use of a drug, in orders and administrations alike.
 
-Orders and administrations say it in the same places; what only one of them says stands there.
+Both name them in the same elements; what only one of the two has is read in its own module.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ class AdministrationVocabulary:
         self._patency = concepts.patency_units_per_ml
         self._routes = Codes((k, code) for k, codes in concepts.routes.items() for code in codes)
         self._route_words = {key: Words(words) for key, words in concepts.route_words.items()}
-        self._no_therapy = _Said(vocabulary, concepts.no_therapy, concepts.no_therapy_words)
-        self._not_given = _Said(vocabulary, concepts.not_given, concepts.not_given_words)
-        self._halted = _Said(vocabulary, concepts.halted, concepts.halted_words)
-        self._infusion = _Said(vocabulary, (), concepts.infusion_words)
-        self._single = _Said(vocabulary, (), concepts.single_words)
-        self._bag = _Said(vocabulary, (), concepts.bag_words)
+        self._no_therapy = _Phrases(vocabulary, concepts.no_therapy, concepts.no_therapy_words)
+        self._not_given = _Phrases(vocabulary, concepts.not_given, concepts.not_given_words)
+        self._halted = _Phrases(vocabulary, concepts.halted, concepts.halted_words)
+        self._infusion = _Phrases(vocabulary, (), concepts.infusion_words)
+        self._single = _Phrases(vocabulary, (), concepts.single_words)
+        self._bag = _Phrases(vocabulary, (), concepts.bag_words)
         self._sites = {
-            key: _Said(vocabulary, (), words) for key, words in concepts.site_words.items()
+            key: _Phrases(vocabulary, (), words) for key, words in concepts.site_words.items()
         }
 
     def route(self, dosages: Sequence[object]) -> Route:
-        """By code, else by words, else by the dosage text; two different ways are none."""
-        concepts = [member(dosage, "route") for dosage in dosages]
-        stated = [one for concept in concepts for one in each(concept)]
+        """By `route` codes, else its words, else the dosage's text; unknown where two differ."""
+        stated = _concepts(dosages, "route")
         keys = self._routes.keys(self._vocabulary.pairs(codings(stated)))
         keys = keys or self._worded(written_text(stated))
         if not keys and stated:
@@ -46,7 +45,9 @@ class AdministrationVocabulary:
         return Route(next(iter(keys))) if len(keys) == 1 else Route.UNKNOWN
 
     def use(self, medicine: ResolvedMedication, resource: object, dosages: Sequence[object]) -> Use:
-        """No therapy by a site's code, a telling word, or the strength of a patency bag."""
+        """No therapy by a code, by a telling word, or by the weak strength of a patency bag; else
+        therapy.
+        """
         concepts = [
             *(member(dosage, key) for dosage in dosages for key in ("route", "method", "site")),
             *(named(member(resource, key)) for key in ("reasonCode", "reason", "category")),
@@ -60,7 +61,7 @@ class AdministrationVocabulary:
         return Use.NO_THERAPY if none else Use.THERAPY
 
     def is_no_therapy(self, texts: Iterable[str]) -> bool:
-        """Whether a text says that it is none: "flush the line with it"."""
+        """Whether a text says that it is no treatment: "flush the line with it"."""
         return self._no_therapy.by((), texts)
 
     def is_not_given(self, concepts: Iterable[object]) -> bool:
@@ -80,7 +81,7 @@ class AdministrationVocabulary:
         return self._single.by(concepts)
 
     def is_bag(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
-        """Whether it says that a bag was hung."""
+        """Whether it is called the hanging of a bag."""
         return self._bag.by(concepts, texts)
 
     def site(
@@ -93,12 +94,12 @@ class AdministrationVocabulary:
         ]
         texts = (text(member(dosage, "text")) for dosage in dosages)
         stated = self._statement(concepts, texts, medicine.words)
-        return next((key for key, said in self._sites.items() if said.within(stated)), "")
+        return next((key for key, words in self._sites.items() if words.within(stated)), "")
 
     def _statement(
         self, concepts: Iterable[object], texts: Iterable[str], words: str = ""
     ) -> Statement:
-        """`words` are `spaced` already."""
+        """Ready for a look-up; `words` are `spaced` already."""
         return _statement(self._vocabulary, concepts, texts, words)
 
     def _worded(self, sayings: Iterable[str]) -> set[str]:
@@ -106,9 +107,13 @@ class AdministrationVocabulary:
         return {key for key, words in self._route_words.items() if words.within(whole)}
 
 
+def _concepts(dosages: Sequence[object], key: str) -> list[object]:
+    return [one for dosage in dosages for one in each(member(dosage, key))]
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What some concepts and texts say, made ready to be looked up in several lists."""
+    """Concepts and texts, made ready to be looked up in several lists."""
 
     pairs: tuple[tuple[str, str], ...]  # known system and folded code
     words: str  # `spaced`
@@ -123,12 +128,12 @@ def _statement(
     return Statement(pairs, "|".join((words, *(spaced(one) for one in written if one))))
 
 
-class _Said:
+class _Phrases:
     """Codes and words that mean one thing."""
 
     def __init__(self, vocabulary: Vocabulary, codes: Iterable[Code], words: Iterable[str]) -> None:
         self._vocabulary = vocabulary
-        self._codes = Codes(("said", code) for code in codes)
+        self._codes = Codes(("phrase", code) for code in codes)
         self._words = Words(words)
 
     def by(self, concepts: Iterable[object], texts: Iterable[str] = ()) -> bool:
@@ -136,7 +141,7 @@ class _Said:
         return self.within(_statement(self._vocabulary, concepts, texts))
 
     def within(self, stated: Statement) -> bool:
-        """Whether a statement says it."""
+        """Whether one of the codes or words is among them."""
         return bool(stated.pairs and self._codes.keys(stated.pairs)) or (
             self._words.within(stated.words)
         )

@@ -64,33 +64,41 @@ class Units:
         return self._factor_by(row, quantity.code, quantity.unit)
 
     def _factor(self, row: str, code: str, unit: str) -> float | None:
-        by_code = self.factor(row, code) if code else None
-        by_text = self.factor(row, unit) if unit else None
-        if by_code is None and by_text is None:
-            return self.factor(row, "") if not (code or unit) else None
-        if by_code is None and code.casefold() in self._known:
-            return None  # the code names a unit of something else
-        if by_code is not None and by_text is not None and by_code != by_text:
-            return None
-        return by_text if by_code is None else by_code
+        # With neither, the row's empty spelling says whether a bare number is taken.
+        by_text = self.factor(row, unit) if unit or not code else None
+        if not code:
+            return by_text
+        by_code = self.factor(row, code)
+        if by_code is None:  # the code may name a unit of something else: then the text is no help
+            return None if code.casefold() in self._known else by_text
+        return None if by_text is not None and by_code != by_text else by_code
 
     def unit(self, spelling: str) -> Unit | None:
-        """A unit of dose or rate: "U/kg/h", "mL/hour", "units in 24 h" not, "U/24h" yes."""
+        """A unit of dose or rate: "U/kg/h", "mL/hour" and "U/24h" are read, "units in 24 h" is
+        not.
+        """
         return self._unit_by(spelling)
 
     def _unit(self, spelling: str) -> Unit | None:
         amount, *denominators = _PER.split(spelling.strip())
-        parts = [inner for outer in denominators for inner in self._opened(outer)]
+        kinds = [kind for kind in AMOUNTS if self.factor(kind, amount)]
+        per = self._per([inner for outer in denominators for inner in self._opened(outer)])
+        if len(kinds) != 1 or per is None:
+            return None
+        per_kg, per_hour, hours = per
+        worth = (self.factor(kinds[0], amount) or 0.0) / hours
+        return Unit(kinds[0], worth, per_kg, per_hour, self._is_micro(kinds[0], amount))
+
+    def _per(self, parts: list[str]) -> tuple[bool, bool, float] | None:
+        """Whether a unit is per kg, per time, and per how many hours; None for anything else."""
         bodies = [part for part in parts if self.factor("body", part)]
         hours = [h for part in parts if (h := self.factor("time", part))]
-        kinds = [kind for kind in AMOUNTS if self.factor(kind, amount)]
-        if len(kinds) != 1 or len(bodies) + len(hours) != len(parts):
+        if len(bodies) + len(hours) != len(parts) or max(len(bodies), len(hours)) > 1:
             return None
-        if len(bodies) > 1 or len(hours) > 1:
-            return None
-        worth = (self.factor(kinds[0], amount) or 0.0) / (hours[0] if hours else 1.0)
-        micro = kinds[0] == "mass" and self.factor("mass", amount) == self.factor("mass", "ug")
-        return Unit(kinds[0], worth, bool(bodies), bool(hours), micro)
+        return bool(bodies), bool(hours), hours[0] if hours else 1.0
+
+    def _is_micro(self, kind: str, amount: str) -> bool:
+        return kind == "mass" and self.factor("mass", amount) == self.factor("mass", "ug")
 
     def unit_of(self, quantity: Quantity) -> Unit | None:
         """The same for a Quantity; None if its code and its unit text contradict."""
@@ -120,5 +128,5 @@ def read_quantity(node: object) -> Quantity:
 
 
 def rounded(value: float) -> float:
-    """Free of what multiplication leaves behind: 0.57 x 100 is 57."""
+    """A number to ten digits, free of what binary multiplication leaves: 0.57 x 100 is 57."""
     return float(f"{value:.10g}")

@@ -1,4 +1,4 @@
-"""A medicine that nobody can tell: what its order or administration says all the same."""
+"""An order or administration of a medicine that cannot be identified: what it says all the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class UnidentifiedMedicine:
-    """An order, draft or administration of a medicine that nobody can tell from what was sent.
+    """An order, draft or administration of a medicine that cannot be identified from what was sent.
 
     It might be heparin or any other drug of ours.
     """

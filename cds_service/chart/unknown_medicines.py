@@ -1,7 +1,7 @@
-"""Medicines that nobody can tell: how much may hang on each, from its dosage alone.
+"""Medicines that cannot be identified: whether they may be heparin, by their dosage alone.
 
-What runs at a rate, or is dosed in international units or without any unit, might be heparin;
-a tablet in milligrams is not.
+What runs at a rate, or is dosed in international units or without any unit, may be heparin; a
+tablet in milligrams is not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RATES = ("rateQuantity", "rateRatio", "rateRange")
 
 
 class UnknownMedicines:
-    """Reads what their dosages say, with one table of units."""
+    """Reads the dosages of unidentified medicines with one table of units."""
 
     def __init__(self, units: Units, giving: AdministrationVocabulary) -> None:
         self._units = units
@@ -41,7 +41,7 @@ class UnknownMedicines:
             open=is_open,
             rate=rate,
             weighs=rate or any(self._weighs(q) for node in dosages for q in _doses(node)),
-            written=next((said for node in dosages if (said := _said(node))), ""),
+            written=next((amount for node in dosages if (amount := _amount_text(node))), ""),
         )
 
     def _runs(self, node: object) -> bool:
@@ -72,7 +72,7 @@ def _doses(node: object) -> Iterator[Quantity]:
                 yield read_quantity(dose)
 
 
-def _said(node: object) -> str:
+def _amount_text(node: object) -> str:
     """The rate, else the dose, else the text, as the record has it."""
     rates = (read_quantity(member(part, "rateQuantity")) for part in _parts(node))
     for quantity in (*rates, *_doses(node)):

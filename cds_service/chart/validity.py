@@ -1,12 +1,12 @@
 """From when until when an order says it runs, beside the time at which it was written.
 
-`timing.repeat.bounds[x]` of the instructions and `dispenseRequest.validityPeriod`; where both
-speak, the narrower holds. https://hl7.org/fhir/R4/datatypes.html#Timing
+Reads `timing.repeat.bounds[x]` of the instructions and `dispenseRequest.validityPeriod`; where both
+are given, the narrower holds. https://hl7.org/fhir/R4/datatypes.html#Timing
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from cds_service.chart.administrations import ReaderTables
@@ -19,15 +19,16 @@ _LONGEST_HOURS = 24.0 * 36_525  # a century: beyond it something else is meant
 
 
 def validity(
-    resource: Resource, authored: datetime | None, reading: ReaderTables
+    resource: Resource, authored: datetime | None, tables: ReaderTables
 ) -> tuple[datetime | None, datetime | None]:
     """When an order begins and ends.
 
-    It begins at the latest of what is said, `authored` among it, and ends at the earliest end.
+    It begins at the latest of the starts given, `authored` among them, and ends at the earliest
+    end.
     """
-    valid = read_period(member(resource, "dispenseRequest", "validityPeriod"), reading.placing)
+    valid = read_period(member(resource, "dispenseRequest", "validityPeriod"), tables.placing)
     leading = _leading(member(resource, "dosageInstruction"))
-    bounds = _together([_bounds(node, authored, reading) for node in leading])
+    bounds = _together([_bounds(node, authored, tables) for node in leading])
     starts = [at for at in (authored, valid.start, bounds.start) if at is not None]
     ends = [at for at in (valid.end, bounds.end) if at is not None]
     return max(starts, default=None), min(ends, default=None)
@@ -48,10 +49,10 @@ def _has_rate(node: object) -> bool:
     )
 
 
-def _bounds(node: object, authored: datetime | None, reading: ReaderTables) -> Period:
+def _bounds(node: object, authored: datetime | None, tables: ReaderTables) -> Period:
     repeat = member(node, "timing", "repeat")
-    stated = read_period(member(repeat, "boundsPeriod"), reading.placing)
-    hours = reading.vocabulary.concepts.units["time"]
+    stated = read_period(member(repeat, "boundsPeriod"), tables.placing)
+    hours = tables.vocabulary.concepts.units["time"]
     if stated.start is not None or stated.end is not None:
         return stated
     longest = _hours(member(repeat, "boundsDuration"), hours)
@@ -74,7 +75,11 @@ def _together(bounds: list[Period]) -> Period:
     """Of several instructions the earliest start and the latest end; open if one is."""
     starts = [one.start for one in bounds]
     ends = [one.end for one in bounds]
-    return Period(
-        None if None in starts else min((s for s in starts if s), default=None),
-        None if None in ends else max((e for e in ends if e), default=None),
-    )
+    return Period(_unless_open(starts, min), _unless_open(ends, max))
+
+
+def _unless_open(
+    times: list[datetime | None], choose: Callable[[list[datetime]], datetime]
+) -> datetime | None:
+    known = [at for at in times if at is not None]
+    return choose(known) if known and len(known) == len(times) else None

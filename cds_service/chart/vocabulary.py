@@ -77,35 +77,37 @@ class Matcher:
         self._order = {key: place for place, key in enumerate(rows)}
         self._codes = Codes((key, code) for key, row in rows.items() for code in row.codes)
         self._barred = Codes((key, code) for key, row in rows.items() for code in row.except_codes)
-        self._words = {key: Words(row.words) for key, row in rows.items() if row.words}
+        self._words = {key: Words(row.words) for key, row in rows.items()}
         self._except = {key: Words(row.except_words) for key, row in rows.items()}
         self._negations = Words(negations)
-        self._begun: dict[str, set[str]] = {}  # by first word, so that most texts cost nothing
-        for key, row in rows.items():
-            for phrase in row.words:
-                self._begun.setdefault(spaced(phrase).split()[0], set()).add(key)
+        self._begun = _by_first_word(rows)  # so that most texts cost nothing
 
     def by_code(self, pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
         """The concepts the codes stand for, in the table's order."""
         return self._sorted(self._codes.keys(pairs))
 
-    def by_words(
-        self, pairs: Iterable[tuple[str, str]], written_text: Iterable[str]
-    ) -> tuple[str, ...]:
+    def by_words(self, pairs: Iterable[tuple[str, str]], texts: Iterable[str]) -> tuple[str, ...]:
         """The concepts the texts name, unless an exception names them too."""
-        whole = "|".join(spaced(one) for one in written_text)
+        whole = "|".join(spaced(one) for one in texts)
         candidates = {key for word in whole.split() for key in self._begun.get(word, ())}
         if not candidates or self._negations.within(whole):
             return ()
-        barred = self._barred.keys(pairs)
-        return self._sorted(
-            key
-            for key in candidates - barred
-            if self._words[key].within(whole) and not self._except[key].within(whole)
-        )
+        named = candidates - self._barred.keys(pairs)
+        return self._sorted(key for key in named if self._is_named(key, whole))
+
+    def _is_named(self, key: str, whole: str) -> bool:
+        return self._words[key].within(whole) and not self._except[key].within(whole)
 
     def _sorted(self, keys: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(set(keys), key=self._order.__getitem__))
+
+
+def _by_first_word(rows: Mapping[str, _Row]) -> dict[str, set[str]]:
+    begun: dict[str, set[str]] = {}
+    for key, row in rows.items():
+        for phrase in row.words:
+            begun.setdefault(spaced(phrase).split()[0], set()).add(key)
+    return begun
 
 
 class Vocabulary:
@@ -131,9 +133,10 @@ class Vocabulary:
         return bool(self._hit_codes.keys(pairs)) or self._hit_words.within(spaced(label))
 
     def is_elsewhere(self, found: Iterable[Coding]) -> bool:
-        """Whether a code says "another drug": it is listed as one, or its system stands here whole.
+        """Whether a code says "another drug": it is listed as one, or its system is listed as a
+        whole.
 
-        Of RxNorm or NDC it does not: a product that is not in the table may still be heparin.
+        RxNorm and NDC are not: a product of theirs that is not in the table may still be heparin.
         """
         pairs = self.pairs(found)
         whole = any(system in self.concepts.whole_systems for system, _ in pairs)
@@ -166,7 +169,7 @@ def folded(code: str) -> str:
     return code.replace(".", "").strip().upper()
 
 
-def spaced(written_text: str) -> str:
+def spaced(phrase: str) -> str:
     """A text for whole-word search: lower case, one blank between words and at both ends."""
-    plain = unicodedata.normalize("NFKC", written_text).casefold()
+    plain = unicodedata.normalize("NFKC", phrase).casefold()
     return f" {_SEPARATORS.sub(' ', plain).strip(' ')} "

@@ -13,6 +13,7 @@ from cds_service.advice import Advice, Rulebook
 from cds_service.assessment.model.verdict import Verdict, Verdicts
 from cds_service.assessment.recommend.citations import FEEDS
 from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.smart.display import unescaped
 from cds_service.tools.explain.patient import ExplainedPatient, Walk
 from cds_service.tools.explain.review import load_review
@@ -65,7 +66,7 @@ def why_told(
 def _card(topic: str, advice: Advice, rules: Rulebook, questions: Questions) -> dict[str, Any]:
     """What its function looked at for this very patient, and what those rules look at."""
     verdicts = ReadVerdicts(advice.findings.verdicts)
-    TOPICS[topic].ask(advice.findings.measured, verdicts, {})
+    TOPICS[topic].ask(Assessed(advice.findings.measured, verdicts, {}))
     behind = _with_fed_by(verdicts.read)
     limits = limits_of(rules.protocol, TOPICS[topic].cites.limits)
     return {

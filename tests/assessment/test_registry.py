@@ -36,9 +36,10 @@ from tests.cases import tables
 
 NEW = "moonPhase"
 ITEM = Recommendation(Indicator.INFO)
-PLAIN = Topic(NEW, lambda m, verdicts, due: ITEM, frozenset(Opener), frozenset(View))
+PLAIN = Topic(NEW, lambda known: ITEM, frozenset(Opener), frozenset(View))
 HIT = (condition("hit"), *running())
-TABLES = tables()  # read before a row is added: a protocol must have a line for every row
+# Read before a row is added: a protocol must have a line for every row.
+TABLES, SHIPPED = tables(), protocol()
 
 
 @pytest.fixture
@@ -122,9 +123,9 @@ def test_a_row_is_silent_where_a_card_that_tells_it_is_due(add):
 
 def test_a_leading_row_comes_first_within_its_urgency(add):
     critical = Recommendation(Indicator.CRITICAL)
-    add(ask=lambda m, verdicts, due: critical, in_hit=True)
+    add(ask=lambda known: critical, in_hit=True)
     assert next(iter(shown(found(*HIT)))) == "hitSuspected"
-    add(ask=lambda m, verdicts, due: critical, in_hit=True, leads=True)
+    add(ask=lambda known: critical, in_hit=True, leads=True)
     assert next(iter(shown(found(*HIT)))) == NEW
 
 
@@ -148,6 +149,6 @@ def test_a_row_of_tests_alone_is_silent_where_all_of_them_are_offered(add, only_
 def test_stops_stand_alone_only_where_the_row_says_so(add, acts_alone):
     """For clients that take one action a suggestion."""
     choice = Option("draft.delete", (OrderTest("aptt"), DeleteDraft(raised(1600))))
-    add(ask=lambda m, verdicts, due: replace(ITEM, choices=(choice,)), acts_alone=acts_alone)
+    add(ask=lambda known: replace(ITEM, choices=(choice,)), acts_alone=acts_alone)
     suggestions = shown(found(), ClientCapabilities(single_action=True))[NEW].suggestions
     assert [s.actions[0].type for s in suggestions] == ["delete" if acts_alone else "create"]

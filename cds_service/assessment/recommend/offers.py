@@ -13,7 +13,13 @@ from cds_service.assessment.measure.hit import PENDING, pending
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.model.case import ANY_HEPARIN, Case
-from cds_service.assessment.model.recommendation import Action, DeleteDraft, OrderTest, StopOrder
+from cds_service.assessment.model.recommendation import (
+    Action,
+    DeleteDraft,
+    Option,
+    OrderTest,
+    StopOrder,
+)
 from cds_service.assessment.model.verdict import YES, Reason, Verdict, Verdicts
 from cds_service.assessment.recommend.switch import Switch
 from cds_service.chart.facts import Order
@@ -134,6 +140,11 @@ def stops(m: Measured, *, treatment_only: bool) -> tuple[Action, ...]:
 
 def _to_end(m: Measured, orders: Iterable[Order], *, treatment_only: bool) -> list[Order]:
     return [o for o in orders if not treatment_only or is_treatment(m.case, o)]
+
+
+def deletion(drafts: Iterable[Order]) -> Option:
+    """The option to delete drafts."""
+    return Option("draft.delete", tuple(DeleteDraft(o) for o in drafts))
 
 
 def order_tests(concepts: tuple[str, ...]) -> tuple[Action, ...]:

@@ -8,30 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cds_service.chart.concepts import GoalWords
 from cds_service.chart.goal import Goal, GoalRange
+from cds_service.chart.goal_pattern import LISTS, UNIT_OF_TEST, UNITS_BEHIND, sign_pattern
 
-LONGEST = 4000  # characters of an order's texts that are looked at
-_DIGITS = r"(?:\d{1,6}(?:[.,]\d{1,3}(?!\d))?|\.\d{1,3})(?![.,]?\d)"
-_FIRST, _LAST = rf"(?<![\w.,/-]){_DIGITS}", rf"{_DIGITS}(?![-/]\d)"
-_OWN = {"anti_xa_units": "anti_xa", "second_units": "aptt", "ratio_units": "aptt_ratio"}
+_LONGEST = 4000  # characters of an order's texts that are looked at
 _WORDS = re.compile(r"[^\W_]+")
-_UNITS = (*_OWN, "other_units", "bare_units")
-_LISTS = (
-    "anti_xa",
-    "aptt",
-    "aptt_ratio",
-    "act",
-    "unchanged",
-    "goal",
-    "action",
-    "condition",
-    "intensity",
-    "others",
-)
 _TESTS = ("anti_xa", "aptt", "aptt_ratio")
 
 
@@ -51,13 +36,13 @@ class GoalReader:
 
     def __init__(self, words: GoalWords) -> None:
         self._words = words
-        self._signs = _pattern(words)
-        self._kinds = ("between", "range", "step", "number", "digits", "break", *_LISTS)
+        self._signs = sign_pattern(words)
+        self._kinds = ("between", "range", "step", "number", "digits", "break", *LISTS)
         self._about = re.compile(rf"\b(?:{'|'.join(words.about) or '(?!)'})\.")
 
     def read(self, texts: Iterable[str]) -> Goal:
         """Every goal that the texts of one order state, and whether one could not be read."""
-        joined = _plain("\n".join(texts)[:LONGEST])
+        joined = _plain("\n".join(texts)[:_LONGEST])
         signs = list(self._cut(self._about.sub("", joined)))
         named = tuple(test for test in _TESTS if any(sign.kind == test for sign in signs))
         walk = _Walk(self._words, named)
@@ -85,7 +70,7 @@ class GoalReader:
         return _Sign("number" if kind == "number" else "range", first, last, unit)
 
     def _unit_of(self, parts: dict[str, str], kind: str, first: float, last: float) -> str:
-        unit = next((_OWN.get(n, n) for n in _UNITS if f"{kind}_{n}" in parts), "")
+        unit = next((UNIT_OF_TEST.get(n, n) for n in UNITS_BEHIND if f"{kind}_{n}" in parts), "")
         if unit != "bare_units":
             return unit
         # "0.3-0.7 units" is a level, "2,000 units" a dose: told apart by what a level can be.
@@ -262,53 +247,3 @@ def _value(written: str) -> float:
     """ "0,3" and "0.3" are decimal; "25,000" and "25.000" are thousands."""
     thousands = re.fullmatch(r"[1-9]\d{0,2}(?:[.,]\d{3})+", written)
     return float(re.sub(r"[.,]", "", written) if thousands else written.replace(",", "."))
-
-
-def _pattern(words: GoalWords) -> re.Pattern[str]:
-    """One expression for all signs; what is longer or more telling stands first."""
-    link = "|".join(["-", *(rf"-?\s?{one}\b" for one in words.ranges)])
-    first, last = "|".join(words.between), "|".join(words.between_and)
-    after = _units(words)
-    named = {
-        "between": rf"\b(?:{first})\s+(?P<between_low>{_FIRST})\s*{_plain_units(words)}\s*"
-        rf"\b(?:{last})\s+(?P<between_high>{_LAST}){after('between')}",
-        "range": rf"(?P<range_low>{_FIRST})\s*{_plain_units(words)}\s*(?:{link})\s*"
-        rf"(?P<range_high>{_LAST}){after('range')}",
-        "step": r"(?<![\w.,)])[+-]\d+",
-        "number": rf"(?P<number_high>{_FIRST}(?![-/]\d)){after('number')}",
-        "digits": r"\d[\d.,/-]*",  # that no other sign explains
-        "break": r"[;\n!?|]|\.(?=\s|$)",
-    }
-    lists = {kind: rf"\b(?:{_spellings(getattr(words, kind))})(?!\w)" for kind in _LISTS}
-    lists["intensity"] = rf"(?:\b[^\W\d_]+[\s-]{{1,3}})?{lists['intensity']}"  # "low intensity"
-    every = [f"(?P<{kind}>{pattern})" for kind, pattern in {**named, **lists}.items()]
-    return re.compile("|".join(every))
-
-
-def _units(words: GoalWords) -> Callable[[str], str]:
-    """The unit behind a number, as a group that tells whose it is."""
-
-    def behind(number: str) -> str:
-        groups = (
-            rf"(?P<{number}_{kind}>(?:{_spellings(getattr(words, kind))})(?![a-z]))"
-            for kind in _UNITS
-        )
-        return rf"(?:\s*-?\s?(?:{'|'.join(groups)}))?"
-
-    return behind
-
-
-def _plain_units(words: GoalWords) -> str:
-    own = (*words.anti_xa_units, *words.second_units, *words.ratio_units, *words.bare_units)
-    return rf"(?:(?:{_spellings(own)})(?![a-z]))?"
-
-
-def _spellings(words: Iterable[str]) -> str:
-    """Any of these, the longest first; blanks stand for any gap, a star for any ending."""
-    ordered = sorted(words, key=len, reverse=True)
-    return "|".join(_spelling(one) for one in ordered) or "(?!)"
-
-
-def _spelling(word: str) -> str:
-    gaps = r"[\s_-]*".join(re.escape(part) for part in word.rstrip("*").split())
-    return gaps + (r"[\w/]*" if word.endswith("*") else "")

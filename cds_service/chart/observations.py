@@ -26,7 +26,6 @@ from cds_service.chart.fhir_datetime import (
 from cds_service.chart.fhir_json import (
     Coding,
     bare_codes,
-    codings,
     each,
     label,
     member,
@@ -35,15 +34,14 @@ from cds_service.chart.fhir_json import (
     texts,
     written,
 )
+from cds_service.chart.qualitative_results import QualitativeResult
 from cds_service.chart.query_result import Resource
 from cds_service.chart.resources import AMBIGUOUS, MALFORMED, STATUS, PatientResources
 from cds_service.chart.results import ResultRow, newest_first
 from cds_service.chart.sample_remarks import SampleRemarks
 from cds_service.chart.units import COMPARATORS, Quantity, Units, read_quantity, rounded
-from cds_service.chart.vocabulary import Codes, Vocabulary, Words, spaced
-from cds_service.chart.vocabulary import written_text as words_of
+from cds_service.chart.vocabulary import Vocabulary
 
-_SAYING = ("interpretation", "valueCodeableConcept", "valueString")
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary"})
 _NUMBER_AND_UNIT = re.compile(r"([<>]=?)?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(\D.{0,30})", re.ASCII)
 
@@ -56,40 +54,6 @@ class ParsedValue:
     comparator: str = ""
     problem: Problem | None = None
     written: str = ""
-
-
-class QualitativeResult:
-    """Reads positive or negative from codes and words, as laboratories put them."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        concepts = vocabulary.concepts
-        self._vocabulary = vocabulary
-        self._codes = Codes(
-            [("yes", code) for code in concepts.positive]
-            + [("no", code) for code in concepts.negative]
-        )
-        self._yes, self._no = Words(concepts.positive_words), Words(concepts.negative_words)
-
-    def of(self, node: Resource) -> bool | None:
-        """Whether an Observation or a component is positive; None where it says nothing, or
-        both.
-        """
-        if not any(key in node for key in _SAYING):
-            return None  # by far the most
-        phrases = [
-            *each(member(node, "interpretation")),
-            *each(member(node, "valueCodeableConcept")),
-        ]
-        found = self._codes.keys(self._vocabulary.pairs(codings(phrases)))
-        if not found:
-            found = self._in_words((*words_of(phrases), text(member(node, "valueString"))))
-        return (found == {"yes"}) if len(found) == 1 else None
-
-    def _in_words(self, sayings: tuple[str, ...]) -> set[str]:
-        """Negative phrases are looked for first and taken out: "not detected" holds "detected"."""
-        whole = " ".join(spaced(saying) for saying in sayings)
-        found = {"no"} if self._no.within(whole) else set()
-        return found | ({"yes"} if self._yes.within(self._no.taken_from(whole)) else set())
 
 
 def read_observations(

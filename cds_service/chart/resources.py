@@ -21,7 +21,7 @@ from cds_service.chart.references import (
     keep_latest,
 )
 
-OTHER_PATIENT = "otherPatient"
+_OTHER_PATIENT = "otherPatient"
 MALFORMED = "malformed"
 STATUS = "status"  # entered in error, cancelled, refuted, not done, unknown
 AMBIGUOUS = "ambiguous"  # its codes stand for two different concepts
@@ -115,7 +115,7 @@ def index_resources(
     kept: dict[str, tuple[Resource, ...]] = {}
     for kind, by_id in sorted_out.latest.items():
         kept[kind], others = _ours_and_others(kind, by_id, patient)
-        skipped += [Skipped(source(one), OTHER_PATIENT) for one in others]
+        skipped += [Skipped(source(one), _OTHER_PATIENT) for one in others]
     lent = _medications(known)
     where = (located or Located()).with_patients(r for k in REFERRING for r in kept.get(k, ()))
     index = Medications.of((*sorted_out.medications, *lent), where)

@@ -37,7 +37,7 @@ from cds_service.assessment.model.times import AHEAD, UNDATED
 from cds_service.assessment.model.verdict import Reason
 from cds_service.chart.facts import Administration, Amount, Form, Order, Problem
 
-END_UNREAD = Reason("heparinRunning", "endUnread")
+_END_UNREAD = Reason("heparinRunning", "endUnread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Charting:
     def __init__(self, case: Case, weight: float | None) -> None:
         self._case, self._weight = case, weight
         self._orders = heparin_orders(case)
+        # Only orders that stand can part one site's rows: an ended order was replaced by the next.
         self._standing = {order.source for order in infusion_orders(case)}
         given = [
             row
@@ -67,6 +68,8 @@ class Charting:
         single: list[Administration] = []
         for row in sorted(given, key=_place):
             (infused if self._is_infused(row) else single).append(row)
+        # Pumps that chart volumes send "1,450 units" each hour: that is an infusion, not a bolus an
+        # hour.
         hourly, self._pushed = self._amounts(single)
         self._infused = [*infused, *hourly]
         over = case.protocol.span("heparin.mean_over")
@@ -102,6 +105,8 @@ class Charting:
     def _is_infused(self, row: Administration) -> bool:
         if row.bag:  # A bag that was hung runs, whatever else its row is called.
             return True
+        # A bolus given by an infusion's pump is still a bolus, and says nothing about the running
+        # rate.
         if row.bolus or is_amount(row):
             return False
         return row.form is Form.INFUSION or (row.halted and row.form is not Form.SINGLE)
@@ -145,11 +150,13 @@ class Charting:
         """
         slow, treated = [], set()
         for row in self._infused:
+            # A few U/h keep an arterial line open. Added to the infusion they would move its rate.
             if is_therapy_rate(self._case, self._rate(row)):
                 treated.add(row.request)
                 yield row
             else:
                 slow.append(row)
+        # A treatment infusion weaned to a few U/h is still one.
         yield from (row for row in slow if row.request and row.request in treated)
 
     def _rate(self, row: Administration) -> Amount | None:
@@ -178,6 +185,7 @@ class Charting:
             charted=charted_rate(dosage),
             point=row.point or instant,
             order=row.request,
+            # Of two orders, an open row of the ended one must not run on beside the new rate.
             over=self._is_over(row),
             ended=ended is not None,
             order_end=ended.ends if ended else None,
@@ -195,6 +203,7 @@ class Charting:
         if not row.request:
             return False
         if row.request not in self._orders:
+            # Unknown orders are no ended orders: only a complete query shows that an order is gone.
             return self._case.is_complete("orders")
         return self._ended_order(row) is not None
 
@@ -210,6 +219,7 @@ class Charting:
     def _apart(self, rows: list[Row]) -> Iterator[list[Row]]:
         """The rows of one site as infusions: one, unless several orders stand for it."""
         standing = sorted({row.order for row in rows} & self._standing)
+        # Several bags, strengths or brands under one order are one infusion.
         if len(standing) <= 1:
             yield rows
             return
@@ -250,7 +260,7 @@ def _kind(*, stop: bool, bare: bool) -> Kind:
 def _split_at_stop(new: Row, charted: Administration, *, stop: bool) -> Iterator[Row]:
     if charted.unread_end and not stop:
         # It has ended, at a time nobody can read: neither its rate nor its silence can be trusted.
-        yield replace(new, rate=None, charted=None, why=END_UNREAD)
+        yield replace(new, rate=None, charted=None, why=_END_UNREAD)
     elif new.end is None:
         yield new
     elif charted.halted and (charted.status != "stopped" or charted.stopped):

@@ -67,6 +67,7 @@ def _no_level(case: Case, result: Result) -> Reason | None:
     """
     if result.at is None:
         return unread(ACTIVITY, result)
+    # Good for the tier for 48 h, for a dose only for 24 h: consumption goes on.
     fresh = at_or_after(result.at, case.ago("antithrombin.tier_current"), ACTIVITY)
     if not fresh.yes:
         return next(iter(fresh.reasons), Reason(ACTIVITY, "stale"))
@@ -99,7 +100,7 @@ def _when(case: Case, row: Administration) -> Reason:
 
 
 def _within(case: Case, result: Result, span: str, found: Evidence) -> Verdict:
-    if result.comparator:
+    if result.comparator:  # "< 50" is enough for a tier; a dose needs the number.
         return unknown(Reason(ACTIVITY, "comparator", result.written))
     fresh = at_or_after(result.at, case.ago(span), ACTIVITY)
     if not fresh.yes:

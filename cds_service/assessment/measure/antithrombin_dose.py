@@ -69,23 +69,25 @@ def compute_dose(case: Case, level: Antithrombin, weight: Weight) -> Dose | None
     # A factor to multiply by is no recovery: a measured one would turn it upside down.
     multiplies = case.protocol.chosen("dose_form") == "multiply"
     measured = None if multiplies else measured_recovery(case, weight.kg)
+    # Used where no dose of this patient has shown a recovery of its own.
     label = case.protocol["antithrombin_dose.recovery"]
     recovery = measured if measured is not None else label
-    units = int(loading_units(case, level.level, weight.kg, recovery) + ROUND_HALF)
+    units = int(loading_units(case, level.level, weight.kg, recovery) + _ROUND_HALF)
     label_form = (case.protocol["antithrombin_dose.target"] - level.level) * weight.kg
-    by_label = int(label_form / site_recovery(case) + ROUND_HALF)
+    by_label = int(label_form / site_recovery(case) + _ROUND_HALF)
     predicted = predicted_level(case, level.level, units, weight.kg)
     remarks = _remarks(case, units)
     return Dose(units, predicted, recovery, measured is not None, remarks, by_label)
 
 
-ROUND_HALF = 0.5  # to whole IU
+_ROUND_HALF = 0.5  # to whole IU
 
 
 def forbidden(case: Case, dose: Dose, weight: Weight) -> Reason | None:
     """The limit that a dose would break; None where it keeps all. A dose that breaks one is not
     offered.
     """
+    # A hospital may lower the limit of a predicted level, never lift it above the fixed one.
     highest = min(
         case.protocol["antithrombin_dose.highest_predicted"],
         case.protocol["antithrombin_dose.highest_predicted_ever"],

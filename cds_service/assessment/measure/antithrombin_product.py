@@ -8,7 +8,7 @@ from __future__ import annotations
 from cds_service.assessment.model.case import Case
 from cds_service.chart.facts import Order
 
-LABELS = ("thrombate", "atenativ")  # by their names; the numbers are fixed rows
+_LABELS = ("thrombate", "atenativ")  # by their names; the numbers are fixed rows
 
 
 def site_recovery(case: Case) -> float:
@@ -18,12 +18,12 @@ def site_recovery(case: Case) -> float:
 
 def recovery_of(case: Case, order: Order) -> float:
     """Label recovery of a drafted product, in % per IU/kg."""
-    named = [one for one in LABELS if one in order.drug.label.casefold()]
+    named = [one for one in _LABELS if one in order.drug.label.casefold()]
     return _label(case, named[0]) if len(named) == 1 else site_recovery(case)
 
 
 def _label(case: Case, product: str) -> float:
-    if product not in LABELS:
+    if product not in _LABELS:
         return case.protocol["antithrombin_dose.recovery"]
     return case.protocol[f"antithrombin_product.{product}"]
 

@@ -24,6 +24,7 @@ def measured_recovery(case: Case, kg: float) -> float | None:
         return None
     dose = _units(last, kg)
     pre, post = _level_before(case, last.start), _level_after(case, last.end or last.start)
+    # With a second dose between the levels nobody can tell which one raised it.
     if not dose or pre is None or post is None or not _is_only_dose_since(case, pre):
         return None
     lowest = case.protocol["antithrombin_dose.recovery_lowest"]

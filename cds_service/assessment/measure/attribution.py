@@ -32,6 +32,8 @@ def foreign_to_heparin(case: Case, result: Result | None, *, slow: bool) -> Reas
     """
     if result is None or result.at is None:
         return None
+    # The code says unfractionated heparin; the laboratory's own words say another drug's
+    # calibration.
     if _OTHERS_NAMED.search(result.label):
         return Reason("anti_xa", "namesAnother")
     if not case.is_complete("administrations", "orders"):
@@ -107,6 +109,7 @@ def _orders_of(case: Case, families: tuple[str, ...]) -> list[Order]:
 
 
 def _ordered(case: Case, order: Order, drawn: datetime, span: timedelta) -> bool:
+    # Home medicines are not charted here: they count from the admission, if it is known.
     if order.home:
         return _taken_at_home(case, order, drawn)
     if order.authored is None or earliest(order.authored) > latest(drawn):
@@ -120,6 +123,7 @@ def _taken_at_home(case: Case, order: Order, drawn: datetime) -> bool:
     """
     if order.status not in ("active", "completed", "stopped", "on-hold", "unknown"):
         return False
+    # Without an admission date an active home medicine may have been taken this morning.
     if case.chart.admitted is None:
         return order.active
     washed_out = latest(case.chart.admitted) + case.protocol.span("attribution.home_medicine")

@@ -33,6 +33,7 @@ def value_before(
     """
     if newest.at is None:
         return None
+    # An older value shows another state of the patient, not the scatter of the assay.
     since = earliest(newest.at) - case.protocol.span("bands.within")
     values = case.plain(newest.concept, since)
     older = next((one for one in values if before(one.at, newest.at, newest.concept).yes), None)

@@ -59,6 +59,7 @@ def read_bleeding(case: Case, hit: Verdict, since: datetime | None) -> Bleeding:
     `since` is when heparin began to run.
     """
     fell = hemoglobin_fell(case, "bleeding.hemoglobin_fall", since)
+    # The smaller fall adds nothing where the larger one was found, or is unknown.
     some = hemoglobin_fell(case, "bleeding.hemoglobin_risk", since) if fell.no else NO
     low = NO if hit.yes else platelets_low(case)
     alone = any_of(
@@ -109,6 +110,7 @@ def _on_problem_list(case: Case, span: str, *concepts: str) -> Verdict:
 
 def _condition_fact(condition: Condition) -> Evidence:
     at = condition.onset or condition.recorded
+    # The first of its names; the rest are codes and synonyms.
     written = condition.label.partition(";")[0] or condition.code
     return Evidence(condition.concept, 0.0, "", at, condition.source, "recorded", written=written)
 

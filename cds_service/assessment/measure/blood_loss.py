@@ -24,6 +24,7 @@ def hemoglobin_fell(case: Case, line: str, since: datetime | None) -> Verdict:
     come back up since ends it: the newest must lie as far below the higher one.
     """
     limit, window = case.protocol[line], case.protocol.span("bleeding.hemoglobin_window")
+    # A fall at the operation before heparin began is not its bleed.
     on_heparin = max(since or case.now, case.ago("bleeding.hemoglobin_within"))
     oldest = min(case.now - window, on_heparin)
     counts = list(case.plain("hemoglobin", oldest - window))

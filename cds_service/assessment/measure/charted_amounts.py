@@ -61,6 +61,7 @@ def _over(row: Administration, start: datetime, end: datetime) -> Administration
     """
     dose = row.dosage.dose
     rate = Amount(dose.value, "[IU]/h", dose.from_text, dose.per_ml) if dose else None
+    # `spread` marks an amount over time, whose rate is still to be averaged with its neighbours.
     dosage = replace(row.dosage, rate=rate, spread=True)
     return replace(row, start=start, end=end, point=False, form=Form.INFUSION, dosage=dosage)
 

@@ -49,7 +49,7 @@ def course_weight(case: Case, newest: Weight, began: datetime | None) -> Weight:
     measured = list(case.readable("weight", case.ago("weight.current")))
     if began is None or not measured or not _is_measured(newest):
         return newest
-    chosen = _at_start(measured, began)
+    chosen = _at_start(measured, began)  # Orders and first rates were worked out with that weight.
     for later in reversed(measured[: measured.index(chosen)]):
         if _moved(case, chosen, later):
             chosen = later

@@ -47,12 +47,14 @@ def daily_dose(case: Case, infusion: Infusion, weight: float | None) -> DailyDos
     if not infusion.running.yes:
         reasons = infusion.running.reasons or (Reason("heparinDose", "notRunning"),)
         return DailyDose(unknown(*reasons))
+    # What was charted may be a part only: the sum would be too small.
     if not infusion.by_order and not case.is_complete("administrations"):
         return DailyDose(unknown(Reason("heparinDose", case.state("administrations").value)))
     parts = _parts(infusion)
     if infusion.rate is None:
         why = infusion.reasons or (Reason("heparinDose", "noRate"),)
         return DailyDose(unknown(*why), parts=parts)
+    # The present rate, not the last 24 hours: a rate that was doubled at noon is judged as doubled.
     units = infusion.rate * HOURS_A_DAY
     how = "byOrder" if infusion.by_order else "presentRate"
     found = Evidence("dailyDose", units, "U/d", case.now, infusion.source, how)

@@ -33,6 +33,7 @@ def _spans(case: Case, families: tuple[str, ...]) -> Iterator[Span]:
         last = next_start.get(row.drug.key)
         if last is None:
             believed = row.drug.key in ordered or latest(row.start) >= since
+            # A rate charted at a moment, days ago and with no order, is no drug that still runs.
             last = case.now if believed or not row.point else None
         yield row, row.start, _over(row, row.start, last)
         next_start[row.drug.key] = row.start

@@ -48,6 +48,7 @@ def _exposed(case: Case) -> Iterator[tuple[datetime, datetime]]:
     for order in case.chart.orders:
         at = order.authored
         if order.drug.family in ANY_HEPARIN and at is not None and case.known_by_now(at):
+            # A standing order lasts until now; of an ended one only its beginning is known.
             yield at, case.now if order.active else at
 
 
@@ -66,7 +67,7 @@ def is_treatment(case: Case, order: Order) -> bool:
     """Whether an anticoagulant is ordered in a treatment dose; an unknown dose counts as one."""
     if order.use is Use.NO_THERAPY:
         return False
-    rule = PROPHYLAXIS.get(order.drug.key)
+    rule = _PROPHYLAXIS.get(order.drug.key)
     return rule is None or not rule(case, order)
 
 
@@ -89,6 +90,7 @@ def _at_most_daily(case: Case, order: Order, key: str, unit: str) -> bool:
 
 def _heparin(case: Case, order: Order) -> bool:
     dose = _dose(order, "[IU]")
+    # An infusion is treatment, but for the few U/h that keep a line open.
     if order.dosage.rate is not None:
         rate = order.dosage.rate
         return rate.unit == "[IU]/h" and rate.value < case.protocol["heparin.therapy_rate"]
@@ -101,7 +103,7 @@ def _enoxaparin(case: Case, order: Order) -> bool:
     if _at_most_daily(case, order, "prophylaxis.enoxaparin_daily", "mg"):
         return True
     dose = _dose(order, "mg")
-    twice = order.dosage.doses_per_day == TWICE
+    twice = order.dosage.doses_per_day == _TWICE
     limit = case.protocol["prophylaxis.enoxaparin_twice"]
     return dose is not None and twice and dose.value <= limit
 
@@ -114,15 +116,15 @@ def _apixaban(case: Case, order: Order) -> bool:
     limit = case.protocol["prophylaxis.apixaban_dose"]
     return (
         dose is not None
-        and order.dosage.doses_per_day == TWICE
+        and order.dosage.doses_per_day == _TWICE
         and dose.value <= limit
         and not fibrillation
     )
 
 
-TWICE = 2.0  # "twice daily" in words, not a threshold
+_TWICE = 2.0  # "twice daily" in words, not a threshold
 
-PROPHYLAXIS = {
+_PROPHYLAXIS = {
     "heparin": _heparin,
     "enoxaparin": _enoxaparin,
     "dalteparin": lambda c, o: _at_most_daily(c, o, "prophylaxis.dalteparin_daily", "[IU]"),

@@ -29,7 +29,7 @@ from cds_service.chart.fhir_datetime import earliest, latest
 THROMBOSES = ("vte", "arterial_thrombosis", "circuit_thrombosis")
 Range = tuple[int, int]
 FULL: Range = (0, 2)
-NONE: Range = (0, 0)
+_NONE: Range = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Score:
     thrombocytopenia: Range
     timing: Range
     thrombosis: Range
-    other: Range = FULL
+    other: Range = FULL  # Other causes are for the clinician to judge.
     baseline: Evidence | None = None
     nadir: Evidence | None = None
     fell: datetime | None = None  # drawn: the first count at least 30 % below
@@ -77,11 +77,12 @@ def four_ts(case: Case) -> Score:
     after = [] if high is None else counts_after(case, max(first, high.at or first))
     if high is None or not after:
         return Score(FULL, FULL, thrombosis)
+    # A fall after bypass and a later one are two falls: the one that speaks for HIT counts.
     scored = [_score(case, first, earlier, one, thrombosis) for one in falls(case, high)]
     if scored:
         return max(scored, key=lambda one: (one.counted, one.highest, one.day))
     nadir = evidence(min(after, key=height), "10*3/uL")
-    return Score(NONE, NONE, thrombosis, baseline=_high(high), nadir=nadir)
+    return Score(_NONE, _NONE, thrombosis, baseline=_high(high), nadir=nadir)
 
 
 def _high(count: Result) -> Evidence:
@@ -94,7 +95,7 @@ def _score(
     days, early = _days(case, first, one), _exposed(case, first, earlier)
     return Score(
         thrombocytopenia=_thrombocytopenia(case, one),
-        timing=NONE if one.after_bypass else _timing(case, days, early, one),
+        timing=_NONE if one.after_bypass else _timing(case, days, early, one),
         thrombosis=thrombosis,
         baseline=_high(one.high),
         nadir=evidence(one.nadir, "10*3/uL"),
@@ -109,7 +110,7 @@ def _thrombocytopenia(case: Case, one: Fall) -> Range:
     """By fall and nadir; a fall that counts has at least `hit.fall_some`."""
     low = value(one.nadir)
     if low < case.protocol["hit.nadir_low"]:
-        return NONE
+        return _NONE
     large = one.percent > case.protocol["hit.fall_large"]
     return (2, 2) if large and low >= case.protocol["hit.nadir_high"] else (1, 1)
 

@@ -75,6 +75,7 @@ def _under_age(case: Case) -> Verdict:
     if age is None:
         state = case.state("patient")
         why = "missing" if state.is_complete else state.value
+        # A birth date that is no date is another fault than one that is missing.
         why = "unreadable" if case.chart.person.birth_unread else why
         return unknown(Reason("birthDate", why))
     fact = Evidence("age", age, "a", source=f"Patient/{case.chart.person.id}")

@@ -92,6 +92,7 @@ def read_levels(case: Case, infusion: Infusion, target: Target, *, slow_clearanc
     concept = _aptt_concept(case, target)
     aptts = _levels(case, infusion, concept, slow=slow_clearance)
     anti_xas = _levels(case, infusion, "anti_xa", slow=slow_clearance)
+    # Before anything is chosen: a level drawn from the line must not be the newest that decides.
     aptts, anti_xas = without_suspects(case, infusion, aptts, anti_xas)
     last_aptt, last_xa = _newest(case, concept, aptts), _newest(case, "anti_xa", anti_xas)
     aptt, anti_xa = _deciding(case, aptts, last_aptt), _deciding(case, anti_xas, last_xa)
@@ -128,6 +129,7 @@ def _aptt_concept(case: Case, target: Target) -> str:
 def _levels(case: Case, infusion: Infusion, concept: str, *, slow: bool) -> tuple[Level, ...]:
     """Every dated result of a test in the window of trends, the newest first."""
     found = case.results(concept, case.ago("levels.trend"))
+    # Looked up only where there is an aPTT to judge: it reads all of the medicines.
     prolonged = bool(found) and concept != "anti_xa" and baseline_prolonged(case)
     return tuple(_level(case, infusion, result, slow=slow, prolonged=prolonged) for result in found)
 

@@ -37,6 +37,7 @@ def recent_conditions(case: Case, span: str, *concepts: str) -> tuple[Condition,
 
 def _since(condition: Condition, since: datetime) -> bool:
     dates = [d for d in (condition.onset, condition.recorded) if d is not None]
+    # The later of onset and recording: an old problem recorded again is current.
     return not dates or max(dates) >= since
 
 

@@ -46,6 +46,7 @@ def read_hit(case: Case) -> Hit:
     positive = _positive(case, score)
     reaches = score.lowest >= case.protocol["hit.suspected_score"]
     negative = _negative_after(case, score)
+    # A negative antibody test nearly rules HIT out at a middling score, not at a high one.
     reopened = reaches and negative and score.lowest <= case.protocol["hit.reopened_score"]
     closes = reaches and not reopened
     facts = tuple(e for e in (score.baseline, score.nadir) if e is not None)
@@ -73,6 +74,7 @@ def _out_of_reach(case: Case, *, reaches: bool) -> Verdict:
 
 def _on_problem_list(case: Case) -> Verdict:
     """HIT on the problem list; its history counts, whatever its status."""
+    # Resolved or inactive too: the antibodies of an earlier HIT may come back with heparin.
     found = [c for c in case.chart.conditions if c.concept == "hit"]
     if found:
         return yes(*(_fact("hit", c) for c in found))

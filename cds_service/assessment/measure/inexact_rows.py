@@ -50,6 +50,6 @@ def _groups(rows: list[Row]) -> Iterator[list[Row]]:
 
 
 def _without_rate(row: Row, why: Reason) -> Row:
-    if row.kind is Kind.BARE:
+    if row.kind is Kind.BARE:  # It says only that something runs, which holds in any order.
         return row
     return replace(row, kind=Kind.RATE, rate=None, charted=None, why=why)

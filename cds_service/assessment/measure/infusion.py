@@ -95,6 +95,7 @@ class Infusion:
         if segment is None or segment.rate == 0 or not segment.state_known:
             return None
         found = self.changes
+        # The changes at the protocol's own step are worked out already.
         if percent is not None and percent != self.step:
             found = changes_of(self.segments, percent, self.gap)
         place = bisect_right(found, at)
@@ -133,6 +134,8 @@ class Infusion:
         if not long_enough.no:
             return long_enough
         unclear = [s for s in self._between(now - span, now) if not s.state_known]
+        # If even without the doubtful stretches the run were too short, it is too short for
+        # certain.
         at_best = run_start([replace(s, state_known=True) for s in self.segments], self.gap)
         if not unclear or at_or_before(at_best, now - span, fact).no:
             return unknown(Reason(fact, "tooShort"))
@@ -191,6 +194,7 @@ class Infusion:
         if place < 0:
             return None
         end = self.segments[place].end
+        # A change of the bag is charted as a pause of minutes; heparin's effect does not notice it.
         return None if end is not None and at - latest(end) > self.gap else place
 
     def _between(self, since: datetime, until: datetime) -> tuple[Segment, ...]:

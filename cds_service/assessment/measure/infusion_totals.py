@@ -102,6 +102,8 @@ def changes_of(segments: Sequence[Segment], percent: float, gap: timedelta) -> t
     found, before = [segments[0].start], segments[0]
     for older, newer in pairwise(segments):
         pause = newer.start - (older.end or newer.start)
+        # Compared with the rate of the last change: steps of 5 % an hour must not hide a rise of 40
+        # %.
         if pause > gap or _is_change(before, newer, percent):
             found.append(newer.start)
             before = newer
@@ -186,6 +188,8 @@ def run_start(segments: Sequence[Segment], gap: timedelta) -> datetime | None:
     start = segments[0].start
     for older, newer in pairwise(segments):
         pause = newer.start - (older.end or newer.start)
+        # A stretch in which it may have stood still ends the run: "running for 6 h" has to be
+        # certain.
         if pause > gap or older.rate == 0 or not older.state_known:
             start = newer.start
     return start

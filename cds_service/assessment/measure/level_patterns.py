@@ -47,13 +47,14 @@ def is_below(target: Target, aptt: Level, anti_xa: Level) -> Verdict:
     by_aptt, by_anti_xa = below_by(target, aptt), below_by(target, anti_xa)
     if target.leads:
         return _of_leading(target, by_aptt, by_anti_xa)
+    # Anti-Xa measures heparin itself; the aPTT also moves with fibrinogen and factor VIII.
     if not by_anti_xa.unknown:
         return by_anti_xa
     if target.known.unknown:
         return unknown_because(by_anti_xa, target.known)
     if by_aptt.unknown:
         return unknown_because(by_anti_xa, by_aptt)
-    if anti_xa.unplaced:
+    if anti_xa.unplaced:  # It may be newer than the aPTT, and then it would decide.
         return by_anti_xa
     if _may_contradict(target, anti_xa, by_aptt):
         return unknown_because(anti_xa.usable)
@@ -93,6 +94,7 @@ def unless_unpaired(verdict: Verdict, *, paired: bool) -> Verdict:
 
 def is_masked(case: Case, target: Target, aptt: Level, anti_xa: Level, margins: int = 0) -> Verdict:
     """Whether an adequate aPTT hides a low anti-Xa, both by `margins` times their margin."""
+    # One margin on each side: a pattern that rests on assay scatter shows no card of its own.
     own, other = (margins * margin(case, level) for level in (anti_xa, aptt))
     low = all_of(target.below(anti_xa), target.at_most(anti_xa, own))
     trusted = _trusted(anti_xa, low, stands=_one_sided(anti_xa))

@@ -79,7 +79,7 @@ def _modality(case: Case) -> str:
 
 
 def _renal(case: Case, crcl: Verdict, modality: str, before: float | None) -> Verdict:
-    if modality:
+    if modality:  # On dialysis creatinine is what the machine leaves, not what the kidneys clear.
         return YES
     if unread := procedures_unread(case):  # on dialysis a clearance tells nothing
         return unknown(*unread)
@@ -124,6 +124,7 @@ def _risen(case: Case, newest_result: Result) -> Evidence | None:
     rise = (newest_result.value - min(values)) * 100 / min(values)
     if round(rise, _ROUNDING) < case.protocol["organs.creatinine_rise"]:
         return None
+    # The formula assumes a steady creatinine; a rising one shows the clearance of yesterday.
     below = case.protocol["switch.bivalirudin_severe_line"]
     at = newest_result.at
     return Evidence("crcl", below, "mL/min", at, newest_result.source, "rising", "<")
@@ -132,10 +133,10 @@ def _risen(case: Case, newest_result: Result) -> Evidence | None:
 def _cockcroft_gault(case: Case, weight: Weight, creatinine: Result) -> Evidence | None:
     """(140 - age) x kg / (72 x creatinine in mg/dL), x 0.85 for women; Nephron 1976;16:31."""
     age, sex = age_in_years(case), case.chart.person.sex
-    if age is None or weight.kg is None or sex not in SEX_FACTOR or not creatinine.value:
+    if age is None or weight.kg is None or sex not in _SEX_FACTOR or not creatinine.value:
         return None
-    clearance = (140 - age) * weight.kg / (72 * creatinine.value) * SEX_FACTOR[sex]
-    at, comparator = creatinine.at, OTHER_WAY[creatinine.comparator]
+    clearance = (140 - age) * weight.kg / (72 * creatinine.value) * _SEX_FACTOR[sex]
+    at, comparator = creatinine.at, _OTHER_WAY[creatinine.comparator]
     how = "cockcroftGault"
     return Evidence("crcl", clearance, "mL/min", at, creatinine.source, how, comparator)
 
@@ -143,7 +144,7 @@ def _cockcroft_gault(case: Case, weight: Weight, creatinine: Result) -> Evidence
 _ROUNDING = 6  # decimals; 0.8 to 1.2 mg/dL is half again, whatever binary fractions say
 
 
-OTHER_WAY = {
+_OTHER_WAY = {
     "": "",
     "<": ">",  # A creatinine below its limit clears above it, and the other way round.
     "<=": ">=",
@@ -152,7 +153,7 @@ OTHER_WAY = {
 }  # a creatinine below its limit clears above it
 
 
-SEX_FACTOR = {"male": 1.0, "female": 0.85}
+_SEX_FACTOR = {"male": 1.0, "female": 0.85}
 
 
 def _egfr(case: Case, otherwise: Verdict) -> Verdict:

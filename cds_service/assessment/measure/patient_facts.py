@@ -19,6 +19,7 @@ def age_in_years(case: Case) -> int | None:
     if born is None:
         return None
     today = case.now.date()
+    # One less before this year's birthday.
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 

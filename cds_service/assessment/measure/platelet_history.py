@@ -60,6 +60,7 @@ def baseline(case: Case, first: datetime) -> Result | None:
     since = first - case.protocol.span("platelets.baseline_before")
     until = first + case.protocol.span("platelets.baseline_after")
     counts = plain_counts(case, since)
+    # Counts under heparin may have fallen already: they are only taken where there are no others.
     before = [r for r in counts if r.at and r.at <= first]
     early = [r for r in counts if r.at and first < r.at <= until]
     return max(before or early, key=height, default=None)

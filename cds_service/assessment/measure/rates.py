@@ -85,6 +85,7 @@ def is_implausible(
     else in U/h (`heparin.highest_units`).
     """
     by_weight = case.protocol["heparin.highest_rate"]
+    # Judged as it was charted: a wrong weight must not make a plausible rate look implausible.
     if charted is not None and charted[0] == "[IU]/kg/h":
         return charted[1] > by_weight
     if rate is None:
@@ -133,6 +134,7 @@ def is_therapy_rate(case: Case, rate: Amount | None) -> bool:
     Heparin that keeps a line open runs at a few U/h; what is ordered per kg, stopped or without a
     rate counts as treatment.
     """
+    # Nobody orders line patency per kg; a rate of zero belongs to whatever infusion it stops.
     if rate is None or rate.unit != "[IU]/h" or rate.value == 0:
         return True
     return rate.value >= case.protocol["heparin.therapy_rate"]

@@ -144,6 +144,8 @@ def _chosen(pairs: Iterable[Pair], now: datetime, afresh: datetime | None) -> Se
     usable = (p for p in pairs if p.at <= now and p.rate > 0 and (not afresh or p.at > afresh))
     by_time: dict[datetime, Pair] = {}
     for pair in sorted(usable, key=lambda p: (p.at, -p.level, p.rate, p.comparator)):
+        # Sorted so that of two results of one draw the higher level counts: it asks for less
+        # heparin.
         by_time.setdefault(pair.at, pair)
     return tuple(by_time.values())
 
@@ -199,6 +201,7 @@ def _printable(work: Filter) -> tuple[Shown | None, Beyond | None]:
     """The number; else only that it lies beyond the rates that were tried; else neither."""
     rows = work.protocol
     need = math.exp(work.mean)
+    # Far beyond the rates that were tried a power law is a guess, however narrow its interval.
     reach = rows["required_rate.reach"]
     lowest = min(pair.rate for pair in work.used) / reach
     highest = max(pair.rate for pair in work.used) * reach
@@ -206,6 +209,7 @@ def _printable(work: Filter) -> tuple[Shown | None, Beyond | None]:
         return None, Beyond(above=True, rate=math.floor(highest))
     if need < lowest:
         return None, Beyond(above=False, rate=math.ceil(lowest))
+    # A level far below the limit says little about where the limit lies.
     if work.ratio < rows["required_rate.lowest_ratio"]:
         return None, None
     wide = _NORMAL.inv_cdf((1 + rows["required_rate.interval"] / 100) / 2) * work.spread

@@ -191,6 +191,7 @@ class Filter:
         """ln(level / limit) and the variance that one level has, on the scale of the rate."""
         rows, exponent = self.protocol, self.scale.exponent
         if pair.comparator in _BELOW:
+            # "< 0.10" stands for somewhere under 0.10, with a wider error of its own.
             level = self.scale.read(pair.level * rows["required_rate.below_share"])
             noise = (rows["required_rate.below_spread"] * exponent) ** 2
         else:
@@ -209,8 +210,10 @@ class Filter:
         pace = rows["required_rate.drift"]
         window = rows.span("required_rate.change_window")
         if any(self.at <= change + window and at >= change for change in self.changes):
+            # Sepsis, shock or a circuit move the need faster than the days do.
             pace *= rows["required_rate.change_drift"]
         drifted = self.variance + pace**2 * ((at - self.at) / DAY)
+        # However long ago the last pair was, nothing is less known than before any.
         return max(self.variance, min(drifted, rows["required_rate.prior_spread"] ** 2))
 
     def _lost(self, pair: Pair, x: float, fit: float) -> bool:

@@ -90,8 +90,9 @@ def _silent(
         return levels.target.known.reasons
     if not weight.known.yes:
         return weight.known.reasons
-    if len(infusion.parts) > 1:
+    if len(infusion.parts) > 1:  # A sum of two infusions has no one rate to set.
         return (Reason("heparinDose", "severalInfusions"),)
+    # The scale needs the patient's own baseline in seconds, which a ratio does not give.
     if concept == "aptt_ratio":
         return (Reason("aptt", "noBaseline"),)
     return _disturbed(case) or (_aptt_silent(case) if concept == "aptt" else None)
@@ -119,7 +120,7 @@ def _given_since(case: Case, family: str, window: str) -> bool:
 def _aptt_silent(case: Case) -> tuple[Reason, ...] | None:
     if baseline_of(case) is None:
         return (Reason("aptt", "noBaseline"),)
-    if has_condition(case, "dic"):
+    if has_condition(case, "dic"):  # Consumption of clotting factors prolongs the aPTT by itself.
         return (Reason("aptt", "lowFibrinogen"),)
     return None
 

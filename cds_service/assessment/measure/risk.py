@@ -17,10 +17,10 @@ from cds_service.assessment.measure.history import (
 from cds_service.assessment.model.case import Case
 from cds_service.chart.facts import Administration, Result
 
-CHRONIC = ("cirrhosis", "hepatic_failure", "chronic_liver_disease", "nephrotic", "cancer",
+_CHRONIC = ("cirrhosis", "hepatic_failure", "chronic_liver_disease", "nephrotic", "cancer",
            "hereditary_at_deficiency")  # fmt: skip
-ACUTE_IMMEDIATE = ("sepsis", "septic_shock", "pregnancy_complication")
-ACUTE_MODERATE = ("trauma", "dic", "protein_losing_enteropathy", "burns")
+_ACUTE_IMMEDIATE = ("sepsis", "septic_shock", "pregnancy_complication")
+_ACUTE_MODERATE = ("trauma", "dic", "protein_losing_enteropathy", "burns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _acute(case: Case, *concepts: str) -> bool:
 
 
 def _immediate(case: Case, surgery: datetime | None) -> tuple[str, ...]:
-    groups = [c for c in ACUTE_IMMEDIATE if _acute(case, c)]
+    groups = [c for c in _ACUTE_IMMEDIATE if _acute(case, c)]
     if surgery is not None and surgery >= case.ago("risk.surgery_within"):
         groups.append("cardiac_surgery")
     if has_condition(case, "cancer"):
@@ -92,8 +92,8 @@ def _immediate(case: Case, surgery: datetime | None) -> tuple[str, ...]:
 
 
 def _moderate(case: Case, circuit: str) -> tuple[str, ...]:
-    groups = [c for c in ACUTE_MODERATE if _acute(case, c)]
-    groups += [c for c in CHRONIC if c != "cancer" and has_condition(case, c)]
+    groups = [c for c in _ACUTE_MODERATE if _acute(case, c)]
+    groups += [c for c in _CHRONIC if c != "cancer" and has_condition(case, c)]
     if procedures(case, "risk.surgery_within", "major_surgery"):
         groups.append("major_surgery")
     if circuit:
@@ -110,6 +110,7 @@ def _circuit(case: Case) -> str:
 
 def is_pregnant(case: Case) -> bool:
     """An active pregnancy condition or a positive status observation, within 42 weeks."""
+    # Problem lists keep pregnancies for years: only one recorded within 42 weeks counts.
     concepts = ("pregnancy", "pregnancy_complication")
     if recent_conditions(case, "risk.pregnancy_within", *concepts):
         return True

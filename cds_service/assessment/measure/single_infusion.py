@@ -75,6 +75,7 @@ def charted_lines(case: Case, charting: Charting, weight: float | None) -> tuple
         segments = tuple(_plausible(case, segment, weight) for segment in one.segments)
         if segments:
             verdict = running.of(charted, segments)
+            # A chart of bags alone shows that heparin runs; how fast, the order has to say.
             rated = any(row.kind is not Kind.BARE for row in charted.rows)
             found.append(Line(charted.site, segments, verdict, False, rated, one.boluses))
     return tuple(found)
@@ -84,6 +85,7 @@ def _plausible(case: Case, segment: Segment, weight: float | None) -> Segment:
     """Take away a rate that cannot be true, and its charted form: nothing is compared with it
     either.
     """
+    # Its mL/h were multiplied by a vial's strength: the charted form is as wrong as the rate.
     if segment.why is not None and segment.why.why == VIAL_STRENGTH:
         return replace(segment, charted=None)
     if not is_implausible(case, segment.rate, segment.charted, weight):
@@ -119,6 +121,7 @@ class _Running:
         if last.end is not None:
             since = self._case.ago("heparin.ended_within")
             return at_or_after(last.end, since, "heparinRunning")
+        # Orders name their site too: a purge's order does not keep the systemic infusion running.
         stands = charted.site in self._sites
         if last.ended and not stands:
             return unknown(Reason("heparinRunning", "orderEnded"))
@@ -156,6 +159,7 @@ def _ordered(case: Case, site: str, orders: list[Order], weight: float | None) -
     if len(orders) > 1:
         why = Reason("heparinDose", "severalOrders")
         segment = replace(segment, rate=None, charted=None, why=why)
+    # Orders are often left active after the drug was stopped; an old one proves nothing.
     old = unknown(Reason("heparinRunning", "oldOrder"))
     return Line(site, (segment,), YES if recent else old, by_order=True)
 
@@ -182,6 +186,8 @@ def dti_runs(case: Case) -> bool:
     rows = [a for a in case.given("dti") if a.form is not Form.SINGLE]
     if rows:
         return _still_runs(case, rows[0])
+    # Where heparin is charted, an inhibitor that ran would be charted as well: its order alone is
+    # old.
     charted = any(a.form is Form.INFUSION for a in case.given("heparin"))
     return bool(case.active_orders("dti")) and not charted
 

@@ -14,12 +14,12 @@ from cds_service.assessment.measure.level import Level
 from cds_service.assessment.model.case import Case
 from cds_service.assessment.model.verdict import Reason, unknown
 
-SUSPECT = "suspect"
+_SUSPECT = "suspect"
 
 
 def is_suspect(level: Level) -> bool:
     """Whether a level was set aside as drawn from the line."""
-    return any(reason.why == SUSPECT for reason in level.usable.reasons)
+    return any(reason.why == _SUSPECT for reason in level.usable.reasons)
 
 
 def without_suspects(
@@ -31,6 +31,7 @@ def without_suspects(
         _marked(level) if _jumps(level, before, jump) else level
         for level, before in _with_before(case, infusion, anti_xas)
     )
+    # The anti-Xa first: a usable one of the same draw shows whether a high aPTT is real.
     checked_aptts = tuple(
         _marked(level)
         if _reaches(level, before, line) and not _beside(case, level, checked_xas)
@@ -53,7 +54,9 @@ def _reaches(level: Level, before: Level | None, line: float) -> bool:
 
 
 def _marked(level: Level) -> Level:
-    return replace(level, usable=unknown(Reason(level.concept, SUSPECT)), until=None, at_most=False)
+    return replace(
+        level, usable=unknown(Reason(level.concept, _SUSPECT)), until=None, at_most=False
+    )
 
 
 def _with_before(

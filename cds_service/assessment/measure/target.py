@@ -29,8 +29,8 @@ from cds_service.chart.facts import Order
 from cds_service.chart.goal import Goal, GoalRange
 
 UNITS = {"anti_xa": "[IU]/mL", "aptt": "s", "aptt_ratio": "1"}
-DECIMALS = 6  # 0.7 + 0.1 is 0.8, whatever binary fractions say
-CANDIDATES = Reason("target", "candidates")
+_DECIMALS = 6  # 0.7 + 0.1 is 0.8, whatever binary fractions say
+_CANDIDATES = Reason("target", "candidates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,19 @@ class Target:
     def below(self, level: Level, by: float = 0.0) -> Verdict:
         """Whether a level lies below every range, by at least `by` in its own unit."""
         return self._beyond(
-            [level.below(round(r.low - by, DECIMALS)) for r in self.of(level.concept)]
+            [level.below(round(r.low - by, _DECIMALS)) for r in self.of(level.concept)]
         )
 
     def at_most(self, level: Level, by: float) -> Verdict:
         """Whether a level lies at or under every range's lower limit less `by`, in its own unit."""
         return self._beyond(
-            [negate(level.above(round(r.low - by, DECIMALS))) for r in self.of(level.concept)]
+            [negate(level.above(round(r.low - by, _DECIMALS))) for r in self.of(level.concept)]
         )
 
     def above(self, level: Level, by: float = 0.0) -> Verdict:
         """Whether a level lies above every range, by at least `by` in its own unit."""
         return self._beyond(
-            [level.above(round(r.high + by, DECIMALS)) for r in self.of(level.concept)]
+            [level.above(round(r.high + by, _DECIMALS)) for r in self.of(level.concept)]
         )
 
     def _beyond(self, found: list[Verdict]) -> Verdict:
@@ -88,7 +88,7 @@ class Target:
             return any_of(*found)
         doubt = unknown_because(*found)
         # Readable, but below one candidate and not below another.
-        return doubt if doubt.reasons else unknown(CANDIDATES)
+        return doubt if doubt.reasons else unknown(_CANDIDATES)
 
     def lowest_doubt(self, case: Case, concept: str) -> float:
         """The highest lower limit among the candidates: below it, a level is low by one of them at
@@ -113,6 +113,7 @@ def read_target(case: Case, running_order: str) -> Target:
 
 
 def _orders_behind(case: Case, running_order: str) -> list[Order]:
+    # The order that the running rows name; an older order may have had another target.
     own = [o for o in case.chart.orders if o.source == running_order and running_order]
     return own or [o for o in case.active_orders("heparin") if is_infusion(o)]
 
@@ -130,7 +131,7 @@ def _by_order(case: Case, order: Order) -> Target:
     if ranges is None:
         return _unreadable("intensity", order, " / ".join(goal.intensities))
     by_test = _one_range_each(ranges)
-    if by_test is None:
+    if by_test is None:  # Two ranges for one test: nobody knows which of them is meant now.
         return _unreadable("twoGoals", order)
     leads = _only_test(by_test)
     stated: dict[str, tuple[Range, ...]] = {test: (one,) for test, one in by_test.items()}
@@ -184,7 +185,7 @@ def _candidates(found: list[Target]) -> Target:
     )
     first = found[0]
     leads = first.leads if all(one.leads == first.leads for one in found) else ""
-    return Target(unknown(CANDIDATES), "candidates", anti_xa, aptt, ratio, leads, first.order)
+    return Target(unknown(_CANDIDATES), "candidates", anti_xa, aptt, ratio, leads, first.order)
 
 
 def _ranges(target: Target) -> tuple[tuple[Range, ...], ...]:
@@ -200,8 +201,9 @@ def _by_indication(case: Case) -> Target | None:
     in_use = [_in_use(case, one) for one in _indications(case, _IN_USE)]
     if not in_use:
         return None
+    # Hospitals use their own range or the usual one for it: below counts only below both.
     candidates = tuple(dict.fromkeys((*in_use, *_default(case, "anti_xa"))))
-    return _of(case, {"anti_xa": candidates}, unknown(CANDIDATES), "candidates")
+    return _of(case, {"anti_xa": candidates}, unknown(_CANDIDATES), "candidates")
 
 
 def _by_site(case: Case, sites: list[SiteTarget]) -> Target:
@@ -210,7 +212,7 @@ def _by_site(case: Case, sites: list[SiteTarget]) -> Target:
         own = (*of_test.get(site.test, ()), Range(site.low, site.high))
         of_test[site.test] = tuple(dict.fromkeys(own))
     single = all(len(group) == 1 for group in of_test.values())
-    known = YES if single else unknown(CANDIDATES)
+    known = YES if single else unknown(_CANDIDATES)
     return _of(case, of_test, known, "site" if single else "candidates")
 
 

@@ -70,6 +70,7 @@ def _changed(rows: list[Administration], drug: str) -> datetime | None:
     newest = own[0] if own else None
     changed = newest.start if newest else None
     for row in own:
+        # Rows are charted hourly at one rate: the change is where that rate was first charted.
         if newest is None or row.dosage.rate != newest.dosage.rate:
             break
         changed = row.start
@@ -83,6 +84,7 @@ def _range(case: Case, drug: str, since: datetime | None) -> tuple[float, float]
     """
     line = case.protocol["levels.aptt_high"]
     before = baseline_aptt(case, since)
+    # Without a baseline only the fixed ceiling is known.
     if before is None or drug not in _HIGHEST:
         return 0.0, line
     low, high = case.protocol[_LOWEST[drug]], case.protocol[_HIGHEST[drug]]

@@ -9,8 +9,8 @@ from cds_service.assessment.model.verdict import NO, Evidence, Reason, Verdict, 
 from cds_service.chart.facts import Administration
 from cds_service.chart.fhir_datetime import latest
 
-FAMILY = "thrombolytic"
-MEASURED = {
+_FAMILY = "thrombolytic"
+_MEASURED = {
     "alteplase": "bleeding.lysis_alteplase",
     "tenecteplase": "bleeding.lysis_tenecteplase",
 }
@@ -23,7 +23,7 @@ def lysed(case: Case) -> Verdict:
     so does any dose of a drug without a line.
     """
     since = case.ago("bleeding.lysis_within")
-    rows = [a for a in case.given(FAMILY) if latest(_end(case, a)) >= since]
+    rows = [a for a in case.given(_FAMILY) if latest(_end(case, a)) >= since]
     if sum(_share(case, a, since) for a in rows) >= 1:
         return yes(*(_fact(a) for a in rows))
     if not case.is_complete("administrations"):
@@ -40,8 +40,9 @@ def _end(case: Case, row: Administration) -> datetime:
 
 def _share(case: Case, row: Administration, since: datetime) -> float:
     """Which part of the line a row reaches: 1 is all of it."""
-    line = MEASURED.get(row.drug.key)
+    line = _MEASURED.get(row.drug.key)
     dose, rate = row.dosage.dose, row.dosage.rate
+    # Assume the whole of it: a dose that nobody can read must not pass for a catheter's.
     if line is None or row.dosage.problem is not None:
         return 1.0
     if dose is not None and dose.unit == "mg":
@@ -57,4 +58,4 @@ def _fact(row: Administration) -> Evidence:
     milligrams = dose.value if dose is not None and dose.unit == "mg" else 0.0
     unit = "mg" if milligrams else ""
     written = row.drug.label or row.drug.key
-    return Evidence(FAMILY, milligrams, unit, row.start, row.source, "given", written=written)
+    return Evidence(_FAMILY, milligrams, unit, row.start, row.source, "given", written=written)

@@ -37,6 +37,7 @@ def merged(rows: Iterable[Row], rules: Rules) -> Merged:
 def _place(row: Row) -> tuple[object, ...]:
     """Sort by time; what else tells two rows apart only makes the order a fixed one."""
     rate = -1.0 if row.rate is None else row.rate
+    # The source comes last: ids never decide what holds, only which of two equal rows is shown.
     return (row.start, row.end is None, row.end or row.start, row.kind.value, rate, row.source)
 
 
@@ -52,6 +53,7 @@ def _with_order_ends(ordered: list[Row]) -> list[Row]:
     later: set[str] = set()
     found = []
     for row in reversed(ordered):
+        # Without a row of another order the infusion may have gone on under the ended one.
         others_follow = len(later) > 1 or bool(later - {row.order})
         later.add(row.order)
         if others_follow and row.kind is Kind.RATE and row.end is None:
@@ -86,6 +88,7 @@ def _without(rows: list[Row], others: list[Row]) -> list[Row]:
 
 
 def _is_short(row: Row, rules: Rules) -> bool:
+    # An open row, or a rate at a moment, runs until the next one: it is no bolus, however high.
     if row.kind is not Kind.RATE or row.end is None or row.point:
         return False
     return row.end - row.start <= rules.bolus_longest
@@ -134,6 +137,7 @@ def _times(row: Row, slower: Row | Segment, rules: Rules) -> bool:
     """Whether a row runs at the multiple of another's rate, both in one unit."""
     if row.rate is not None and slower.rate is not None:
         return slower.rate > 0 and row.rate >= rules.bolus_times * slower.rate
+    # Rates per kg without a weight: compared as charted, if both are in one unit.
     if row.charted is None or slower.charted is None or row.charted[0] != slower.charted[0]:
         return False
     return slower.charted[1] > 0 and row.charted[1] >= rules.bolus_times * slower.charted[1]

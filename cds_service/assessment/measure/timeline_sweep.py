@@ -103,8 +103,10 @@ class Sweep:
         """Another rate ends what holds; what that leaves in doubt is kept for later rows."""
         self._write(hold, at)
         longer = hold.outlasts(row)
+        # Two orders stand: the new row may replace the rate or come on top of it.
         if hold.row.order != row.order and not hold.row.over:
             self._doubt = hold
+        # Only a Period claims to run until its end; a rate at a moment is over with the next one.
         if longer and not hold.row.point:
             self._outer = hold
         self._begin(at, row, outlasted=longer and row.end is not None)
@@ -134,8 +136,10 @@ class Sweep:
 
     def _stop(self, at: datetime, row: Row) -> None:
         self._settle_bag(at)
+        # A stop ends whatever may still have run beside or around it.
         self._doubt = self._outer = None
         if self._hold is not None:
+            # A second stop changes nothing: the pause began with the first.
             if self._hold.row.kind is Kind.STOP:
                 return
             self._write(self._hold, at)
@@ -151,6 +155,7 @@ class Sweep:
         dropped.
         """
         bag, self._bag = self._bag, None
+        # A bag hung hours before the next rate ran meanwhile, at a rate nobody charted.
         if bag is not None and at - bag.start > self._rules.gap:
             self._hang(bag)
             self._end_before(at)
@@ -174,6 +179,7 @@ class Sweep:
 
     def _after(self, hold: _Hold, end: datetime) -> _Hold | None:
         if hold.stops:
+            # "Stopped" as a status, with nothing charted after it, is a stop.
             zero = replace(hold.row, kind=Kind.STOP, start=end, end=None, rate=0.0, charted=None)
             return _Hold(zero, end, None)
         if hold.outlasted:

@@ -47,6 +47,7 @@ def anti_xa_trust(case: Case, result: Result, *, slow: bool) -> Trust:
     `slow`: the kidneys clear slowly, so that other drugs act for longer.
     """
     foreign = foreign_to_heparin(case, result, slow=slow)
+    # Another inhibitor only raises the reading: a level that is low even so is low.
     if foreign is not None:
         until = washed_out(case, foreign, result, slow=slow)
         return Trust(unknown(foreign), until, at_most=True)
@@ -58,7 +59,7 @@ def _reads_low(case: Case, result: Result) -> Reason | None:
     """Why the plasma's colour lowers a chromogenic anti-Xa, which is measured by colour; None if
     nothing.
     """
-    if result.hemolysed:
+    if result.hemolysed:  # The laboratory's own flag: no threshold of free haemoglobin is needed.
         return Reason("anti_xa", "hemolysed")
     pigments = (
         ("bilirubin", "trust.bilirubin_within", "trust.bilirubin_line", "icteric"),
@@ -89,7 +90,7 @@ def aptt_trust(case: Case, result: Result, *, prolonged: bool) -> Trust:
     `prolonged`: the last aPTT before heparin was prolonged already.
     """
     drawn = result.at or case.now
-    if result.heparinase:
+    if result.heparinase:  # Heparin was removed in the tube: the time shows everything but heparin.
         return Trust(unknown(Reason("aptt", "heparinase")))
     for family, row in (("dti", "trust.dti_within"), ("thrombolytic", "trust.lysis_within")):
         span = case.protocol.span(row)
@@ -128,6 +129,7 @@ def baseline_prolonged(case: Case) -> bool:
     last = next(_before_heparin(case, first), None)
     if last is None or last.at is None or last.value is None:
         return False
+    # Prolonged by a drug that has gone since: no lasting feature of this patient's plasma.
     if exposed(case, _OTHERS, last.at, case.protocol.span("attribution.oral_xa")):
         return False
     return last.value > case.protocol["levels.aptt_baseline_prolonged"]

@@ -41,6 +41,7 @@ def read_weight(case: Case) -> Weight:
             return Weight(fresh)
         if fresh.yes:
             return _weight(result, how)
+        # Kept apart from "missing": the card says that a weight is on record, and that it is old.
         stale = True
     if stale:
         return Weight(unknown(Reason("weight", "stale")))

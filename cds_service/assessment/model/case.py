@@ -63,6 +63,7 @@ class Case:
 
     def known_by_now(self, at: datetime | None) -> bool:
         """Whether a time is not in the future, allowing for clocks that differ."""
+        # Analysers and pumps run a few minutes ahead of the server.
         return at is not None and at <= self.now + self.protocol.span("levels.clock_skew")
 
     def is_complete(self, *queries: str) -> bool:

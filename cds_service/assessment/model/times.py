@@ -34,6 +34,7 @@ UNPLACED = frozenset({UNDATED, AHEAD, DATE_ONLY, NO_ZONE})
 
 def before(at: datetime | None, limit: datetime | None, fact: str) -> Verdict:
     """Whether a time lies before another; `fact` is what a reason will name."""
+    # Undated is unknown, never "not before": the fact may be the one that decides.
     if at is None or limit is None:
         return unknown(Reason(fact, UNDATED))
     if not isinstance(at, Stretch) and not isinstance(limit, Stretch):

@@ -134,10 +134,14 @@ def _combine(verdicts: tuple[Verdict, ...], decisive: Truth, otherwise: Truth) -
         holders = [v for v in verdicts if v.truth is truth]
         if holders:
             facts = _each_once([fact for v in holders for fact in v.facts])
-            if truth is not Truth.UNKNOWN:
-                return Verdict(truth, facts)
-            return Verdict(truth, facts, _each_once([r for v in holders for r in v.reasons]))
+            return Verdict(truth, facts, _reasons(truth, holders))
     return Verdict(otherwise)
+
+
+def _reasons(truth: Truth, holders: list[Verdict]) -> tuple[Reason, ...]:
+    if truth is not Truth.UNKNOWN:
+        return ()
+    return _each_once([reason for v in holders for reason in v.reasons])
 
 
 def _each_once(found: list[T]) -> tuple[T, ...]:

@@ -14,7 +14,7 @@ def bridging_ends(case: Case) -> bool:
     for result in case.results("inr", since):
         if result.at is not None and result.value is not None and result.comparator in ("", ">"):
             last.setdefault(result.at.date(), result.value)
-    return len(last) >= DAYS and all(value >= line for value in list(last.values())[:DAYS])
+    return len(last) >= _DAYS and all(value >= line for value in list(last.values())[:_DAYS])
 
 
-DAYS = 2
+_DAYS = 2

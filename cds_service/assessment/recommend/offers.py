@@ -24,7 +24,7 @@ from cds_service.assessment.model.verdict import YES, Reason, Verdict, Verdicts
 from cds_service.assessment.recommend.switch import Switch
 from cds_service.chart.facts import Order
 
-OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", "dti")
+_OTHER_ANTICOAGULANTS = ("fondaparinux", "danaparoid", "oralXa", "oralThrombin", "dti")
 
 
 def start_withheld(m: Measured) -> tuple[Reason, ...]:
@@ -43,8 +43,8 @@ def other_anticoagulant(m: Measured) -> tuple[Order, ...]:
     two.
     """
     orders = (
-        *m.case.active_orders(*OTHER_ANTICOAGULANTS),
-        *m.case.drafted(*OTHER_ANTICOAGULANTS),
+        *m.case.active_orders(*_OTHER_ANTICOAGULANTS),
+        *m.case.drafted(*_OTHER_ANTICOAGULANTS),
     )
     return tuple(o for o in orders if not o.home and is_treatment(m.case, o))
 

@@ -26,19 +26,19 @@ from cds_service.assessment.recommend.topics import (
 from cds_service.assessment.recommend.topics.topic import Cited, Opener, Topic, View
 
 INFUSION = frozenset({Opener.INFUSION})
-ANY_HEPARIN = INFUSION | {Opener.OTHER_HEPARIN}
+_ANY_HEPARIN = INFUSION | {Opener.OTHER_HEPARIN}
 RESISTANCE = INFUSION | {Opener.ANTITHROMBIN}  # heparin's effect, and what antithrombin is for
-EVERY_DRAFT = frozenset(Opener)
+_EVERY_DRAFT = frozenset(Opener)
 
-ABOUT_A_DRAFT: frozenset[View] = frozenset()
+_ABOUT_A_DRAFT: frozenset[View] = frozenset()
 RUNS = frozenset({View.RUNS})
-BY_RECORD = RUNS | {View.MAY_RUN, View.MEETS_HIT}
+_RUNS_OR_HIT = RUNS | {View.MAY_RUN, View.MEETS_HIT}
 ANYTIME = frozenset({View.ANYTIME})
 
-ADVICE = ("contributor.", "population.")
+_ADVICE = ("contributor.", "population.")
 
 _ROWS: Iterable[Topic] = (
-    Topic("hitSuspected", hit.hit_suspected, ANY_HEPARIN | {Opener.ANTITHROMBIN}, BY_RECORD,
+    Topic("hitSuspected", hit.hit_suspected, _ANY_HEPARIN | {Opener.ANTITHROMBIN}, _RUNS_OR_HIT,
           in_hit=True, in_children=True, acts_alone=True, outranks_rate=True,
           cites=Cited(("R100", "R101", "R102", "R122"), (), ("hit.suspected_score",),
                       ("hit.", "start.", "switch.none."))),
@@ -55,7 +55,7 @@ _ROWS: Iterable[Topic] = (
                                "heparin.check_least_units", "heparin.standard_rate",
                                "heparin.first_order_rate"),
                       ("rateCheck.",))),
-    Topic("hitPossible", hit.hit_possible, ANY_HEPARIN | {Opener.ANTITHROMBIN}, BY_RECORD,
+    Topic("hitPossible", hit.hit_possible, _ANY_HEPARIN | {Opener.ANTITHROMBIN}, _RUNS_OR_HIT,
           in_children=True,
           cites=Cited(("R34", "R42", "R100"), (), ("hit.possible_score", "hit.antibody_positive"),
                       ("hit.",))),
@@ -65,20 +65,21 @@ _ROWS: Iterable[Topic] = (
                       ("antithrombin_dose.highest_predicted", "antithrombin_dose.label_recovery",
                        "antithrombin_dose.highest_per_kg", "antithrombin_dose.overdose_critical"),
                       ("overdose.",))),
-    Topic("antithrombinUnchecked", drafts.antithrombin_unchecked, RESISTANCE, ABOUT_A_DRAFT,
+    Topic("antithrombinUnchecked", drafts.antithrombin_unchecked, RESISTANCE, _ABOUT_A_DRAFT,
           cites=Cited(("R33",), (), ("antithrombin_dose.label_recovery", "antithrombin.current"),
                       ("unchecked.",))),
-    Topic("warfarinInHit", drafts.warfarin_in_hit, INFUSION | {Opener.WARFARIN}, ABOUT_A_DRAFT,
+    Topic("warfarinInHit", drafts.warfarin_in_hit, INFUSION | {Opener.WARFARIN}, _ABOUT_A_DRAFT,
           in_hit=True, in_children=True,
           cites=Cited(("R103",), (), ("platelets.warfarin_line",), ("warfarin.",))),
     Topic("anticoagulantCombination", combinations.combination,
-          ANY_HEPARIN | {Opener.OTHER_ANTICOAGULANT}, in_hit=True,
+          _ANY_HEPARIN | {Opener.OTHER_ANTICOAGULANT}, in_hit=True,
           cites=Cited(("R68", "R70", "R96"), (), ("prophylaxis.enoxaparin_daily",),
                       ("combination.",))),
-    Topic("antiplateletWithHeparin", combinations.antiplatelet, INFUSION | {Opener.P2Y12}, ABOUT_A_DRAFT,
+    Topic("antiplateletWithHeparin", combinations.antiplatelet,
+          INFUSION | {Opener.P2Y12}, _ABOUT_A_DRAFT,
           cites=Cited(("R69", "R70", "R96"), (), ("risk.stent_within",), ("antiplatelet.",))),
     Topic("bleedingRisk", bleeding.bleeding_risk,
-          RESISTANCE | {Opener.OTHER_ANTICOAGULANT}, ABOUT_A_DRAFT,
+          RESISTANCE | {Opener.OTHER_ANTICOAGULANT}, _ABOUT_A_DRAFT,
           in_hit=True, names_bleeding=True,
           cites=Cited(("R96",), (),
                       ("bleeding.condition_within", "bleeding.intracranial_within",
@@ -87,7 +88,7 @@ _ROWS: Iterable[Topic] = (
                        "bleeding.lysis_alteplase", "bleeding.platelets_low",
                        "bleeding.platelets_risk", "bleeding.platelets_fall"),
                       ("risk.",))),
-    Topic("aboveTargetRaise", target.above_target_raise, INFUSION, ABOUT_A_DRAFT, too_much=True,
+    Topic("aboveTargetRaise", target.above_target_raise, INFUSION, _ABOUT_A_DRAFT, too_much=True,
           cites=Cited(("R28",), ("above_target", "drafted_raise"), (), ("above.",))),
     Topic("aboveTarget", target.above_target_card, INFUSION, RUNS | {View.INHIBITOR_RUNS},
           in_hit=True, too_much=True,
@@ -103,10 +104,10 @@ _ROWS: Iterable[Topic] = (
                       ("failing", "thrombosis_on_heparin"),
                       ("antithrombin.severe", "switch.sepsis_line"),
                       ("start.", "switch.", "antithrombin.also", "antithrombin.labelBeside",
-                       *ADVICE))),
+                       *_ADVICE))),
     Topic("heparinDoseCeiling", ceiling.dose_ceiling, RESISTANCE, needs_rate=True,
           cites=Cited(("R10", "R11", "R123", "R128"), ("ceiling", "acute_phase"),
-                      ("heparin.ceiling_critical_rate",), ("ceiling.", "delivery.", *ADVICE))),
+                      ("heparin.ceiling_critical_rate",), ("ceiling.", "delivery.", *_ADVICE))),
     Topic("antithrombinDose", treatment.antithrombin_dose, RESISTANCE, needs_rate=True,
           cites=Cited(("R6", "R10", "R11", "R44", "R45", "R47", "R49", "R50", "R60", "R64", "R67",
                        "R79", "R117", "R118", "R119"),
@@ -114,14 +115,14 @@ _ROWS: Iterable[Topic] = (
                       ("antithrombin.low", "antithrombin_dose.recovery", "antithrombin_dose.target",
                        "antithrombin_dose.highest_predicted", "antithrombin_dose.highest_per_kg",
                        "antithrombin_dose.smallest"),
-                      ("antithrombin.", "hit.reopened", *ADVICE))),
+                      ("antithrombin.", "hit.reopened", *_ADVICE))),
     Topic("thrombosisOnHeparin", clot.thrombosis, RESISTANCE,
           told_by=frozenset({"anticoagulantSwitch", "antithrombinDose"}),
           cites=Cited(("R25", "R94"),
                       ("thrombosis_on_heparin", "high", "below_target", "responded", "refractory"),
                       ("thrombosis.after_start",),
                       ("delivery.", "resistance.", "clot.", "antithrombin.antigenLow",
-                       "hit.reopened", *ADVICE))),
+                       "hit.reopened", *_ADVICE))),
     Topic("heparinResistance", resistance.resistance, RESISTANCE, needs_rate=True,
           told_by=frozenset({"anticoagulantSwitch", "antithrombinDose", "thrombosisOnHeparin"}),
           cites=Cited(("R2", "R8", "R12", "R34", "R39", "R40", "R41", "R93", "R94", "R111", "R124",
@@ -129,19 +130,19 @@ _ROWS: Iterable[Topic] = (
                       ("resistance_suspected", "failing", "on_target", "above_target", "responded",
                        "refractory", "acute_phase"),
                       (), ("delivery.", "resistance.", "start.", "switch.",
-                           "antithrombin.antigenLow", *ADVICE))),
+                           "antithrombin.antigenLow", *_ADVICE))),
     Topic("assayDiscordance", discordance.discordance, RESISTANCE, needs_rate=True,
           told_by=frozenset({"anticoagulantSwitch", "antithrombinDose", "thrombosisOnHeparin",
                              "heparinResistance"}),
           cites=Cited(("R5", "R26", "R27", "R29", "R121"), ("masked", "masked_clearly"), (),
                       ("discordance.",))),
-    Topic("pseudoResistance", target.pseudo_resistance_card, INFUSION, ABOUT_A_DRAFT,
+    Topic("pseudoResistance", target.pseudo_resistance_card, INFUSION, _ABOUT_A_DRAFT,
           cites=Cited(("R27", "R112", "R121"),
                       ("pseudo_resistance", "drafted_raise", "acute_phase"),
                       (), ("pseudo.", "contributor.acutePhase"))),
     Topic("andexanetExposure", watch.andexanet, INFUSION, in_hit=True, leads=True,
           cites=Cited((), (), ("risk.andexanet_within",), ("andexanet.",))),
-    Topic("baselineTests", watch.baseline_tests, INFUSION, ABOUT_A_DRAFT,
+    Topic("baselineTests", watch.baseline_tests, INFUSION, _ABOUT_A_DRAFT,
           cites=Cited(("R30", "R33", "R34", "R78", "R85", "R104", "R116"), (),
                       ("monitoring.baseline_within",), ("baseline.", "contributor.risk"))),
     Topic("monitoringDue", watch.monitoring, INFUSION, RUNS | {View.INHIBITOR_RUNS},
@@ -155,10 +156,10 @@ _ROWS: Iterable[Topic] = (
                        "antithrombin_dose.recheck_to", "switch.argatroban_first_aptt",
                        "switch.bivalirudin_first_aptt_to"),
                       ("monitoring.",))),
-    Topic("notAssessed", limits.not_assessed, EVERY_DRAFT, ANYTIME,
+    Topic("notAssessed", limits.not_assessed, _EVERY_DRAFT, ANYTIME,
           in_hit=True, in_children=True, never_dropped=True,
           cites=Cited((), (), (), ("notAssessed.",))),
-    Topic("adultOnly", limits.adult_only, EVERY_DRAFT, ANYTIME, in_hit=True, in_children=True,
+    Topic("adultOnly", limits.adult_only, _EVERY_DRAFT, ANYTIME, in_hit=True, in_children=True,
           cites=Cited((), (), ("patient.adult_age",), ("adult.",))),
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from cds_service.assessment.recommend.topics.topic import Opener
 from cds_service.chart.facts import HookContext, Order
 from cds_service.chart.unknown_medicine_orders import UnidentifiedMedicine
 
-BY_FAMILY = {
+_BY_FAMILY = {
     "lmwh": Opener.OTHER_HEPARIN,
     "antithrombin": Opener.ANTITHROMBIN,
     "dti": Opener.OTHER_ANTICOAGULANT,
@@ -72,4 +72,4 @@ def opener_of(draft: Order, bag_content: float) -> Opener | None:
     """What kind of draft this is; None for a drug that opens no card."""
     if draft.drug.family == "heparin":
         return Opener.INFUSION if opens_as_infusion(draft, bag_content) else Opener.OTHER_HEPARIN
-    return BY_FAMILY.get(draft.drug.family)
+    return _BY_FAMILY.get(draft.drug.family)

@@ -23,7 +23,7 @@ from cds_service.assessment.model.verdict import (
 )
 from cds_service.chart.facts import Condition
 
-VENOUS = "vte"
+_VENOUS = "vte"
 
 
 def thrombosis_on_heparin(case: Case) -> Verdict:
@@ -63,7 +63,7 @@ def _on_heparin(case: Case, clot: Condition, began: datetime, clots: list[Condit
 
     One that is only recorded, or has no date, may be new: that is unknown.
     """
-    if clot.concept == VENOUS and _known_before(case, clot, began, clots):
+    if clot.concept == _VENOUS and _known_before(case, clot, began, clots):
         return NO
     if clot.onset is None:
         return unknown(Reason("thrombosis", "noOnset")) if _may_be_new(case, clot.recorded) else NO
@@ -82,7 +82,7 @@ def _known_before(case: Case, clot: Condition, began: datetime, clots: list[Cond
     earlier = [
         other
         for other in clots
-        if other.concept == VENOUS
+        if other.concept == _VENOUS
         and other is not clot
         and at_or_before(other.onset or other.recorded, until, "thrombosis").yes
     ]

@@ -85,14 +85,14 @@ def _low_at_less(m: Measured, level: Level, later: Level) -> bool:
     if not (level.rate and later.rate and _drawn_before(level, later)):
         return False
     raised = 1 + m.case.protocol["resistance.raise"] / 100
-    return m.target.below(level).yes and later.rate >= level.rate * raised - ROUNDING
+    return m.target.below(level).yes and later.rate >= level.rate * raised - _ROUNDING
 
 
 def _drawn_before(level: Level, later: Level) -> bool:
     return level.drawn is not None and later.drawn is not None and level.drawn < later.drawn
 
 
-ROUNDING = 1e-6  # U/h; a tenth more in decimal may be a hair less in binary
+_ROUNDING = 1e-6  # U/h; a tenth more in decimal may be a hair less in binary
 
 
 def _by_required_rate(m: Measured, level: Level) -> Verdict:
@@ -124,11 +124,11 @@ def clearly_below(m: Measured, level: Level) -> bool:
     (`levels.*_margin`).
     """
     ranges = m.target.of(level.concept)
-    lines = [round(one.low - margin(m.case, level), DECIMALS) for one in ranges]
+    lines = [round(one.low - margin(m.case, level), _DECIMALS) for one in ranges]
     return bool(lines) and all(level.above(line).no for line in lines)
 
 
-DECIMALS = 6
+_DECIMALS = 6
 
 
 def _single(m: Measured) -> bool:

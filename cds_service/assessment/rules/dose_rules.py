@@ -55,10 +55,10 @@ def is_steep(m: Measured, rate: float) -> bool:
     """Whether a rate reaches `heparin.high_rate` by weight, rounded as pumps are."""
     by_weight = per_kg_h(rate, m.course_weight.kg)
     line = m.case.protocol["heparin.high_rate"]
-    return by_weight is not None and round(by_weight + ROUND_UP, DECIMALS) >= line
+    return by_weight is not None and round(by_weight + _ROUND_UP, DECIMALS) >= line
 
 
-ROUND_UP = 1e-9  # 19.95 is 19.949999 in binary
+_ROUND_UP = 1e-9  # 19.95 is 19.949999 in binary
 
 
 def very_high(known: Known) -> Verdict:

@@ -15,7 +15,7 @@ from cds_service.assessment.model.recommendation import Indicator
 from cds_service.assessment.model.verdict import Reason
 from cds_service.chart.facts import Amount, Order, Problem
 
-CARD = "heparinRateCheck"
+_CARD = "heparinRateCheck"
 UNTRUE = (Problem.IMPLAUSIBLE.value, VIAL_STRENGTH)  # why a rate was refused, not unread
 
 
@@ -111,7 +111,7 @@ def strength_of(rate: Amount | None) -> float:
 
 def is_doubted(m: Measured, draft: DraftedRate) -> bool:
     """Whether a critical card of its own names a draft's rate: nothing else builds on it then."""
-    if m.case.protocol.topics.get(CARD, "on") != "on":
+    if m.case.protocol.topics.get(_CARD, "on") != "on":
         return False
     odd = _drafted(m, draft)
     return odd is not None and odd.indicator is Indicator.CRITICAL

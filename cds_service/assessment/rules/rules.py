@@ -182,7 +182,7 @@ def acute_phase_raised(known: Known) -> Verdict:
     return raised
 
 
-LINES = ("levels.anti_xa_low", "levels.aptt_low")
+_LINES = ("levels.anti_xa_low", "levels.aptt_low")
 
 RULES: Mapping[str, Rule] = {
     "high": Rule(
@@ -200,7 +200,7 @@ RULES: Mapping[str, Rule] = {
         ("heparin.ceiling_daily_dose", "heparin.ceiling_rate", "heparin.first_order_rate"),
         of_effect=False,
     ),
-    "below_target": Rule(below_target, ("R28",), LINES),
+    "below_target": Rule(below_target, ("R28",), _LINES),
     "above_target": Rule(
         above_target, ("R28",), ("levels.anti_xa_high", "levels.aptt_high"), of_effect=False
     ),
@@ -217,11 +217,11 @@ RULES: Mapping[str, Rule] = {
     "plateau": Rule(
         has_plateau, ("R24", "R115"), ("heparin.plateau_rise", "heparin.plateau_difference")
     ),
-    "masked": Rule(masked, ("R26", "R29"), LINES),
+    "masked": Rule(masked, ("R26", "R29"), _LINES),
     "masked_clearly": Rule(
         masked_clearly, ("R26", "R29"), ("levels.anti_xa_margin", "levels.aptt_margin")
     ),
-    "pseudo_resistance": Rule(pseudo_resistance, ("R112",), LINES),
+    "pseudo_resistance": Rule(pseudo_resistance, ("R112",), _LINES),
     "thrombosis_on_heparin": Rule(
         clot_on_heparin,
         ("R25",),

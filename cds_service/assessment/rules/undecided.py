@@ -19,7 +19,7 @@ from cds_service.assessment.model.verdict import (
     unknown,
 )
 
-MEASURED = frozenset({"anti_xa", "aptt", "aptt_ratio", "pair", "heparinDose"})
+_MEASURED = frozenset({"anti_xa", "aptt", "aptt_ratio", "pair", "heparinDose"})
 NOT_YET = frozenset({"tooEarly", "missing", "stale", "notRunning", "tooShort", "noTrend"})
 
 
@@ -43,7 +43,7 @@ def _may_be_low(m: Measured) -> bool:
 
 def _left(verdict: Verdict) -> Verdict:
     """The reasons of an open verdict, without those that only say that a value is not there yet."""
-    reasons = [r for r in verdict.reasons if r.fact not in MEASURED or r.why not in NOT_YET]
+    reasons = [r for r in verdict.reasons if r.fact not in _MEASURED or r.why not in NOT_YET]
     return unknown(*reasons) if reasons else NO
 
 

@@ -15,7 +15,7 @@ from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.rules.dose_rules import is_raise
 from cds_service.chart.facts import Order
 
-STARTED = ("antithrombin", "dti", "fondaparinux", "danaparoid", "oralXa", "oralThrombin")
+_STARTED = ("antithrombin", "dti", "fondaparinux", "danaparoid", "oralXa", "oralThrombin")
 
 
 def bleeding_on_heparin(known: Assessed) -> Recommendation | None:
@@ -51,12 +51,12 @@ def _platelets_very_low(m: Measured) -> Verdict:
 def _tests(m: Measured) -> tuple[str, ...]:
     """A level, platelets and fibrinogen, where none is known of the last hours."""
     since = m.case.ago("bleeding.tests_within")
-    wanted = [] if any(m.case.results(c, since) for c in LEVELS) else list(level_tests(m))
+    wanted = [] if any(m.case.results(c, since) for c in _LEVELS) else list(level_tests(m))
     wanted += [c for c in ("platelets", "fibrinogen") if not m.case.results(c, since)]
     return tuple(wanted)
 
 
-LEVELS = ("anti_xa", "aptt", "aptt_ratio")
+_LEVELS = ("anti_xa", "aptt", "aptt_ratio")
 
 
 def bleeding_risk(known: Assessed) -> Recommendation | None:
@@ -87,7 +87,7 @@ def bleeding_risk(known: Assessed) -> Recommendation | None:
 def _drafted(m: Measured) -> tuple[Order, ...]:
     """Drafted starts or raises of treatment heparin, and other anticoagulants in treatment dose."""
     heparin = [d.order for d in m.drafted if not m.infusion.running.yes or _goes_up(m, d.order)]
-    others = [o for o in m.case.drafted(*STARTED) if is_treatment(m.case, o)]
+    others = [o for o in m.case.drafted(*_STARTED) if is_treatment(m.case, o)]
     return (*heparin, *others)
 
 
@@ -101,11 +101,11 @@ def _goes_up(m: Measured, order: Order) -> bool:
 
 def _usual(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
     """The notes on what is usually done at such signs."""
-    found = dict.fromkeys(USUAL.get(fact.fact, "risk.weigh") for fact in facts)
+    found = dict.fromkeys(_USUAL.get(fact.fact, "risk.weigh") for fact in facts)
     return tuple(found)
 
 
-USUAL = {
+_USUAL = {
     "thrombolytic": "risk.lysis",
     "neuraxial_catheter": "risk.neuraxial",
     "neurosurgery": "risk.neurosurgery",

@@ -99,12 +99,12 @@ def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Option, 
 
     The computed dose is a second choice and never the recommended one.
     """
-    deletion = deletion(drafts)
+    delete = deletion(drafts)
     if dose is None:
-        return (deletion,)
+        return (delete,)
     start = StartDrug("antithrombin", dose.units, "[IU]")
     values = {"dose": float(dose.units)}
-    return (deletion, Option("overdose.replace", (*deletion.actions, start), values=values))
+    return (delete, Option("overdose.replace", (*delete.actions, start), values=values))
 
 
 def _overdose_indicator(m: Measured, together: Reach) -> Indicator:

@@ -23,11 +23,11 @@ from cds_service.chart.fhir_datetime import latest
 from cds_service.chart.query_result import QueryState
 
 # On record and not to be read, or not to be placed in time.
-REFUSALS = frozenset(problem.value for problem in Problem) | UNPLACED
+_REFUSALS = frozenset(problem.value for problem in Problem) | UNPLACED
 
-FINDINGS = ("masked", "pseudo_resistance", "above_target", "ceiling")
+_FINDINGS = ("masked", "pseudo_resistance", "above_target", "ceiling")
 
-DECIDING = {
+_DECIDING = {
     "conditions": "conditions",
     "allergies": "allergies",
     "blood": "platelets",
@@ -35,10 +35,10 @@ DECIDING = {
 }
 
 # What decides less, but may have opened a card or closed a gate.
-BESIDE = ("body", "procedures", "tests", "encounters")
+_BESIDE = ("body", "procedures", "tests", "encounters")
 
-NAMED_AT_MOST = 3  # medicines named by their rate or dose; the rest counts among what was left out
-NAMED = (
+_NAMED_AT_MOST = 3  # medicines named by their rate or dose; the rest counts among what was left out
+_NAMED = (
     "anti_xa",
     "aptt",
     "antithrombin",
@@ -72,7 +72,7 @@ def not_assessed(known: Assessed) -> Recommendation | None:
 def _refused(m: Measured) -> tuple[Reason, ...]:
     """Other facts that are on record and were refused: a weight of 800 kg, an unknown unit."""
     known = (m.weight.known, m.antithrombin.known, m.levels.anti_xa.current, m.levels.aptt.current)
-    return tuple(r for verdict in known for r in verdict.reasons if r.why in REFUSALS)
+    return tuple(r for verdict in known for r in verdict.reasons if r.why in _REFUSALS)
 
 
 def _in_play(m: Measured) -> bool:
@@ -118,7 +118,7 @@ def _stands(m: Measured, order: Order, since: datetime) -> bool:
 def _unread(m: Measured) -> list[Reason]:
     reasons = [
         Reason(fact, m.case.state(query).value)
-        for query, fact in DECIDING.items()
+        for query, fact in _DECIDING.items()
         if not m.case.is_complete(query)
     ]
     reasons += _dose_unread(m)
@@ -133,7 +133,7 @@ def _failed(m: Measured, due: Due) -> tuple[Reason, ...]:
 
     A query that was never made is not named: many hospitals do not have it.
     """
-    states = {query: m.case.retrieved_state(query) for query in BESIDE} if not due else {}
+    states = {query: m.case.retrieved_state(query) for query in _BESIDE} if not due else {}
     ended = (QueryState.FAILED, QueryState.PARTIAL)
     return tuple(Reason(query, state.value) for query, state in states.items() if state in ended)
 
@@ -160,7 +160,7 @@ def unidentified_medicines(m: Measured) -> list[Reason]:
     beside = bool(active_heparins(m.case)) or not heparin_in_play(m).no
     found = m.case.unidentified("administrations", "orders")
     named = [Reason("medicine", "untold", one.written) for one in found if one.rate or beside]
-    return list(dict.fromkeys(named))[:NAMED_AT_MOST]
+    return list(dict.fromkeys(named))[:_NAMED_AT_MOST]
 
 
 def unidentified_drafts(m: Measured) -> list[Reason]:
@@ -181,7 +181,7 @@ def _antithrombin_unread(m: Measured) -> list[Reason]:
 
 def _misspelt(m: Measured) -> list[Reason]:
     """Facts whose newest result stands under a misspelt code system."""
-    newest = {concept: found[0] for concept in NAMED if (found := m.case.chart.of(concept))}
+    newest = {concept: found[0] for concept in _NAMED if (found := m.case.chart.of(concept))}
     return [
         Reason(concept, one.problem.value, one.written)
         for concept, one in newest.items()
@@ -200,7 +200,7 @@ def _levels_unread(m: Measured) -> list[Reason]:
 
 def _refusals(level: Level) -> list[Reason]:
     reasons = (*level.current.reasons, *level.steady.reasons)
-    return [reason for reason in reasons if reason.why in REFUSALS]
+    return [reason for reason in reasons if reason.why in _REFUSALS]
 
 
 def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
@@ -211,7 +211,7 @@ def _age_unread(m: Measured, due: Due) -> tuple[Reason, ...]:
 
 def _left_open(m: Measured, verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
     """What is on record and refused, where a finding depends on it that no other card names."""
-    rules = ("failing",) if due else ("failing", *FINDINGS)
+    rules = ("failing",) if due else ("failing", *_FINDINGS)
     left = [verdicts[rule] for rule in rules if verdicts[rule].unknown]
     if not due and m.antithrombin.last_dose is not None:  # after a dose a level may be too high
         left.append(m.antithrombin.known)
@@ -220,7 +220,7 @@ def _left_open(m: Measured, verdicts: Verdicts, due: Due) -> tuple[Reason, ...]:
 
 def _doubts(m: Measured, verdict: Verdict) -> list[Reason]:
     of_dose = dose_in_doubt(m, verdict)
-    return [r for r in verdict.reasons if r.why in REFUSALS or r in of_dose]
+    return [r for r in verdict.reasons if r.why in _REFUSALS or r in of_dose]
 
 
 def dose_in_doubt(m: Measured, verdict: Verdict) -> tuple[Reason, ...]:

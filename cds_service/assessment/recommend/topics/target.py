@@ -105,7 +105,7 @@ def _redraw(m: Measured, level: Level) -> Recommendation:
         summary="suspect",
         facts=(*_shown(level), *running_fact(m)),
         notes=("above.redraw",),
-        tests=(REPEATED[level.concept],),
+        tests=(_REPEATED[level.concept],),
         limits=("trust.suspect_rise",) if level.concept == "anti_xa" else ("trust.suspect_aptt",),
     )
 
@@ -134,11 +134,11 @@ def _again(m: Measured, facts: tuple[Evidence, ...]) -> tuple[str, ...]:
     since = m.case.ago("levels.repeat_after")
     old = all(fact.at is None or fact.at < since for fact in facts)
     return (
-        tuple(dict.fromkeys(REPEATED[f.fact] for f in facts if f.fact in REPEATED)) if old else ()
+        tuple(dict.fromkeys(_REPEATED[f.fact] for f in facts if f.fact in _REPEATED)) if old else ()
     )
 
 
-REPEATED = {"anti_xa": "anti_xa", "aptt": "aptt", "aptt_ratio": "aptt"}
+_REPEATED = {"anti_xa": "anti_xa", "aptt": "aptt", "aptt_ratio": "aptt"}
 
 
 def _far_rows(facts: tuple[Evidence, ...]) -> tuple[str, ...]:

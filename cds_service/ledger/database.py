@@ -25,6 +25,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -124,6 +125,7 @@ class Ledger:
             with self._whole(), self.engine.begin() as connection:
                 for table in metadata.sorted_tables:
                     connection.execute(select(table).limit(1)).all()
+                _take_new_room(connection)
                 connection.execute(delete(_probe))
                 connection.execute(insert(_probe).values(id=1, filler=_FILLER))
             with self._whole(), self.engine.begin() as connection:
@@ -160,6 +162,17 @@ class Ledger:
                 raise NotStored("the database is not set up")
             self._next_set_up = now + _SET_UP_AGAIN_SECONDS
         self.create()
+
+
+def _take_new_room(connection: Connection) -> None:
+    """Fail where the disk is full, for PostgreSQL: SQLite always appends to its log.
+
+    PostgreSQL puts a probe where an earlier one was, and would take it as long as nothing else
+    fills that page. A table of its own, gone with the transaction, needs a page of the disk and
+    waits for no lock, as emptying one would for a backup that reads it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("CREATE TEMPORARY TABLE room ON COMMIT DROP AS SELECT 1 AS taken"))
 
 
 class Purge:

@@ -1,11 +1,15 @@
 """A card is one row of the registry: all that is decided about it by name follows from the row."""
 
+import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cds_service.assessment.assess import Findings, assess
+from cds_service.assessment.model import recommendation as recommendation_module
 from cds_service.assessment.model.recommendation import (
     DeleteDraft,
     Indicator,
@@ -13,7 +17,9 @@ from cds_service.assessment.model.recommendation import (
     OrderTest,
     Recommendation,
 )
-from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.registry import INFUSION, RUNS, TOPICS
+from cds_service.assessment.recommend.topics import topic as topic_module
+from cds_service.assessment.recommend.topics.situation import running_fact
 from cds_service.assessment.recommend.topics.topic import Opener, Topic, View
 from cds_service.cards.card import Card, ClientCapabilities
 from cds_service.cards.compose import compose, cut
@@ -34,6 +40,7 @@ from tests.builders import (
 )
 from tests.cases import tables
 
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 NEW = "moonPhase"
 ITEM = Recommendation(Indicator.INFO)
 PLAIN = Topic(NEW, lambda known: ITEM, frozenset(Opener), frozenset(View))
@@ -152,3 +159,31 @@ def test_stops_stand_alone_only_where_the_row_says_so(add, acts_alone):
     add(ask=lambda known: replace(ITEM, choices=(choice,)), acts_alone=acts_alone)
     suggestions = shown(found(), ClientCapabilities(single_action=True))[NEW].suggestions
     assert [s.actions[0].type for s in suggestions] == ["delete" if acts_alone else "create"]
+
+
+EXAMPLE = re.findall(
+    r"```(?:python|toml)\n(.*?)```", CONTRIBUTING.read_text(encoding="utf-8"), re.S
+)
+
+
+def test_the_card_that_contributing_adds_is_answered(monkeypatch):
+    """The worked example itself: its function, its row, its words and its line are what is run."""
+    function, row, tables_ = EXAMPLE
+    names: dict[str, Any] = {**vars(topic_module), **vars(recommendation_module)}
+    names |= {"running_fact": running_fact, "INFUSION": INFUSION, "RUNS": RUNS}
+    exec("from __future__ import annotations\n" + function, names)  # noqa: S102 - our own document
+    card = eval(row, names)  # noqa: S307
+    lines = tomllib.loads(tables_)
+    monkeypatch.setitem(TOPICS, card.name, card)
+    shipped = replace(SHIPPED, topics={**SHIPPED.topics, **lines["topics"]})
+    wording = replace(TABLES.wording, summaries={**TABLES.wording.summaries, **lines["summaries"]})
+
+    def summaries(*facts: Any) -> set[str]:
+        chart = patient(*running(), *facts)
+        findings = assess(HookContext("patient-view", "pat"), chart, shipped, NOW)
+        cards = compose(findings, TABLES.concepts, wording, ClientCapabilities())
+        return {card.summary for card in cards}
+
+    asked = set(lines["summaries"].values())
+    assert asked <= summaries()
+    assert not asked & summaries(weight(80))

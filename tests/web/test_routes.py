@@ -54,7 +54,7 @@ class Advisor:
             items=(),
         )
         chart = SimpleNamespace(skipped=("one", "two"))
-        return SimpleNamespace(cards=self.cards, findings=findings, chart=chart)
+        return SimpleNamespace(cards=self.cards, findings=findings, chart=chart, due=())
 
     @property
     def answers(self) -> dict[str, QueryResult]:

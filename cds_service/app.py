@@ -41,6 +41,7 @@ from cds_service.web.request_ids import prepare
 from cds_service.web.routes import Authenticate, hook_routes, read_body
 
 _BESIDE_FHIR_SECONDS = 3.0  # of a call, for reading its body and for computing
+_LAUNCHES_LAST = timedelta(hours=1)  # longer than any handle or code of the demo's launcher
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _CSP_LOOPBACK = ("localhost", "127.0.0.1")  # a policy cannot name an IPv6 host
 _LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
@@ -92,11 +93,17 @@ def create_app(
     if settings.demo:
         from cds_service.demo import create_demo  # its pages are never loaded in production
 
-        app.register_blueprint(create_demo(settings))
+        app.register_blueprint(create_demo(settings, first_use=_first_use(ledger, clock)))
     if settings.smart:
         _add_smart_app(app, settings, clients, cds)
     _allow_browsers(app, settings)
     return app
+
+
+def _first_use(ledger: Ledger, clock: Callable[[], datetime]) -> Callable[[str], bool]:
+    """Whether an id of the demo's launcher is used for the first time, by whichever worker."""
+    seen = SeenTokens(ledger)
+    return lambda id_: seen.is_new("demo", id_, clock() + _LAUNCHES_LAST, clock())
 
 
 def _add_smart_app(

@@ -7,6 +7,8 @@ knows the settings, and where its patients lie. Served with `CDS_DEMO=1`, never 
     history.py      a patient as known some hours ago
     search.py       FHIR searches over them, pure
     fhir.py         the read-only FHIR endpoint, /demo/fhir
+    grants.py       sealed launch handles, codes and tokens
+    launcher.py     the authorization server that opens the SMART app for a patient
     times.py        clock times in the zone of the chart
     tracks.py       which measurements are shown: tracks.toml, and the readings that belong
     readings.py     banner, orders and table as the page shows them

@@ -27,12 +27,20 @@ ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def create_fhir(
-    name: str, prefix: str, everything: Callable[[int], Sequence[Resource]], public_url: str
+    name: str,
+    prefix: str,
+    everything: Callable[[int], Sequence[Resource]],
+    public_url: str,
+    guard: Callable[[], Response | None] = lambda: None,
 ) -> Blueprint:
-    """The endpoint; `everything` gives all resources as they were so many hours ago."""
+    """The endpoint; `everything` gives all resources as they were so many hours ago.
+
+    `guard` is asked before each request, and may answer it.
+    """
     endpoint = Endpoint(prefix, everything, public_url)
     fhir = Blueprint(name, __name__, url_prefix=prefix)
     fhir.url_value_preprocessor(_keep_hours_ago)
+    fhir.before_request(guard)
     fhir.add_url_rule("/metadata", "metadata", endpoint.metadata)
     fhir.add_url_rule("/<kind>/<id_>", "read", endpoint.read)
     fhir.add_url_rule("/<kind>", "search", endpoint.search)

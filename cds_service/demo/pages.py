@@ -18,8 +18,10 @@ from flask import Blueprint, Response, abort, current_app, jsonify, render_templ
 
 from cds_service.demo.fhir import EARLIER, PRESENT, create_fhir
 from cds_service.demo.fixtures import Fixture, Resource, load_cases, shifted
+from cds_service.demo.grants import FirstUse, Grants, UsedIds
 from cds_service.demo.history import earlier, moments
 from cds_service.demo.infusion import medication_name
+from cds_service.demo.launcher import LAUNCH, Launcher
 from cds_service.demo.markdown import to_html
 from cds_service.demo.patient_list import entries
 from cds_service.demo.readings import banner, charted_orders, running_rate, table_rows
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
 LONGEST_MARKDOWN = 50_000
 EXPLAIN = "/explain"
-LAUNCH = "/demo/launch"  # of an app behind a card, where one is served
 NEVER_A_PAGE = ("/cds-services", "/demo/fhir", "/demo/earlier", "/demo/static")
 DISCOVERY = "/cds-services"
 REVIEW = "/review-as-written"  # the same services by the other protocol
@@ -59,9 +60,16 @@ def clock() -> datetime:
 
 
 def create_demo(
-    settings: Settings, fixtures: Path = FIXTURES, now: Callable[[], datetime] = clock
+    settings: Settings,
+    fixtures: Path = FIXTURES,
+    now: Callable[[], datetime] = clock,
+    first_use: FirstUse | None = None,
 ) -> Blueprint:
-    """The demonstration EHR at `/` and its FHIR endpoint at `/demo/fhir`."""
+    """The demonstration EHR at `/` and its FHIR endpoint at `/demo/fhir`.
+
+    `first_use` tells whether an id is used for the first time, by whichever worker; without it
+    each process keeps its own account.
+    """
     ward = Ward(load_cases(fixtures), now)
     pages = Pages(ward, load_tracks(), Path(settings.protocol).stem)
     demo = Blueprint(
@@ -71,8 +79,17 @@ def create_demo(
         static_folder="static",
         static_url_path="/demo/static",
     )
+    grants = Grants(first_use or UsedIds().is_first)
+    launcher = Launcher(ward.patients, grants, settings.smart_client_id, settings.public_url)
+    if settings.smart:
+        demo.register_blueprint(launcher.routes())
+
+    def visible(hours_ago: int) -> list[Resource]:
+        return launcher.within_token(ward.patients(hours_ago).values())
+
     for name, prefix in (("fhir", PRESENT), ("earlier", EARLIER)):
-        demo.register_blueprint(create_fhir(name, prefix, ward.everything, settings.public_url))
+        endpoint = create_fhir(name, prefix, visible, settings.public_url, launcher.guard)
+        demo.register_blueprint(endpoint)
     demo.add_url_rule("/", "patients", pages.patients)
     demo.add_url_rule("/demo/patients/<name>", "chart", pages.chart)
     demo.add_url_rule("/demo/patients/<name>/call", "call", pages.call)
@@ -95,10 +112,6 @@ class Ward:
         """Every case by name, as it was so many hours ago, with that moment as the present."""
         with self._one_at_a_time:
             return self._at(self._now(), hours_ago)
-
-    def everything(self, hours_ago: int) -> list[Resource]:
-        """The resources of all patients."""
-        return [one for case in self.patients(hours_ago).values() for one in case.resources]
 
     def _moved(self, moment: datetime, hours_ago: int) -> Mapping[str, Fixture]:
         cases = self._cases.items()

@@ -29,6 +29,11 @@ class LaunchingEhr:
     zone: tzinfo | None  # of times that the record gives without one
     capabilities: ClientCapabilities
 
+    @property
+    def resource_types(self) -> tuple[str, ...]:
+        """What the app asks to read; medicines are looked up where they are only referred to."""
+        return tuple(dict.fromkeys((*(query.resource for query in self.queries), "Medication")))
+
 
 def ehr_of(ehrs: Iterable[LaunchingEhr], iss: str) -> LaunchingEhr | None:
     """The EHR whose FHIR base this is; None for a stranger's."""

@@ -103,10 +103,11 @@ def _level_point(plot: Plot, level: Level) -> dict[str, Any]:
     if level.result is None:  # the history holds results only
         raise ValueError(level.concept)
     trust, reasons = _trust(level)
+    where = "" if trust == "without" else _position(plot.m, level)  # a baseline has no target
     kg = plot.m.course_weight.kg
     return {
         **_point(plot, level.result, UNITS[level.concept]),
-        "position": _position(plot.m, level),
+        "position": where,
         "trust": trust,
         "because": unescaped(figures.reasons(plot.wording, reasons)),
         "until": iso(level.until, plot.clock) if level.until else None,

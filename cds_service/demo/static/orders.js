@@ -121,7 +121,8 @@ export function wireForm(form, patient, added) {
   };
   const refuse = (why) => {
     refused.textContent = why;
-    amount.toggleAttribute("aria-invalid", Boolean(why));
+    if (why) amount.setAttribute("aria-invalid", "true");
+    else amount.removeAttribute("aria-invalid");
   };
   const suggest = () => {
     const start = startOf(drug.value, chosen(), patient);

@@ -14,11 +14,14 @@ from cds_service.chart.facts import Problem
 from cds_service.chart.query_result import QueryState
 from tests import arrows
 from tests.cases import tables
+from tests.complexity import function_sizes
 
 PACKAGE = Path(__file__).parent.parent / "cds_service"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 250  # lines of code
 LONGEST_FUNCTION = 45
+MOST_WAYS = 8  # through one function, as tests/complexity.py counts them
+SIMPLE = ("chart", "assessment")  # rooms in which every function keeps to that
 
 SOURCES = arrows.package_sources()
 CHECKS: dict[str, Callable[[arrows.Sources], set[str]]] = {
@@ -84,6 +87,17 @@ def test_a_module_and_its_functions_stay_short(module: Path) -> None:
 
     assert len(code) <= LONGEST_MODULE
     assert not long
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m for m in MODULES if m.relative_to(PACKAGE).parts[0] in SIMPLE],
+    ids=lambda p: str(p.relative_to(PACKAGE)),
+)
+def test_few_ways_lead_through_a_function(module: Path) -> None:
+    sizes = function_sizes(module.read_text(encoding="utf-8"))
+
+    assert [one for one in sizes if one.complexity > MOST_WAYS] == []
 
 
 def test_every_topic_stands_in_every_table() -> None:

@@ -79,6 +79,8 @@ def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> tuple[Reco
         item = _item(topic, known, rate_in_doubt=rate_in_doubt) if name in allowed else None
         if item is None:
             continue
+        # A bleed, or the risk of one, stands first on every card that may lead to more
+        # anticoagulation.
         first = item.first if topic.names_bleeding else why_not(m.gates.signs)
         due[name] = replace(_without_pending(m.case, item), topic=name, first=first)
         rate_in_doubt |= topic.checks_rate and item.indicator is Indicator.CRITICAL
@@ -87,7 +89,7 @@ def _due(m: Measured, verdicts: Verdicts, allowed: frozenset[str]) -> tuple[Reco
 
 def _item(topic: Topic, known: Assessed, *, rate_in_doubt: bool) -> Recommendation | None:
     """What a card says; None where it is not due, or where another card keeps it silent."""
-    if topic.told_by & known.due.keys() or (rate_in_doubt and topic.needs_rate):
+    if topic.silent_beside & known.due.keys() or (rate_in_doubt and topic.needs_rate):
         return None
     item = topic.ask(known)
     if item is None:
@@ -114,6 +116,7 @@ def _without_the_rate(topic: Topic, item: Recommendation) -> Recommendation | No
         for choice in item.choices
         if not any(isinstance(action, StartDrug) for action in choice.actions)
     )
+    # Why heparin fails is no question while it is unclear how much of it runs.
     tests = tuple(test for test in item.tests if test != "antithrombin")
     if topic.only_tests and not tests:
         return None
@@ -127,6 +130,7 @@ def _without_pending(case: Case, item: Recommendation) -> Recommendation:
     """
     pending = (*item.pending, *already_ordered(case, *item.tests))
     left = replace(item, tests=wanted(case, *item.tests), pending=pending)
+    # The same card an hour later, with everything ordered, is the kind of alert that is overridden.
     done = pending and not (left.tests or left.choices)
     if done and all(is_expected(case, test) for test in pending):
         return replace(left, indicator=_QUIETER[item.indicator])

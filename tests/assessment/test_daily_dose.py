@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from cds_service.assessment.measure.infusion import Segment
-from cds_service.assessment.measure.infusion_reading import longest_total
+from cds_service.assessment.measure.infusion_reader import longest_total
 from cds_service.chart.facts import Amount, Form, Problem, Route, Use
 from cds_service.chart.query_result import QueryState
 from tests.builders import (

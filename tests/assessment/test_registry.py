@@ -123,7 +123,7 @@ def test_a_gate_lets_through_only_the_rows_that_say_so(add, part, facts):
 
 
 def test_a_row_is_silent_where_a_card_that_tells_it_is_due(add):
-    add(told_by=frozenset({"hitSuspected"}), in_hit=True)
+    add(silent_beside=frozenset({"hitSuspected"}), in_hit=True)
     assert not said(*HIT)
     assert said(*running())
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from cds_service.advice import Rulebook
-from cds_service.assessment.measure.infusion_reading import (
+from cds_service.assessment.measure.infusion_reader import (
     boluses,
     charted_segments,
     longest_total,

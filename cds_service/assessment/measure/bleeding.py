@@ -148,6 +148,7 @@ def _neuraxial(case: Case) -> Verdict:
 
 
 def _may_lie(case: Case, catheter: Procedure) -> bool:
+    # A haematoma beside the cord paralyses: any doubt about a catheter counts as one that lies.
     if catheter.in_progress:
         return True
     out = _removed_at(case, catheter)

@@ -71,7 +71,7 @@ def newest_result(case: Case, concept: str, query: str, window: str, unit: str) 
     `window` is the protocol row that says how long it is current; `unit` is what a card prints.
     """
     newest, doubt = case.newest(concept)
-    if newest is None:
+    if newest is None:  # None is dated: there is none, or only some without a usable time.
         verdict = absent(case, concept, query) if doubt is None else unknown(doubt)
         return CurrentResult(concept, None, verdict)
     verdict = currency(case, newest, window) if doubt is None else unknown(doubt)

@@ -42,6 +42,7 @@ def _spans(case: Case, families: tuple[str, ...]) -> Iterator[Span]:
 def _over(row: Administration, start: datetime, last: datetime | None) -> datetime:
     if row.end is not None:
         return row.end
+    # A rate of zero charts a stop: nothing was given by that row.
     no_rate = row.dosage.rate is not None and row.dosage.rate.value == 0
     if row.form is Form.SINGLE or no_rate or last is None:
         return start

@@ -65,7 +65,7 @@ def any_heparin_active(case: Case, infusion: Infusion) -> bool:
 
 def is_treatment(case: Case, order: Order) -> bool:
     """Whether an anticoagulant is ordered in a treatment dose; an unknown dose counts as one."""
-    if order.use is Use.NO_THERAPY:
+    if order.use is Use.NO_THERAPY:  # A flush or a lock is no treatment, whatever its dose.
         return False
     rule = _PROPHYLAXIS.get(order.drug.key)
     return rule is None or not rule(case, order)

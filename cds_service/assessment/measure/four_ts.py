@@ -138,6 +138,7 @@ def _timing(case: Case, days: Iterable[int], early: Range, one: Fall) -> Range:
 
 
 def _points(case: Case, day: int, early: Range, one: Fall) -> Range:
+    # Later than HIT usually begins: it may still be one.
     if day > case.protocol["hit.onset_last_day"]:
         return (1, 1)
     if day < case.protocol["hit.onset_first_day"]:

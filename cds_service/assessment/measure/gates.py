@@ -61,6 +61,7 @@ def read_gates(case: Case, hit: Hit, since: datetime | None) -> Gates:
     under_age = _under_age(case)
     by_score = NO if under_age.yes else hit.by_score  # no threshold is for children
     suspected = any_of(hit.recorded, hit.positive, hit.allergy_names_hit, by_score)
+    # The HIT gate first: low platelets are its sign then, and no sign of bleeding.
     signs = read_bleeding(case, suspected, since)
     return Gates(
         under_age=under_age,

@@ -52,6 +52,7 @@ def procedures(case: Case, span: str, *concepts: str) -> tuple[Procedure, ...]:
 
 
 def _ended_since(case: Case, procedure: Procedure, since: datetime) -> bool:
+    # Without an end its start: most operations are recorded as a moment.
     last = procedure.end or procedure.start
     return last is not None and case.known_by_now(last) and last >= since
 

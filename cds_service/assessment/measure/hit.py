@@ -146,6 +146,7 @@ def _under(case: Case, result: Result, line: str) -> Truth:
 def _positive(case: Case, score: Score) -> Verdict:
     """A positive antibody or functional assay; an equivocal antibody where the counts fit HIT."""
     antibodies = (r for r in case.results("hit_antibody") if _counts_as_positive(case, r, score))
+    # A functional assay confirms HIT by itself; an antibody may be there without it.
     functional = (r for r in case.results("hit_functional") if r.positive)
     found = (*antibodies, *functional)
     if found:

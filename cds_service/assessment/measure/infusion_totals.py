@@ -56,13 +56,13 @@ class _Running:
         # Exact: floats added and taken away again in another order would leave another sum.
         self._rate = Fraction(0)
         self._unread: dict[int, Segment] = {}
-        self._untold: dict[int, Segment] = {}
+        self._unclear: dict[int, Segment] = {}
 
     def take(self, sign: int, segment: Segment) -> None:
         key = id(segment)
         kinds = [self.segments]
         if not segment.state_known:
-            kinds.append(self._untold)
+            kinds.append(self._unclear)
         if segment.rate is None:
             kinds.append(self._unread)
         else:
@@ -83,11 +83,11 @@ class _Running:
             written = first.written if len(self.segments) == 1 else ""
             rate = float(self._rate)
             return Segment(at, None, rate, source, written, charted=("[IU]/h", rate))
-        lost = next(iter((self._untold or self._unread).values()))
-        told = len(self._untold) < len(self.segments)
+        lost = next(iter((self._unclear or self._unread).values()))
+        known = len(self._unclear) < len(self.segments)
         alone = len(self.segments) == 1
         return replace(
-            lost, start=at, end=None, state_known=told, charted=lost.charted if alone else None
+            lost, start=at, end=None, state_known=known, charted=lost.charted if alone else None
         )
 
 

@@ -16,7 +16,7 @@ from cds_service.assessment.measure.gates import Gates, read_gates
 from cds_service.assessment.measure.heparin_levels import Levels, read_levels
 from cds_service.assessment.measure.hit import Hit, read_hit
 from cds_service.assessment.measure.infusion import Infusion
-from cds_service.assessment.measure.infusion_reading import read_infusion
+from cds_service.assessment.measure.infusion_reader import read_infusion
 from cds_service.assessment.measure.organ_function import Organs, clears_slowly, read_organs
 from cds_service.assessment.measure.required_rate_pairs import Need, read_need
 from cds_service.assessment.measure.risk import Risk, read_risk
@@ -51,10 +51,12 @@ def measure(case: Case) -> Measured:
     """Measure every fact once, in the order in which they depend on each other."""
     weight = read_weight(case)
     of_course = course_weight(case, weight, course_began(case))
+    # Rates by the weight of the course; doses and clearances below by the newest.
     infusion = read_infusion(case, of_course.kg)
     organs = read_organs(case, weight)
     hit = read_hit(case)
     target = read_target(case, order_behind(case, infusion))
+    # The kidneys first: they say for how long another drug still shows in an anti-Xa.
     slow = clears_slowly(case, organs)
     levels = read_levels(case, infusion, target, slow_clearance=slow)
     return Measured(

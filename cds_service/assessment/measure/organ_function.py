@@ -87,11 +87,11 @@ def _renal(case: Case, crcl: Verdict, modality: str, before: float | None) -> Ve
         return crcl
     fact = crcl.facts[0]
     line = case.protocol["organs.renal_line"]
-    answer = compared(fact.value, fact.comparator, line, under=True)
-    if answer is Truth.UNKNOWN:
+    below = compared(fact.value, fact.comparator, line, under=True)
+    if below is Truth.UNKNOWN:
         return unknown(Reason("crcl", "comparator"))
     held = held_under(case, fact.value, before, line)
-    return Verdict(Truth.YES if held else answer, crcl.facts)
+    return Verdict(Truth.YES if held else below, crcl.facts)
 
 
 def creatinine_clearance(case: Case, weight: Weight) -> Verdict:

@@ -33,7 +33,7 @@ def acute_phase(case: Case) -> Verdict:
     )
 
 
-def on_record(case: Case, concept: str, span: str) -> Verdict:
+def was_measured(case: Case, concept: str, span: str) -> Verdict:
     """Whether a test was measured within a span (a protocol row); an unreadable result is none.
 
     Unknown where another result may be newer than the newest dated one.

@@ -55,6 +55,7 @@ class Risk:
 
 def read_risk(case: Case) -> Risk:
     """Every group this record shows."""
+    # Bypass alone counts: it dilutes and consumes antithrombin as the operation does.
     surgery = last_surgery(case, "cardiac_surgery", "bypass")
     recovering = surgery is not None and surgery >= case.ago("switch.surgery_recovers")
     circuit = _circuit(case)

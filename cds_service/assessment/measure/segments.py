@@ -109,6 +109,7 @@ def same_rate(one: Row | Segment, other: Row | Segment, percent: float) -> bool:
     They are compared in U/h; where one of them is not known in U/h, both as charted, if charted in
     one unit.
     """
+    # U/h first: 18 U/kg/h and 1,440 U/h may be one rate.
     if one.rate is not None and other.rate is not None:
         return _close(one.rate, other.rate, percent)
     if one.charted is None or other.charted is None or one.charted[0] != other.charted[0]:
@@ -117,5 +118,6 @@ def same_rate(one: Row | Segment, other: Row | Segment, percent: float) -> bool:
 
 
 def _close(one: float, other: float, percent: float) -> bool:
+    # Of the lower rate, so that the order of the two does not matter.
     low, high = sorted((one, other))
     return (high - low) * 100 <= percent * low

@@ -24,6 +24,7 @@ def lysed(case: Case) -> Verdict:
     """
     since = case.ago("bleeding.lysis_within")
     rows = [a for a in case.given(_FAMILY) if latest(_end(case, a)) >= since]
+    # Added up over drugs: half a line of each is as much as one of either.
     if sum(_share(case, a, since) for a in rows) >= 1:
         return yes(*(_fact(a) for a in rows))
     if not case.is_complete("administrations"):

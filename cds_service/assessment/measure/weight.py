@@ -30,6 +30,7 @@ def read_weight(case: Case) -> Weight:
     current.
     """
     stale = False
+    # A weight somebody named is used only where nobody has weighed the patient lately.
     for concept, how in (("weight", ""), ("weight_stated", "stated")):
         result, doubt = case.newest(concept)
         if doubt is not None:

@@ -1,6 +1,6 @@
 """One patient at one moment: the chart, the protocol and the clock, read together.
 
-Holds the small questions that every rule asks of a chart. Decides nothing.
+Holds the short questions that every rule asks of a chart; decides nothing.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ class Case:
     _found: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def memoized(self, question: Hashable, find: Callable[[], T]) -> T:
-        """The answer to a question about this case, found when it is first asked.
+        """What a question about this case comes to, worked out when it is first asked.
 
         Also for what others work out of the same chart time and again: `question` names it.
         """
         if question not in self._found:
             self._found[question] = find()
-        answer: T = self._found[question]
-        return answer
+        found: T = self._found[question]
+        return found
 
     def ago(self, key: str) -> datetime:
-        """The moment a protocol's span before now."""
+        """The moment that lies a span of the protocol (a row's key) before now."""
         return self.now - self.protocol.span(key)
 
     def known_by_now(self, at: datetime | None) -> bool:
@@ -67,23 +67,23 @@ class Case:
         return at is not None and at <= self.now + self.protocol.span("levels.clock_skew")
 
     def is_complete(self, *queries: str) -> bool:
-        """Whether "not on record" may be said of these queries."""
+        """Whether "not on record" may be concluded from these queries."""
         return self.memoized(
             ("is_complete", queries),
             lambda: all(self.state(query).is_complete for query in queries),
         )
 
     def state(self, query: str) -> QueryState:
-        """How a query ended; one that brought what nobody can tell is a part."""
+        """How a query ended; one that brought a medicine nobody can identify is partial."""
         return self.memoized(("state", query), lambda: self._state(query))
 
     def _state(self, query: str) -> QueryState:
         had = self.retrieved_state(query)
-        untold = had.is_complete and (self.unidentified(query) or self.misspelt(query))
-        return QueryState.PARTIAL if untold else had
+        partial = had.is_complete and (self.unidentified(query) or self.misspelt(query))
+        return QueryState.PARTIAL if partial else had
 
     def misspelt(self, query: str) -> tuple[str, ...]:
-        """Concepts that only a code under a misspelt system tells of: problems and allergies."""
+        """Problems and allergies that are only on record by a code whose system is misspelt."""
         kind = _MISSPELT.get(query)
         if kind is None:
             return ()
@@ -106,7 +106,9 @@ class Case:
 
     @property
     def not_kept(self) -> tuple[str, ...]:
-        """Queries that were not answered here because the hospital does not have their source."""
+        """Queries that brought nothing because the hospital declared that it does not have their
+        source.
+        """
         states = self.chart.states
         return tuple(
             query
@@ -115,14 +117,14 @@ class Case:
         )
 
     def were_retrieved(self, *queries: str) -> bool:
-        """Whether all of these were answered, told medicines or not."""
+        """Whether all of these ended well, with medicines that can be identified or not."""
         return all(self.retrieved_state(query).is_complete for query in queries)
 
     def unidentified(self, *queries: str) -> tuple[UnidentifiedMedicine, ...]:
-        """Medicines on record that nobody can tell, and that may be heparin given now.
+        """Medicines that cannot be identified and may be heparin that is given now.
 
-        Given in the last three days or still open, or an order that stands; with a rate, a dose
-        in international units or a dose without a unit.
+        Given in the last three days or still open, or an order that stands; with a rate, a dose in
+        international units, or a dose without a unit.
         """
         return self.memoized(("unidentified", queries), lambda: self._unidentified(queries))
 
@@ -200,7 +202,7 @@ class Case:
         return tuple(sorted(rows, key=self._begun, reverse=True))
 
     def _begun(self, row: Administration) -> tuple[object, ...]:
-        """By time; of one moment by what it says, so that ids decide nothing."""
+        """Sort key: by time; at one moment by content, so that ids decide nothing."""
         return (row.start or self.now, row.drug.key, row.dosage.written, row.source)
 
     def active_orders(self, *families: str) -> tuple[Order, ...]:
@@ -236,7 +238,7 @@ def _as_written(order: Order) -> tuple[object, ...]:
 
 
 def starts_unidentified(asked: HookContext, one: UnidentifiedMedicine) -> bool:
-    """Whether it is a draft of this call that starts a medicine nobody can tell."""
+    """Whether it is a draft of this call that starts a medicine which cannot be identified."""
     return one.drafted and one.open and (asked.hook != "order-select" or one.selected)
 
 
@@ -268,7 +270,7 @@ def unread(concept: str, result: Result) -> Reason:
 
 
 def absent(case: Case, concept: str, query: str) -> Verdict:
-    """Unknown: not on record, or not to be had."""
+    """Unknown: not on record, or its query did not succeed."""
     return unknown(
         Reason(concept, "missing" if case.is_complete(query) else case.state(query).value)
     )

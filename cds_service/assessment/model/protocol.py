@@ -1,7 +1,7 @@
-"""The protocol: every threshold with unit, citation and review date, and the few choices.
+"""The protocol: every threshold with unit, citation and review date, and the few options.
 
-Shapes only. The rows stand in `protocol.toml` (or a hospital's own file); what may be set,
-and within which bounds, stands in `bounds.toml`. Both are loaded and checked by the shell.
+Shapes only. The rows stand in `protocol.toml` (or a hospital's own file); what may be set, and
+within which bounds, stands in `bounds.toml`. The shell loads and checks both.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SiteTarget:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A source that a hospital does not have, and who decided to go on without it, when."""
+    """A source that a hospital does not have, with who decided to go on without it, and when."""
 
     state: Literal["none"]
     decided_by: str
@@ -81,7 +81,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a protocol may set, and the numbers it may not."""
+    """What a protocol may set, and the numbers that it may not."""
 
     ranges: Mapping[str, Mapping[str, Bound]]
     fixed: Mapping[str, Mapping[str, Threshold]]

@@ -1,6 +1,6 @@
-"""What the assessment advises, before it has words: items, choices and actions.
+"""What the assessment advises, before it has words: recommendations, options and actions.
 
-An item becomes a card; a choice becomes a suggestion, its actions are taken together.
+A recommendation becomes a card; an option becomes a suggestion, whose actions are taken together.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class StopOrder:
 
 @dataclass(frozen=True, slots=True)
 class DeleteDraft:
-    """Take a draft back."""
+    """Delete a draft of this session."""
 
     order: Order
 
@@ -70,7 +70,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """One piece of advice. All text fields are keys of the wording table."""
+    """One piece of advice. All its texts are keys of the wording table."""
 
     indicator: Indicator
     summary: str = ""  # variant of the topic's summary

@@ -1,9 +1,9 @@
 """Where recorded times are compared: yes, no, or unknown.
 
-A comparison holds if it holds for every moment that the recorded times can mean; if for some
-only, it is unknown, and the reason names what the record left open. Between exact times it is
-never unknown. Whatever decides (current, steady, before a dose, within a window) asks here; `<`
-between recorded times is for sorting alone, and takes the earliest moment.
+A comparison holds if it holds for every moment that the recorded times can mean. If it holds for
+some of them only, it is unknown, and the reason names the inexact time. Between exact times it is
+never unknown. Whatever decides (current, steady, before a dose, within a window) asks here; a plain
+`<` between recorded times is for sorting only, and takes the earliest moment.
 
     at_or_after(result.at, case.ago("levels.current"), "aptt")     drawn in the last hours?
     apart(result.at, change, case.protocol.span("levels.aptt_steady"), "aptt")
@@ -59,7 +59,7 @@ def at_or_before(at: datetime | None, limit: datetime | None, fact: str) -> Verd
 def within(
     at: datetime | None, first: datetime | None, last: datetime | None, fact: str
 ) -> Verdict:
-    """Whether a time lies between two others, or is one of them."""
+    """Whether a time lies between two others, both counted in."""
     return all_of(at_or_after(at, first, fact), at_or_before(at, last, fact))
 
 

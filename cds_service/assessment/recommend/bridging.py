@@ -13,6 +13,7 @@ def bridging_ends(case: Case) -> bool:
     last: dict[object, float] = {}
     for result in case.results("inr", since):
         if result.at is not None and result.value is not None and result.comparator in ("", ">"):
+            # Newest first: the first of each day is its last.
             last.setdefault(result.at.date(), result.value)
     return len(last) >= _DAYS and all(value >= line for value in list(last.values())[:_DAYS])
 

@@ -69,7 +69,7 @@ def dose_withheld(m: Measured, verdicts: Verdicts) -> tuple[Reason, ...]:
     """Why no antithrombin dose may be offered, facts first, then gates."""
     facts = (*m.antithrombin.dosable.reasons, *m.weight.known.reasons, *evidence_open(m))
     closed = list(start_withheld(m))
-    if m.gates.hit.yes:
+    if m.gates.hit.yes:  # Concentrates of antithrombin hold traces of heparin.
         closed.append(Reason("hitGate", "suspected"))
     if m.gates.heparin_allergy.yes:
         closed.append(Reason("heparinAllergy", "onRecord"))
@@ -125,7 +125,7 @@ def already_ordered(case: Case, *concepts: str) -> tuple[str, ...]:
 
 def is_expected(case: Case, concept: str) -> bool:
     """Whether a pending test was ordered so lately that its result is still to be waited for."""
-    slow = concept == "antithrombin"
+    slow = concept == "antithrombin"  # Many laboratories run antithrombin once a day.
     since = case.ago("cards.turnaround_antithrombin" if slow else "cards.turnaround")
     ordered = [t for t in case.chart.tests if t.concept == concept and t.status in PENDING]
     return any(t.drafted or (t.authored is not None and t.authored >= since) for t in ordered)

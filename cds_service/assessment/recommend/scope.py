@@ -55,6 +55,7 @@ def scope_of(
     if context.hook == "patient-view":
         return Scope(_on_view())
     kinds = {opener_of(draft, bag_content) for draft in drafts if _counts(context, draft)}
+    # One card says that much, however many of the drafts it concerns.
     if any(starts_unidentified(context, one) for one in unidentified):
         kinds.add(Opener.UNIDENTIFIED)
     return Scope(frozenset(name for name, row in TOPICS.items() if row.opened_by & kinds))

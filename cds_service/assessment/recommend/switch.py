@@ -121,6 +121,7 @@ def argatroban(case: Case, organs: Organs, risk: Risk | None, *, recommended: bo
     """
     reduced = "hepatic" if not organs.hepatic.no else _reduced_by(organs, risk)
     key = "switch.argatroban_hepatic" if reduced else "switch.argatroban_start"
+    # A hospital's start may be lower than the label's, never higher.
     rate = min(case.protocol[key], case.protocol["switch.argatroban_highest"])
     return Start("argatroban", rate, "ug/kg/min", recommended, reduced)
 
@@ -132,6 +133,7 @@ def _reduced_by(organs: Organs, risk: Risk | None) -> str:
         return "ecmo"
     if risk.shock:
         return "shock"
+    # The label and the guidelines reduce argatroban in failure of several organs.
     failing = [organs.renal.yes, risk.respiratory_failure, risk.dic]
     return "organs" if sum(failing) >= _SEVERAL else ""
 
@@ -161,6 +163,7 @@ def _reasons_against(case: Case, risk: Risk, antithrombin: float | None) -> tupl
     """Groups in which the text says why nothing is recommended."""
     line = case.protocol["switch.sepsis_line"]
     groups = {
+        # In sepsis the review turns to a thrombin inhibitor only below this line.
         "sepsis": risk.sepsis and (antithrombin is None or antithrombin >= line),
         "cardiacSurgery": risk.soon_after_surgery,
         "cirrhosis": risk.cirrhosis,

@@ -48,6 +48,7 @@ def _level_after(m: Measured, dose: datetime) -> Verdict:
     """Whether the level that decides was drawn long enough after a dose."""
     level = m.levels.deciding
     if not level.current.yes:
+        # A level without a usable time may be the one drawn after the dose.
         return unknown(*level.refused) if level.unplaced else NO
     span = m.case.protocol.span("antithrombin_dose.response_after")
     return apart(level.drawn, dose, span, level.concept)

@@ -69,6 +69,7 @@ def _on_heparin(case: Case, clot: Condition, began: datetime, clots: list[Condit
         return unknown(Reason("thrombosis", "noOnset")) if _may_be_new(case, clot.recorded) else NO
     if at_or_after(clot.onset, case.ago("thrombosis.within"), "thrombosis").no:
         return NO
+    # A date in the future is a slip of the pen, and proves no clot.
     if not case.known_by_now(clot.onset):
         return NO
     return apart(clot.onset, began, case.protocol.span("thrombosis.after_start"), "thrombosis")
@@ -76,7 +77,7 @@ def _on_heparin(case: Case, clot: Condition, began: datetime, clots: list[Condit
 
 def _known_before(case: Case, clot: Condition, began: datetime, clots: list[Condition]) -> bool:
     """Whether the same clot stood on record around the start, and nothing calls this one new."""
-    if clot.new:
+    if clot.new:  # The record's own words: "progression", "despite heparin".
         return False
     until = began + case.protocol.span("thrombosis.after_start")
     earlier = [

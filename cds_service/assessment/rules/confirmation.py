@@ -56,8 +56,10 @@ def _worth(m: Measured, level: Level, so_far: Verdicts) -> Verdict:
     """
     if level.concept == "anti_xa":
         return YES
+    # Reagents differ: "60-100 s" of another laboratory says little about this one's aPTT.
     if m.case.protocol.chosen("aptt_range") != "site":
         return unknown(Reason("aptt", "rangeUnset"))
+    # Where anti-Xa can be measured, it is cheaper than a drug given for a misleading aPTT.
     if m.case.protocol.allows("anti_xa_measured"):
         return unknown(Reason("anti_xa", "decides"))
     return NO if so_far["acute_phase"].yes else YES
@@ -66,6 +68,7 @@ def _worth(m: Measured, level: Level, so_far: Verdicts) -> Verdict:
 def _strong(m: Measured, so_far: Verdicts) -> Verdict:
     """High by weight, not by units alone; else a plateau or a clot on heparin."""
     rate, kg = m.levels.deciding.rate, m.course_weight.kg
+    # 35,000 U/day alone is an ordinary rate for a heavy patient.
     steep = rate is not None and (kg is None or is_steep(m, rate))  # no weight: named apart
     return YES if steep else any_of(so_far["plateau"], so_far["thrombosis_on_heparin"])
 
@@ -153,6 +156,7 @@ def _since_dose(m: Measured, later: Level) -> Iterable[Level]:
 
 def _after_dose(m: Measured, level: Level) -> bool:
     dose = m.antithrombin.last_dose
+    # A level from before the dose shows the patient without antithrombin.
     start = None if dose is None else dose.start
     return start is None or (level.drawn is not None and level.drawn > start)
 
@@ -164,6 +168,8 @@ def _spared(m: Measured, later: Level, *, by_lower: bool) -> bool:
     """
     most = (m.infusion.rate or 0.0) * m.case.protocol["resistance.rate_near"] / 100
     return any(
+        # Two levels are refuted by one in range; the estimate has taken that one in, so only one
+        # above.
         (m.target.below(level).no if by_lower else m.target.above(level).yes)
         for level in _since_dose(m, later)
         if level.rate is not None and level.rate <= most

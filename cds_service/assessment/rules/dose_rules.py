@@ -44,6 +44,7 @@ def is_high(m: Measured, rate: float, facts: tuple[Evidence, ...]) -> Verdict:
     if not protocol.allows("weight_condition"):
         return verdict_of(many, *facts)
     if by_weight is None:
+        # At 40 kg even 800 U/h are 20 U/kg/h: below that the weight cannot change the answer.
         heavy = rate > protocol["heparin.high_rate"] * protocol["weight.lightest"]
         open_ = heavy and not many
         return unknown(*m.course_weight.known.reasons) if open_ else verdict_of(many, *facts)
@@ -110,7 +111,7 @@ def is_raise(m: Measured, draft: DraftedRate) -> bool:
     """Whether a draft's rate lies above the running one by the protocol's step."""
     if m.infusion.rate is None or draft.rate is None:
         return False
-    step = 1 + m.case.protocol["heparin.drafted_raise"] / 100
+    step = 1 + m.case.protocol["heparin.drafted_raise"] / 100  # Rounding by a pharmacy is no raise.
     return m.infusion.rate > 0 and draft.rate >= m.infusion.rate * step
 
 
@@ -162,6 +163,7 @@ def _unread(drafts: list[DraftedRate]) -> Verdict:
 
 def _ceiling_first(m: Measured) -> Verdict:
     """A first order is past the ceiling only when it is steep for the weight too."""
+    # Where something runs, or may run, a draft is a change of it and no first order.
     if not m.infusion.running.no or not m.drafted:
         return NO
     meant = _meant(m)

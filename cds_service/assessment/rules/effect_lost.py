@@ -32,6 +32,7 @@ def is_effect_lost(m: Measured) -> Verdict:
 def _newest_usable(m: Measured) -> Level | None:
     """Of the test that decides, of the last hours, at a rate unchanged for six hours."""
     level = m.levels.deciding
+    # A level drawn too early, or disturbed, is low for a reason of its own.
     settled = level.current.yes and level.steady.yes and level.usable.yes
     if not settled or level.drawn is None:
         return None
@@ -49,6 +50,7 @@ def _by_need(m: Measured, newest: Level) -> bool | None:
         return None
     last = rate.steps[-1]
     enough = len(rate.steps) > m.case.protocol["required_rate.fewest_pairs"]
+    # The estimate must have had its two pairs before this level came.
     if not enough or last.pair.at != newest.drawn:
         return None
     return rate.effect_lost

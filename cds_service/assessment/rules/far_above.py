@@ -36,6 +36,7 @@ def _leading(m: Measured) -> Level:
     anti_xa, aptt = m.levels.newest_anti_xa, m.levels.newest_aptt
     if m.target.leads:
         return aptt if m.target.leads == "aptt" else anti_xa
+    # A foreign anti-Xa is high for another drug's sake.
     return anti_xa if anti_xa.current.yes and anti_xa.usable.yes else aptt
 
 
@@ -65,7 +66,7 @@ def _known_at(case: Case, level: Level) -> datetime:
     drawn.
     """
     issued = None if level.result is None else level.result.issued
-    if issued is not None:
+    if issued is not None:  # Nobody could have lowered the rate before the result was out.
         return issued
     return (level.drawn or case.now) + case.protocol.span("overshoot.issued_after")
 

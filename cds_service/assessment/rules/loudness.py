@@ -31,6 +31,7 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
         return YES
     if not so_far["failing"].yes or so_far["raised_since_level"].yes:
         return NO
+    # The shipped seconds are a placeholder until the laboratory has set its own.
     unset = m.case.protocol.chosen("aptt_range") != "site"
     if unset and m.levels.deciding.concept != "anti_xa" and m.case.protocol.allows("confirmation"):
         return NO
@@ -69,5 +70,6 @@ def waits_for_level(m: Measured, so_far: Verdicts) -> Verdict:
         return risen
     shown = None if m.need.rate is None else m.need.rate.shown
     runs = per_kg_h(m.infusion.rate or 0.0, m.course_weight.kg)
+    # The raise may have been enough already: the next level will say.
     reached = shown is not None and runs is not None and shown.need <= runs
     return risen if reached else NO

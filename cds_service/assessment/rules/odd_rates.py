@@ -75,6 +75,7 @@ def _refused(m: Measured, order: Order, reason: Reason) -> Odd:
     amount = order.dosage.rate
     if reason.why == VIAL_STRENGTH and strength_of(amount):
         return Odd(Indicator.CRITICAL, "strength", 0.0, order, reason)
+    # From a vial's strength any rate would be an invention.
     rate = _stated(m, amount) if reason.why != VIAL_STRENGTH else 0.0
     return Odd(Indicator.CRITICAL, _summary(m, rate) if rate else "untold", rate, order, reason)
 

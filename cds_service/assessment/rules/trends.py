@@ -58,6 +58,7 @@ def _long_and_high(case: Case, since: datetime, rate: float, weight: float | Non
         return False
     by_weight = per_kg_h(rate, weight)
     daily = rate * HOURS_A_DAY > case.protocol["heparin.escalation_daily_dose"]
+    # The review states units alone; the default asks for the weight as well.
     if by_weight is None or not case.protocol.allows("weight_condition"):
         return daily
     heavy = by_weight > case.protocol["heparin.standard_rate"]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from cds_service.advice import Advice, Rulebook
 from cds_service.assessment.measure.infusion import Segment
-from cds_service.assessment.measure.infusion_reading import boluses, charted_segments, longest_total
+from cds_service.assessment.measure.infusion_reader import boluses, charted_segments, longest_total
 from cds_service.assessment.measure.segments import Bolus
 from cds_service.assessment.model.case import DAY, HOUR, Case
 from cds_service.assessment.model.protocol import Protocol

@@ -12,6 +12,7 @@ def level_tests(m: Measured) -> tuple[str, ...]:
     The aPTT where a site measures no anti-Xa, or where another drug would show in it.
     """
     has_anti_xa = bool(m.case.results("anti_xa")) or not m.case.results("aptt")
+    # A level that would hold another drug's effect is not worth drawing.
     foreign = not m.levels.anti_xa.usable.yes and m.levels.anti_xa.result is not None
     return ("anti_xa",) if (has_anti_xa or m.risk.circuit) and not foreign else ("aptt",)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from cds_service.assessment.measure.current_result import NOT_DRAWN
 from cds_service.assessment.measure.daily_dose import HOURS_A_DAY, per_kg_h
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.patient_facts import was_measured
 from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Reason, Verdicts
 from cds_service.assessment.recommend.topics.advice import contributors, level_tests
@@ -24,7 +24,7 @@ def dose_ceiling(known: Assessed) -> Recommendation | None:
     """Past 50,000 U/day with antithrombin not measured; a steep rate without any level [R123]."""
     m, verdicts = known.measured, known.verdicts
     steep, past = _steep_without_level(m), verdicts["ceiling"].yes
-    measured = on_record(m.case, "antithrombin", "antithrombin.tier_current").yes
+    measured = was_measured(m.case, "antithrombin", "antithrombin.tier_current").yes
     if measured or not (past or steep):
         return None
     rate = max((f.value for f in verdicts["ceiling"].facts), default=m.infusion.rate or 0.0)
@@ -114,6 +114,7 @@ def _steep_stretches(m: Measured, kg: float, steep: float) -> Iterator[tuple[dat
     oldest = m.case.ago("levels.trend")
     for segment in reversed(m.infusion.segments):
         end = segment.end or m.case.now
+        # Only a clearly lower rate ends it: at the line itself the card would come and go.
         if segment.rate is None or segment.rate < stays or end < oldest:
             return
         if segment.rate >= steep:

@@ -5,7 +5,7 @@ R94].
 from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.patient_facts import was_measured
 from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Evidence, Verdicts
 from cds_service.assessment.recommend.offers import start_withheld
@@ -40,8 +40,9 @@ def thrombosis(known: Assessed) -> Recommendation | None:
 def _in_range(m: Measured, verdicts: Verdicts) -> Recommendation:
     """Heparin works by its level: the card asks for HIT, another target, cancer."""
     score = m.hit.score
+    # A clot in spite of enough heparin is how HIT often shows itself first.
     possible = score.highest >= m.case.protocol["hit.suspected_score"] and not m.hit.reopened
-    counted = on_record(m.case, "platelets", "monitoring.baseline_within").no
+    counted = was_measured(m.case, "platelets", "monitoring.baseline_within").no
     tests = (*(("platelets",) if counted else ()), *(("hit_antibody",) if possible else ()))
     known = verdicts["on_target"].yes
     return Recommendation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.patient_facts import was_measured
 from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.recommend.topics.situation import situation
 from cds_service.assessment.recommend.topics.topic import Assessed
@@ -16,7 +16,7 @@ def discordance(known: Assessed) -> Recommendation | None:
     if not (verdicts["masked_clearly"].yes or icteric):
         return None
     tests = ["antithrombin"] if m.antithrombin.known.unknown else []
-    tests += [c for c in ("inr", "fibrinogen") if on_record(m.case, c, "acute_phase.current").no]
+    tests += [c for c in ("inr", "fibrinogen") if was_measured(m.case, c, "acute_phase.current").no]
     return Recommendation(
         indicator=Indicator.WARNING,
         summary="readsLow" if icteric else "",

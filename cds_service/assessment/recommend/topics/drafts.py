@@ -136,6 +136,7 @@ def _dose_facts(m: Measured) -> tuple[Evidence, ...]:
 
 def _level_too_high(m: Measured) -> Recommendation | None:
     level, critical = m.antithrombin, m.case.protocol["antithrombin_dose.overdose_critical"]
+    # Without a dose a high activity is nobody's overdose.
     if level.last_dose is None or level.level is None or level.level <= critical:
         return None
     return Recommendation(

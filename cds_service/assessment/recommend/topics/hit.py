@@ -42,6 +42,7 @@ def hit_suspected(known: Assessed) -> Recommendation | None:
         )
         for start in switch.starts
     )
+    # Stopping heparin is offered also where no other drug may be started by a click.
     if not choices and common:
         choices = (Option("hit.stop", common),)
     return Recommendation(

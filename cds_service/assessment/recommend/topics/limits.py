@@ -71,6 +71,7 @@ def not_assessed(known: Assessed) -> Recommendation | None:
 
 def _refused(m: Measured) -> tuple[Reason, ...]:
     """Other facts that are on record and were refused: a weight of 800 kg, an unknown unit."""
+    # Refused, not missing: somebody can correct the entry.
     known = (m.weight.known, m.antithrombin.known, m.levels.anti_xa.current, m.levels.aptt.current)
     return tuple(r for verdict in known for r in verdict.reasons if r.why in _REFUSALS)
 
@@ -181,6 +182,7 @@ def _antithrombin_unread(m: Measured) -> list[Reason]:
 
 def _misspelt(m: Measured) -> list[Reason]:
     """Facts whose newest result stands under a misspelt code system."""
+    # An older misspelt result has been overtaken by a readable one.
     newest = {concept: found[0] for concept in _NAMED if (found := m.case.chart.of(concept))}
     return [
         Reason(concept, one.problem.value, one.written)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.patient_facts import was_measured
 from cds_service.assessment.model.case import HOUR
 from cds_service.assessment.model.recommendation import Indicator, Recommendation
 from cds_service.assessment.model.verdict import Reason, Verdict, Verdicts
@@ -77,6 +77,7 @@ def _choices_of_refractory(m: Measured, verdicts: Verdicts) -> Switch:
     if not (verdicts["refractory"].yes and verdicts["confirmed"].yes):
         return Switch(())
     switch, withheld = offered_switch(m)
+    # Antithrombin is normal by now: nothing in the review says which drug is better.
     starts = () if withheld else unmarked(switch.starts)
     return Switch(starts, switch.none_because)
 
@@ -153,7 +154,7 @@ def resistance_tests(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
         tests += [
             concept
             for concept in ("fibrinogen", "factor_viii")
-            if on_record(m.case, concept, "acute_phase.current").no
+            if was_measured(m.case, concept, "acute_phase.current").no
         ]
     return tuple(tests)
 

@@ -104,6 +104,7 @@ def _supplement(
     m: Measured, verdicts: Verdicts, switch: Switch
 ) -> tuple[Dose | None, tuple[Reason, ...]]:
     """Antithrombin beside a thrombin inhibitor, never instead of one."""
+    # Both would be given for the same deficiency; alone, antithrombin has a card of its own.
     if not switch.starts or not supplements(m):
         return None, ()
     dose, against = allowed_dose(m, verdicts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_service.assessment.measure.current_result import newest_result
 from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.patient_facts import was_measured
 from cds_service.assessment.measure.suspect_samples import is_suspect
 from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor
 from cds_service.assessment.model.recommendation import (
@@ -52,7 +52,9 @@ def pseudo_resistance_card(known: Assessed) -> Recommendation | None:
     if not (verdicts["pseudo_resistance"].yes and verdicts["drafted_raise"].yes):
         return None
     missing = [
-        c for c in ("fibrinogen", "factor_viii") if on_record(m.case, c, "acute_phase.current").no
+        c
+        for c in ("fibrinogen", "factor_viii")
+        if was_measured(m.case, c, "acute_phase.current").no
     ]
     notes = ["pseudo.rule"] + (["contributor.acutePhase"] if verdicts["acute_phase"].yes else [])
     return Recommendation(
@@ -70,6 +72,7 @@ def above_target_card(known: Assessed) -> Recommendation | None:
     m, verdicts = known.measured, known.verdicts
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
+    # In HIT heparin is stopped anyway, whatever its level.
     if m.gates.hit.yes or not m.infusion.running.yes:
         return None
     suspect = _suspect(m)

@@ -71,7 +71,7 @@ class Topic:
     on_view: frozenset[View] = frozenset({View.RUNS})  # empty: it is about a draft
     in_hit: bool = False  # it speaks while HIT is suspected or on record
     in_children: bool = False  # it speaks of patients under the protocol's adult age
-    told_by: frozenset[str] = frozenset()  # silent where one of these cards is due
+    silent_beside: frozenset[str] = frozenset()  # silent where one of these cards is due
     names_bleeding: bool = False  # its own facts are the bleed, which other cards open with
     checks_rate: bool = False  # while it is critical no other card builds on the rate
     needs_rate: bool = False  # builds on the rate of heparin

@@ -134,6 +134,8 @@ def recommends_antithrombin(m: Measured) -> bool:
     """
     if m.risk.hereditary:
         return True
+    # Randomised trials in sepsis and DIC showed more bleeding and no benefit; after bypass the
+    # level recovers by itself.
     at_risk = m.risk.sepsis or m.risk.dic or m.risk.cirrhosis or m.risk.soon_after_surgery
     unsure = at_risk or bool(procedures_unread(m.case))
     return m.case.protocol.allows("antithrombin_recommended") and not unsure

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cds_service.assessment.measure.exposure import first_exposure
 from cds_service.assessment.measure.history import began_on_circuit
 from cds_service.assessment.measure.measurements import Measured
-from cds_service.assessment.measure.patient_facts import on_record
+from cds_service.assessment.measure.patient_facts import was_measured
 from cds_service.assessment.measure.rates import is_infusion
 from cds_service.assessment.measure.thrombin_inhibitor import Inhibitor
 from cds_service.assessment.model.case import Case
@@ -59,7 +59,7 @@ def baseline_tests(known: Assessed) -> Recommendation | None:
         return None
     # A test that a failed query may hide is not asked for again.
     complete = m.case.is_complete("coagulation", "blood")
-    missing = [c for c in _BASELINE if on_record(m.case, c, "monitoring.baseline_within").no]
+    missing = [c for c in _BASELINE if was_measured(m.case, c, "monitoring.baseline_within").no]
     tests = tuple(missing) if complete else ()
     if not wanted(m.case, *tests):
         return None
@@ -113,6 +113,7 @@ def _lines(m: Measured, verdicts: Verdicts) -> Iterable[Watch]:
     """What is followed now; while HIT is suspected only what replaced heparin."""
     if m.inhibitor is not None:
         return _inhibitor_lines(m.case, m.inhibitor)
+    # Heparin is to be stopped: its levels are no longer wanted.
     if m.gates.hit.yes or not m.infusion.running.yes or m.infusion.since is None:
         return ()
     return schedule(m, verdicts, m.infusion.since)
@@ -148,6 +149,7 @@ def schedule(m: Measured, verdicts: Verdicts, start: datetime) -> Iterable[Watch
     level = "monitoring.early_level" if early else "monitoring.later_level"
     yield Watch(_LEVELS, _level_order(m, verdicts), level, start)
     if m.risk.circuit:
+        # A circuit that came later starts the shorter interval when it came.
         began = max(start, began_on_circuit(m.case) or start)
         yield Watch(("anti_xa",), ("anti_xa",), "monitoring.circuit_level", began)
     yield from _antithrombin_lines(m, verdicts, start, early=early)

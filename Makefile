@@ -72,7 +72,7 @@ run: $(if $(wildcard $(READY)),$(READY),$(RUNTIME_READY)) ## start the service w
 	@echo "  Ask the service:    curl http://127.0.0.1:$(PORT)/cds-services"
 	@echo "  Open mode, for trying out: it asks nobody who they are. Stop with Ctrl-C."
 	@echo
-	@CDS_OPEN=1 CDS_DEMO=1 PORT=$(PORT) exec $(BIN)/gunicorn --config gunicorn.conf.py
+	@CDS_OPEN=1 CDS_DEMO=1 CDS_SMART=1 PORT=$(PORT) exec $(BIN)/gunicorn --config gunicorn.conf.py
 
 check: setup ## lint, format, types, and the arrows between the stages
 	@$(BIN)/ruff check .

@@ -119,6 +119,7 @@ def _add_smart_app(
         room=cds.room,
         read_body=read_body,
         rules_page=RULES_PAGE,
+        rules_url=settings.rules_url,
         public_url=settings.public_url,
         token_origins=settings.smart_token_origins,
         frame_ancestors=settings.smart_frame_ancestors,

@@ -107,7 +107,7 @@ def demo(port: int | None) -> None:
     scratch = tempfile.mkdtemp(prefix=SCRATCH)
     environ = {k: v for k, v in os.environ.items() if k not in ("CDS_CLIENTS", "CDS_PUBLIC_URL")}
     environ.setdefault("CDS_DATABASE_URL", f"sqlite:///{Path(scratch) / 'ledger.sqlite'}")
-    ours = {"CDS_OPEN": "1", "CDS_DEMO": "1", "PORT": str(chosen)}
+    ours = {"CDS_OPEN": "1", "CDS_DEMO": "1", "CDS_SMART": "1", "PORT": str(chosen)}
     click.echo(f"\n  Open in a browser:  http://{LOOPBACK}:{chosen}/")
     click.echo(f"  Ask the service:    curl http://{LOOPBACK}:{chosen}/cds-services")
     click.echo("  Open mode, for trying out. Stop with Ctrl-C.\n")

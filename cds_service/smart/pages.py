@@ -37,6 +37,7 @@ class SmartApp:
     room: Room  # shared with the hook calls
     read_body: Callable[[Workload], object]  # the JSON of the request, weighed
     rules_page: str  # "/explain": where each card's rule is told in public
+    rules_url: str = ""  # of that page, where it is hosted elsewhere
     public_url: str = ""
     token_origins: tuple[str, ...] = ()  # of token endpoints that lie elsewhere than the FHIR base
     frame_ancestors: tuple[str, ...] = ()  # EHRs that may show the app inside a page of theirs
@@ -123,7 +124,7 @@ class Routes:
     def _linked(self, ehr: LaunchingEhr) -> LaunchingEhr:
         """The EHR with cards that link to their rules, as those of a hook call do."""
         address = self.app.public_url or request.host_url.rstrip("/")
-        rules = LinkTargets(rules=f"{address}{self.app.rules_page}")
+        rules = LinkTargets(rules=self.app.rules_url or f"{address}{self.app.rules_page}")
         return replace(ehr, capabilities=replace(ehr.capabilities, targets=rules))
 
     def _ehr(self, iss: str) -> LaunchingEhr:

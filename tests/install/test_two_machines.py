@@ -74,7 +74,7 @@ def test_the_proxy_buffers_and_knows_both_instances() -> None:
 
 
 def test_only_what_an_ehr_calls_and_what_cards_link_to_is_shown() -> None:
-    assert re.findall(r"location (\S+)", NGINX) == ["/cds-services", "/explain"]
+    assert re.findall(r"location (\S+)", NGINX) == ["/cds-services", "/smart/", "/explain"]
 
 
 @pytest.mark.parametrize("name", ["proxy", "one"])

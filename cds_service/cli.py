@@ -84,9 +84,15 @@ def feedback(as_text: bool, database: str) -> None:
     """
     from cds_service.ledger.database_url import DatabaseUnusable, reading
     from cds_service.ledger.report import as_json, as_table, report
+    from cds_service.ledger.schema import HEAD, revision_of
 
     try:
         with reading(database) as connection:
+            if (revision := revision_of(connection)) not in (None, HEAD):
+                raise click.ClickException(
+                    f"--database: the ledger is at version {revision}, this command reads {HEAD}:"
+                    " heparin-cds migrate, or a start of the service, brings an older one up"
+                )
             found = report(connection)
     except DatabaseUnusable as fault:
         raise click.ClickException(f"--database: {fault}") from fault

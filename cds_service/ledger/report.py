@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import Connection, and_, func, select
 
 from cds_service.cards.due import CardPlace
@@ -100,7 +100,7 @@ def as_json(found: Report) -> dict[str, Any]:
 
 def as_table(found: Report) -> Table:
     """The report for people."""
-    table = Table(*HEADS)
+    table = Table(Column("Topic", no_wrap=True), *HEADS)
     for topic, months in found.items():
         for month, tally in months.items():
             reasons = ", ".join(f"{reason} {n}" for reason, n in tally.reasons.most_common())
@@ -109,7 +109,7 @@ def as_table(found: Report) -> Table:
     return table
 
 
-HEADS = ("Topic", "Month", "Shown", "Would have been shown", "Accepted", "Overridden", "Reasons")
+HEADS = ("Month", "Shown", "Would have been shown", "Accepted", "Overridden", "Reasons")
 
 
 def _outcomes() -> Any:

@@ -180,6 +180,16 @@ def test_only_shown_cards_go_back_to_a_release_that_knows_no_others(
     assert "place" not in {c["name"] for c in inspect(old).get_columns("card")}
 
 
+def test_the_report_on_an_older_ledger_says_what_to_do(old: Engine, database: str) -> None:
+    done = CliRunner().invoke(main, ["feedback", "--database", database])
+    assert done.exit_code == 1
+    assert f"the ledger is at version 0001, this command reads {HEAD}" in done.output
+    assert "heparin-cds migrate" in done.output
+    brought_up(database)
+    done = CliRunner().invoke(main, ["feedback", "--database", database, "--json"])
+    assert '"overridden": 2' in done.output
+
+
 def test_down_and_up_again(old: Engine, database: str) -> None:
     for there in ("0001", HEAD, "0002", HEAD, "0001", HEAD):
         done = CliRunner().invoke(main, ["migrate", there, "--database", database])

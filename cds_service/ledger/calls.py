@@ -107,7 +107,7 @@ class CallRecorder:
             self.ledger.failed(calls)
             log().error("audit row not stored", error=cause(error))
             return False
-        self._purge.when_due(now, calls.c.at < _utc(now - self.keep))
+        self._purge.when_due(now, lambda: calls.c.at < _utc(now - self.keep))
         return True
 
     def patient(self, client: str, patient_id: str) -> str:

@@ -187,14 +187,14 @@ class Purge:
         self._every = every
         self._last: datetime | None = None
 
-    def when_due(self, now: datetime, is_old: ColumnElement[bool]) -> None:
+    def when_due(self, now: datetime, is_old: Callable[[], ColumnElement[bool]]) -> None:
         """Delete what is old, unless that was done a short while ago."""
         if self._last is not None and now - self._last <= self._every:
             return
         self._last = now
         try:
             with self._ledger.writing() as connection:
-                connection.execute(delete(self._table).where(is_old))
+                connection.execute(delete(self._table).where(is_old()))
         except NotStored as error:  # the next one will
             log().error("not purged", table=self._table.name, error=cause(error))
 

@@ -57,7 +57,7 @@ class SeenTokens:
             self._ledger.failed(seen_tokens)
             log().error("token id not stored", error=cause(error))
             return True
-        self._purge.when_due(now, seen_tokens.c.expires < now)
+        self._purge.when_due(now, lambda: seen_tokens.c.expires < now)
         return is_new
 
 

@@ -23,14 +23,15 @@ from cds_service.chart.facts import Result
 NOT_DRAWN = ("missing", "stale")  # the reasons of a test that has no result now
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentResult:
-    """One result of one test, or why there is none."""
+class Comparable:
+    """A result to compare with a limit: what levels and current results have in common."""
+
+    __slots__ = ()
 
     concept: str
     result: Result | None
-    current: Verdict  # it has a plausible value, and was drawn within the window asked for
-    evidence: Evidence | None = None
+    current: Verdict
+    evidence: Evidence | None
 
     def below(self, limit: float) -> Verdict:
         """Whether the value lies under a limit in its own unit; a comparator may leave it open."""
@@ -62,6 +63,16 @@ class CurrentResult:
         if truth is Truth.UNKNOWN:
             return unknown(Reason(self.concept, "comparator", self.result.written))
         return Verdict(truth, (self.evidence,) if self.evidence else ())
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentResult(Comparable):
+    """One result of one test, or why there is none."""
+
+    concept: str
+    result: Result | None
+    current: Verdict  # it has a plausible value, and was drawn within the window asked for
+    evidence: Evidence | None = None
 
 
 def newest_result(case: Case, concept: str, query: str, window: str, unit: str) -> CurrentResult:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from cds_service.assessment.measure.current_result import CurrentResult
-from cds_service.assessment.model.verdict import YES, Evidence, Reason, Verdict
+from cds_service.assessment.measure.current_result import Comparable, CurrentResult
+from cds_service.assessment.model.verdict import YES, Evidence, Verdict
 from cds_service.chart.facts import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Level(Comparable):
     """One result of a test that follows heparin, and what it may be used for."""
 
     concept: str
@@ -25,42 +25,15 @@ class Level:
     at_most: bool = False  # disturbed upwards only: heparin's own share is no higher than this
     at_least: bool = False  # disturbed downwards only: heparin's own share is no lower
 
-    def below(self, limit: float) -> Verdict:
-        """Whether the value lies under a limit in its own unit; a comparator may leave it open."""
-        return self._value_now.below(limit)
-
-    def above(self, limit: float) -> Verdict:
-        """Whether the value lies over a limit in its own unit; a comparator may leave it open."""
-        return self._value_now.above(limit)
-
-    @property
-    def refused(self) -> tuple[Reason, ...]:
-        """Why a result on record does not count: it cannot be read, or not be placed in time."""
-        return self._value_now.refused
-
     @property
     def facts(self) -> tuple[Evidence, ...]:
         """The level as a fact, where there is one."""
         return (self.evidence,) if self.evidence else ()
 
     @property
-    def unplaced(self) -> bool:
-        """Whether a result without a usable time may be the newest."""
-        return self._value_now.unplaced
-
-    @property
     def drawn(self) -> datetime | None:
         """When it was drawn."""
         return None if self.result is None else self.result.at
-
-    @property
-    def value(self) -> float | None:
-        """The number, whatever its comparator."""
-        return self._value_now.value
-
-    @property
-    def _value_now(self) -> CurrentResult:
-        return CurrentResult(self.concept, self.result, self.current, self.evidence)
 
 
 def only_newest(last: CurrentResult) -> Level:

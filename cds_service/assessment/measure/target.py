@@ -17,7 +17,6 @@ from cds_service.assessment.model.protocol import SiteTarget
 from cds_service.assessment.model.verdict import (
     YES,
     Reason,
-    Truth,
     Verdict,
     all_of,
     any_of,
@@ -81,10 +80,9 @@ class Target:
     def _beyond(self, found: list[Verdict]) -> Verdict:
         if not found:
             return self.known if self.known.unknown else unknown(Reason("target", "otherTest"))
-        truths = {one.truth for one in found}
-        if truths == {Truth.YES}:
+        if all(one.yes for one in found):
             return all_of(*found)
-        if truths == {Truth.NO}:
+        if all(one.no for one in found):
             return any_of(*found)
         doubt = unknown_because(*found)
         # Readable, but below one candidate and not below another.

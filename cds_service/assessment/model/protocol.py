@@ -107,13 +107,16 @@ class Protocol:
     sources: Mapping[str, Declared] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
     _spans: Mapping[str, timedelta] = field(init=False, compare=False, repr=False)
+    _numbers: Mapping[str, float] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         spans = {k: SPANS[r.unit] * float(r.value) for k, r in self.rows.items() if r.unit in SPANS}
         object.__setattr__(self, "_spans", spans)
+        numbers = {key: float(row.value) for key, row in self.rows.items()}
+        object.__setattr__(self, "_numbers", numbers)
 
     def __getitem__(self, key: str) -> float:
-        return float(self.rows[key].value)
+        return self._numbers[key]
 
     def span(self, key: str) -> timedelta:
         """A span that the file gives in min, h, d, wk or mo (a twelfth of 365 days)."""

@@ -93,6 +93,8 @@ def unknown_because(*verdicts: Verdict) -> Verdict:
 
 def verdict_of(value: bool, *facts: Evidence) -> Verdict:
     """Yes or no, from a plain truth value."""
+    if not facts:
+        return YES if value else NO
     return Verdict(Truth.YES if value else Truth.NO, facts)
 
 
@@ -110,8 +112,7 @@ def negate(verdict: Verdict) -> Verdict:
     """Kleene's not: unknown stays unknown."""
     if verdict.truth is Truth.UNKNOWN:
         return verdict
-    flipped = Truth.NO if verdict.truth is Truth.YES else Truth.YES
-    return Verdict(flipped, verdict.facts, verdict.reasons)
+    return verdict_of(verdict.truth is Truth.NO, *verdict.facts)
 
 
 def compared(value: float, comparator: str, limit: float, *, under: bool) -> Truth:
@@ -134,14 +135,10 @@ def _combine(verdicts: tuple[Verdict, ...], decisive: Truth, otherwise: Truth) -
         holders = [v for v in verdicts if v.truth is truth]
         if holders:
             facts = _each_once([fact for v in holders for fact in v.facts])
-            return Verdict(truth, facts, _reasons(truth, holders))
-    return Verdict(otherwise)
-
-
-def _reasons(truth: Truth, holders: list[Verdict]) -> tuple[Reason, ...]:
-    if truth is not Truth.UNKNOWN:
-        return ()
-    return _each_once([reason for v in holders for reason in v.reasons])
+            if truth is not Truth.UNKNOWN:
+                return verdict_of(truth is Truth.YES, *facts)
+            return Verdict(truth, facts, _each_once([r for v in holders for r in v.reasons]))
+    return verdict_of(otherwise is Truth.YES)
 
 
 def _each_once(found: list[T]) -> tuple[T, ...]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from cds_service.tools.replay.outcomes import GivenOutcomes, Label, OutcomeLabel, labels
 from cds_service.tools.replay.tables import read_rows
 from cds_service.tools.replay.tally import UNCOUNTED
+from cds_service.tools.replay.titles import topic_title
 
 QUALITY = "quality.csv"
 Z = 1.959963984540054  # of a two-sided 95 % interval
@@ -227,6 +228,7 @@ FIGURES = ("ppv", "sensitivity", "lead_hours", "alerts_per_case")
 COLUMNS = (
     "protocol",
     "topic",
+    "title",
     "label",
     *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_count")),
     "known_before",
@@ -239,7 +241,7 @@ def write_quality(out: Path, rows: Iterable[Quality]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
-            cells: list[object] = [row.protocol, row.topic, row.label]
+            cells: list[object] = [row.protocol, row.topic, topic_title(row.topic), row.label]
             for name in FIGURES:
                 figure: Estimate = getattr(row, name)
                 cells += [*map(_cell, (figure.value, figure.low, figure.high)), figure.count]

@@ -23,15 +23,18 @@ from cds_service.tools.replay.codes import (
 from cds_service.tools.replay.export import Export
 from cds_service.tools.replay.outcomes import GivenOutcomes, labels
 from cds_service.tools.replay.plots import bars, histogram
-from cds_service.tools.replay.quality import read_quality, write_quality
+from cds_service.tools.replay.quality import FEWEST, read_quality, write_quality
 from cds_service.tools.replay.review.answers import Reviewed
+from cds_service.tools.replay.review.pages import csp_hash
 from cds_service.tools.replay.run import Replayed
 from cds_service.tools.replay.shards import PAIR
 from cds_service.tools.replay.summary import run_information, write_summary
 from cds_service.tools.replay.sums import MOST_NAMED, Sums, differences, parted, sums
 from cds_service.tools.replay.tally import INDICATORS, SPOKEN
+from cds_service.tools.replay.titles import topic_title
 
 PAGE = "report.html"
+SCRIPT = Path(__file__).with_name("report.js")
 UNITS_A_BIN, MOST_UNITS = 5_000, 70_000
 MOST_BY_WEIGHT = 40
 HOURS_A_BIN, MOST_HOURS = 6, 96
@@ -67,6 +70,7 @@ def write_report(
     burden = burdens(out, names)
     run = run_information(rulebooks, replayed, now or datetime.now(UTC))
     write_summary(out, run, by_protocol, burden, judged)
+    script = SCRIPT.read_text(encoding="utf-8")
     page = _TEMPLATES.get_template(PAGE).render(
         protocols=protocols,
         sums=by_protocol,
@@ -77,6 +81,9 @@ def write_report(
         differences=differences(out, *names[:2]) if len(names) > 1 else {},
         parted=parted(out) if len(names) == PAIR else [],
         reviews=judged_by.reviews,
+        fewest=FEWEST,
+        script=script,
+        script_hash=csp_hash(script),
         plots=_plots(by_protocol, lines[names[0]], rulebooks[0]),
         titles={name: label.title for name, label in {**labels(), **known.labels}.items()},
         **_parts(out, rulebooks[0], replayed.export, by_protocol),
@@ -93,6 +100,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["titled"] = topic_title
 
 
 def _parts(
@@ -140,6 +148,7 @@ def _topics(by_protocol: Mapping[str, Sums]) -> tuple[str, ...]:
 
 def _plots(by_protocol: Mapping[str, Sums], line: float, rules: Rulebook) -> dict[str, str]:
     topics = _topics(by_protocol)
+    named = [topic_title(topic) for topic in topics]
     whole = next(iter(by_protocol.values()))
     rates = {
         name: [_per_days(s.counted[t], s.heparin_days) for t in topics]
@@ -151,8 +160,8 @@ def _plots(by_protocol: Mapping[str, Sums], line: float, rules: Rulebook) -> dic
     }
     waited = {name: [_within(h, MOST_HOURS) for h in s.to_test] for name, s in by_protocol.items()}
     return {
-        "rates": bars(topics, rates, f"cards per {PER} days on heparin"),
-        "burden": bars(topics, burden, "cards"),
+        "rates": bars(named, rates, f"cards per {PER} days on heparin"),
+        "burden": bars(named, burden, "cards"),
         "totals": histogram(
             {"": [_within(t, MOST_UNITS) for t in whole.totals]},
             range(0, MOST_UNITS + 1, UNITS_A_BIN),

@@ -19,15 +19,19 @@ from cds_service.rulebook.load import BOUNDS, DIGEST_LENGTH, protocol_faults, pr
 from cds_service.rulebook.toml_table import read_table
 from cds_service.tools.replay.outcomes import GivenOutcomes, labels
 from cds_service.tools.replay.plots import curves
-from cds_service.tools.replay.quality import Quality, read_quality, write_quality
+from cds_service.tools.replay.quality import FEWEST, Quality, read_quality, write_quality
 from cds_service.tools.replay.sums import Sums, sums
 from cds_service.tools.replay.tally import SPOKEN
+from cds_service.tools.replay.titles import topic_title
 
 FOLDER = "sweep"  # inside the output folder: the tables of the moved protocols
 TABLE, PAGE = "sweep.csv", "sweep.html"
 MOST_STEPS = 40
 _FORM = re.compile(r"(\w+\.\w+)=(-?[\d.]+):(-?[\d.]+):([\d.]+)")
-COLUMNS = ("key", "value", "unit", "topic", "patients", "cards", "cards_per_100_heparin_days")
+COLUMNS = (
+    *("key", "value", "unit", "topic", "title"),
+    *("patients", "cards", "cards_per_100_heparin_days"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _rows(found: Mapping[Decimal, Sums]) -> Iterator[tuple[object, ...]]:
         for topic in SPOKEN:
             cards, days = one.counted[topic], one.heparin_days
             rate = f"{100 * cards / days:.2f}" if days else ""
-            yield value, topic, one.receivers[topic], cards, rate
+            yield value, topic, topic_title(topic), one.receivers[topic], cards, rate
 
 
 def _page(
@@ -139,6 +143,7 @@ def _page(
     values = [float(value) for value in sweep.values]
     receivers = {t: [float(s.receivers[t]) for s in found.values()] for t in SPOKEN}
     changing = {t: counts for t, counts in receivers.items() if len(set(counts)) > 1}
+    named = {topic_title(t): counts for t, counts in changing.items()}
     axis = f"{sweep.key}, {unit}"
     return _TEMPLATES.get_template(PAGE).render(
         sweep=sweep,
@@ -147,9 +152,10 @@ def _page(
         found=found,
         changing=changing,
         steady=[t for t, counts in receivers.items() if len(set(counts)) == 1 and counts[0]],
-        curve=curves(values, changing, (axis, "patients with a card"), own) if changing else "",
+        curve=curves(values, named, (axis, "patients with a card"), own) if changing else "",
         quality=_quality(judged, changing, len(values)),
         titles=titles,
+        fewest=FEWEST,
     )
 
 
@@ -175,3 +181,4 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["titled"] = topic_title

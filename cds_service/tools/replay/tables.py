@@ -37,7 +37,8 @@ PATIENTS: Mapping[str, str] = {
     **{f"{topic}_{indicator}": "BIGINT" for topic in SPOKEN for indicator in INDICATORS},
 }
 EVENTS = dict.fromkeys(
-    ("patient", "time", "protocol", "event", "topic", "indicator", "setting", "place"), "VARCHAR"
+    ("patient", "time", "protocol", "event", "topic", "title", "indicator", "setting", "place"),
+    "VARCHAR",
 ) | {"hours_on_heparin": "DOUBLE", "summary": "VARCHAR", "suggestions": "VARCHAR"}
 UNKNOWN = {
     "patient": "VARCHAR",

@@ -30,6 +30,7 @@ from cds_service.chart.fhir_json import member, text
 from cds_service.chart.query_result import Resource
 from cds_service.tools.replay.heights import bmi
 from cds_service.tools.replay.stays import age_at, ethnicity_of, place_at, sex_of
+from cds_service.tools.replay.titles import topic_title
 from cds_service.tools.replay.walk import HOOK, Past
 
 TallyRow = dict[str, object]
@@ -61,6 +62,8 @@ class PatientTally:
     _last: dict[str, tuple[Signature, datetime]] = field(default_factory=dict)
     _there: dict[str, str] = field(default_factory=dict)  # topic -> urgency of the last answer
     _since: datetime | None = None  # heparin was first seen to run
+    _course: datetime | None = None  # the same of this course; none when it is long over
+    _running_at: datetime | None = None  # when it was last seen to run
     _asked_at: datetime | None = None
     _ran: bool = False
 
@@ -78,6 +81,7 @@ class PatientTally:
         self.by_weight = max(self.by_weight, measured.dose.per_kg_h or 0.0)
         if self.first_sign is None and verdicts["resistance_suspected"].yes:
             self.first_sign = now
+        self._follow(now, running=measured.infusion.running.yes)
         if measured.infusion.running.yes:
             self._since = self._since or now
             renal = measured.organs.renal
@@ -88,6 +92,15 @@ class PatientTally:
         self.unknown.update({(r.fact, r.why) for r in _reasons(advice)})
         self._asked_at, self._ran = now, measured.infusion.running.yes
         return self._ran
+
+    def _follow(self, now: datetime, *, running: bool) -> None:
+        """A course is over when heparin was last seen longer ago than rows are looked back for."""
+        window = self.protocol.span("heparin.administration_window")
+        if self._running_at is not None and now - self._running_at > window:
+            self._course = None
+        if running:
+            self._course = self._course or now
+            self._running_at = now
 
     def _note(self, now: datetime, card: Card) -> None:
         self.shown[card.topic] += 1
@@ -112,7 +125,7 @@ class PatientTally:
     def _tell(
         self, now: datetime, event: str, topic: str, indicator: str, card: Card | None
     ) -> None:
-        hours = None if self._since is None else round((now - self._since) / HOUR, 2)
+        hours = None if self._course is None else round((now - self._course) / HOUR, 2)
         self.events.append(
             {
                 "patient": self.patient,
@@ -120,6 +133,7 @@ class PatientTally:
                 "protocol": self.protocol.name,
                 "event": event,
                 "topic": topic,
+                "title": topic_title(topic),
                 "indicator": indicator,
                 "setting": self.protocol.topics.get(topic, "on"),
                 "place": place_at(self.past.stays, now),

@@ -218,8 +218,10 @@ def test_the_command_writes_tables_and_a_report(tmp_path: Path) -> None:
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 6
     assert "default and review-as-written" in page
-    assert "http-equiv" not in page
-    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert page.count("<script") == 1
+    assert "Heparin resistance" in page
+    assert ">heparinResistance" not in page
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_the_command_writes_a_curve(tmp_path: Path) -> None:
     assert dosed == [0, 2], "0.18 IU/mL is well below 0.3, not well below 0.2"
     page = (out / "sweep.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 1
-    assert '<th class="n">antithrombinDose' in page
+    assert '<th class="n">Antithrombin dose' in page
     assert "The protocol itself has 0.3" in page
 
 

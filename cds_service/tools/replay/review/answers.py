@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cds_service.errors import StartRefused
 from cds_service.tools.replay.quality import Estimate, Z, share_of_groups
+from cds_service.tools.replay.titles import topic_title
 
 ANSWERS = ("agree", "disagree", "unsure")
 COLUMNS = ("case", "protocol", "topic", "patient", "reader", "answer", "why", "answered")
@@ -166,7 +167,7 @@ def kappa(pairs: Iterable[tuple[str, str]]) -> Estimate:
 
 # --- the table ---------------------------------------------------------------------------------
 
-FIGURES = ("topic", "reader", *ANSWERS, "split", "ppv", "ppv_low", "ppv_high", "ppv_count")
+FIGURES = ("topic", "title", "reader", *ANSWERS, "split", "ppv", "ppv_low", "ppv_high", "ppv_count")
 AGREEMENT = ("kappa", "kappa_low", "kappa_high", "kappa_count")
 
 
@@ -177,11 +178,19 @@ def write_reviewed(place: Path, found: Reviewed) -> None:
         writer.writerow((*FIGURES, *AGREEMENT))
         for row in found.topics:
             counts = [row.counts[name] for name in ANSWERS]
-            cells = [row.topic, row.reader, *counts, row.split, *_cells(row.ppv)]
+            cells = [
+                row.topic,
+                topic_title(row.topic),
+                row.reader,
+                *counts,
+                row.split,
+                *_cells(row.ppv),
+            ]
             writer.writerow([*cells, *[""] * len(AGREEMENT)])
         for pair in found.agreements:
-            blank = [""] * (len(FIGURES) - 2)
-            writer.writerow([pair.topic, " / ".join(pair.readers), *blank, *_cells(pair.kappa)])
+            blank = [""] * (len(FIGURES) - 3)
+            named = (pair.topic, topic_title(pair.topic))
+            writer.writerow([*named, " / ".join(pair.readers), *blank, *_cells(pair.kappa)])
 
 
 def _cells(one: Estimate) -> list[object]:

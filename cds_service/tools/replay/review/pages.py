@@ -48,7 +48,7 @@ def write_review(task: Task, out: Path, number: int, seed: int) -> int:
 def _write(place: Path, sample: Sample, topic: str, cases: Sequence[ReviewCase]) -> None:
     script, style = (_inlined(name) for name in (SCRIPT, STYLE))
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}';"
+        f"default-src 'none'; script-src '{csp_hash(script)}'; style-src '{csp_hash(style)}';"
         " base-uri 'none'; form-action 'none'"
     )
     page = _templates().get_template("review.html").render(
@@ -67,7 +67,8 @@ def _inlined(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def csp_hash(text: str) -> str:
+    """What a page's policy names a script or style by that stands in it."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 

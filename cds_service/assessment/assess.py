@@ -167,6 +167,7 @@ def _situations(m: Measured) -> frozenset[View]:
     holds = {
         View.ANYTIME: True,
         View.RUNS: m.infusion.running.yes,
+        View.PAUSED: m.infusion.paused,
         View.MAY_RUN: m.infusion.running.unknown,
         View.MEETS_HIT: known and any_heparin_active(m.case, m.infusion),
         View.INHIBITOR_RUNS: m.inhibitor is not None and m.inhibitor.after_heparin,

@@ -218,7 +218,9 @@ def dose_phrase(m: Measured, wording: Wording) -> str:
 def rate_phrase(m: Measured, wording: Wording) -> str:
     """The running rate in words: as pumps and orders have it, and by weight where known."""
     rate = m.infusion.rate
-    return wording.layout["rate_unknown"] if rate is None else _rate_words(m, wording, rate)
+    if rate is None:
+        return wording.layout["rate_held" if m.infusion.paused else "rate_unknown"]
+    return _rate_words(m, wording, rate)
 
 
 def _rate_words(m: Measured, wording: Wording, rate: float) -> str:

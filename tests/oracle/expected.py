@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.oracle.cell import Cell
-from tests.oracle.findings import Answer, find, required_rate, top_rate
+from tests.oracle.findings import LIMITS, Answer, find, required_rate, top_rate
 
 Indicator = Literal["critical", "warning", "info"]
 
@@ -39,6 +39,9 @@ READINGS = (
     " risk withholds the dose: then it goes on warning.",
     "14. HIT on record: the safety cards alone; platelets of 40 are its sign and no bleed.",
     "15. 'Nothing recommended' keeps both drugs on offer, and does not apply in HIT.",
+    "16. Bands do not flap: a level less than 0.05 below target after one not below it at the same"
+    " rate makes an unconfirmed finding information, also at the ceiling.",
+    "17. What is confirmed is at least as sure as the probability: at the ceiling it is loud too.",
 )
 
 # Topics that may stand in the service's answer and that the grid is not about.
@@ -180,10 +183,21 @@ def how_loud(cell: Cell, findings: Mapping[str, Answer]) -> Indicator:
         return "info"  # the requirement alone, on target, or not decided
     if cell.target == "default" and not decided_by_anti_xa(cell):
         return "info"  # by the aPTT alone, whose range the site has not set
+    if wanders(cell):
+        return "info"
     found = required_rate(cell)
     if found is None:
         return "warning"
     return "warning" if found.above_20 >= 0.65 else "info"
+
+
+def wanders(cell: Cell) -> bool:
+    """A level hardly below target after one not below it, at the same rate (reading 16)."""
+    if cell.history != "same" or cell.earlier is None or cell.anti_xa is None:
+        return False
+    low = LIMITS.get(cell.target, LIMITS["default"])[0]
+    hardly = cell.anti_xa < low and round(low - cell.anti_xa, 6) < 0.05
+    return cell.trust == "good" and hardly and cell.earlier >= low
 
 
 def decided_by_anti_xa(cell: Cell) -> bool:
@@ -197,7 +211,8 @@ def how_loud_a_ceiling(cell: Cell, findings: Mapping[str, Answer]) -> Indicator:
     """Loud where it fails and the required rate is likely high, for a raise, or without weight."""
     top = cell.per_kg(top_rate(cell))
     found = required_rate(cell)
-    fails = findings["failing"] == "yes" and found is not None and found.above_20 >= 0.65
+    likely = found is not None and found.above_20 >= 0.65 and not wanders(cell)
+    fails = findings["failing"] == "yes" and (likely or findings["confirmed"] == "yes")
     if top is None:
         return "critical"
     past = findings["ceiling"] == "yes"

@@ -27,6 +27,7 @@ HISTORIES = (
     ("one", None, "mayReadLow"),
     ("one", None, "foreign"),
     ("same", 0.15, "good"),
+    ("same", 0.33, "good"),  # a level about the line
     ("raised", 0.15, "good"),
     ("raised", 0.33, "good"),
     ("raised", 0.75, "good"),

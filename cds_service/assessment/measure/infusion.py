@@ -52,6 +52,7 @@ class Infusion:
     now: datetime | None = None
     step: float = 0.0  # per cent from which on a change of the rate counts
     gap: timedelta = timedelta()  # a pause this short is a change of the bag
+    paused: bool = False  # it stands still since less than that, and its order still stands
 
     @property
     def last_change(self) -> datetime | None:
@@ -182,7 +183,9 @@ class Infusion:
         return unknown(*unread) if unread else NO
 
     def _begun_after(self, at: datetime) -> list[Segment]:
-        return [s for s in self._between(at, self.now or at) if s.start > at]
+        """What began since, this very moment included: a raise that begins now is one."""
+        first = bisect_right(self.segments, at, key=lambda s: s.start)
+        return [s for s in self.segments[first:] if s.start <= (self.now or at)]
 
     def _at(self, at: datetime) -> Segment | None:
         """The segment of a moment; during a change of the bag the one that ran before it."""

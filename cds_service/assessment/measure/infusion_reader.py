@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from cds_service.assessment.measure.active_orders import infusion_orders
 from cds_service.assessment.measure.administration_rows import Charting
 from cds_service.assessment.measure.infusion import Infusion
 from cds_service.assessment.measure.infusion_totals import changes_of, run_start, total
@@ -20,6 +21,7 @@ from cds_service.assessment.measure.single_infusion import (
     is_recent,
 )
 from cds_service.assessment.model.case import Case
+from cds_service.assessment.model.times import at_or_after
 from cds_service.assessment.model.verdict import NO, Reason, Verdict, any_of, unknown
 
 
@@ -54,6 +56,7 @@ def read_infusion(case: Case, weight: float | None) -> Infusion:
         now=case.now,
         step=step,
         gap=gap,
+        paused=running.no and not dti_runs(case) and _paused(case, lines),
     )
 
 
@@ -103,6 +106,19 @@ def _why_unclear(case: Case, lines: tuple[Line, ...]) -> Reason | None:
         # It may be the infusion that was ordered, or be one itself.
         return Reason("medicine", "untold", unidentified[0].written)
     return None
+
+
+def _paused(case: Case, lines: tuple[Line, ...]) -> bool:
+    """Held since a little while under an order that still stands: it will go on."""
+    since = case.ago("heparin.ended_within")
+    standing = {order.site for order in infusion_orders(case)}
+    return any(
+        line.site in standing
+        and line.last.rate == 0
+        and len(line.segments) > 1
+        and at_or_after(line.last.start, since, "heparinRunning").yes
+        for line in lines
+    )
 
 
 def _rate(lines: tuple[Line, ...]) -> float | None:

@@ -32,7 +32,8 @@ _EVERY_DRAFT = frozenset(Opener)
 
 _ABOUT_A_DRAFT: frozenset[View] = frozenset()
 RUNS = frozenset({View.RUNS})
-_RUNS_OR_HIT = RUNS | {View.MAY_RUN, View.MEETS_HIT}
+PAUSED = RUNS | {View.PAUSED}  # a danger does not go while the pump stands still for an hour
+_RUNS_OR_HIT = PAUSED | {View.MAY_RUN, View.MEETS_HIT}
 ANYTIME = frozenset({View.ANYTIME})
 
 _ADVICE = ("contributor.", "population.")
@@ -42,7 +43,7 @@ _ROWS: Iterable[Topic] = (
           in_hit=True, in_children=True, acts_alone=True, outranks_rate=True,
           cites=Cited(("R100", "R101", "R102", "R122"), (), ("hit.suspected_score",),
                       ("hit.", "start.", "switch.none."))),
-    Topic("bleedingOnHeparin", bleeding.bleeding_on_heparin, INFUSION,
+    Topic("bleedingOnHeparin", bleeding.bleeding_on_heparin, INFUSION, PAUSED,
           in_hit=True, names_bleeding=True, softens=False,
           cites=Cited(("R96",), (), ("bleeding.condition_within", "bleeding.intracranial_within",
                                      "bleeding.major_within", "bleeding.hemoglobin_fall",
@@ -91,7 +92,7 @@ _ROWS: Iterable[Topic] = (
                       ("risk.",))),
     Topic("aboveTargetRaise", target.above_target_raise, INFUSION, _ABOUT_A_DRAFT, too_much=True,
           cites=Cited(("R28",), ("above_target", "drafted_raise"), (), ("above.",))),
-    Topic("aboveTarget", target.above_target_card, INFUSION, RUNS | {View.INHIBITOR_RUNS},
+    Topic("aboveTarget", target.above_target_card, INFUSION, PAUSED | {View.INHIBITOR_RUNS},
           in_hit=True, too_much=True,
           cites=Cited(("R28",), ("far_above",),
                       ("levels.anti_xa_far", "levels.aptt_far", "levels.aptt_high",

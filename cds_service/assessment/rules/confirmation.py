@@ -31,12 +31,19 @@ def is_confirmed(m: Measured, so_far: Verdicts) -> Verdict:
     if not m.case.protocol.allows("confirmation") or not failing.yes:
         return failing
     level = m.levels.deciding
-    how = any_of(_two_levels(m, level), _by_required_rate(m, level), so_far["refractory"])
+    how = any_of(
+        _two_levels(m, level), _by_required_rate(m, level), _clearly_refractory(m, level, so_far)
+    )
     if how.no:  # without a weight the required rate, which might say otherwise, is silent
         return NO if m.course_weight.known.yes else m.course_weight.known
     return all_of(
         how, m.course_weight.known, _charted(m), _worth(m, level, so_far), _strong(m, so_far)
     )
+
+
+def _clearly_refractory(m: Measured, level: Level, so_far: Verdicts) -> Verdict:
+    """Refractory by more than assay noise: what opens a switch keeps the margin of the others."""
+    return so_far["refractory"] if clearly_below(m, level) else NO
 
 
 def _charted(m: Measured) -> Verdict:

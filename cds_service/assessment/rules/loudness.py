@@ -5,6 +5,7 @@ loud".
 from __future__ import annotations
 
 from cds_service.assessment.measure.daily_dose import per_kg_h
+from cds_service.assessment.measure.infusion import differs
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.segments import Segment
 from cds_service.assessment.model.verdict import (
@@ -17,6 +18,7 @@ from cds_service.assessment.model.verdict import (
     verdict_of,
     yes,
 )
+from cds_service.assessment.rules.confirmation import clearly_below
 from cds_service.assessment.rules.trends import rises
 
 
@@ -29,7 +31,7 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
     """
     if so_far["confirmed"].yes:
         return YES
-    if not so_far["failing"].yes or so_far["raised_since_level"].yes:
+    if not so_far["failing"].yes or so_far["raised_since_level"].yes or hardly_below(m):
         return NO
     # The shipped seconds are a placeholder until the laboratory has set its own.
     unset = m.case.protocol.chosen("aptt_range") != "site"
@@ -38,6 +40,27 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
     probability = m.need.probability
     loud = m.case.protocol["resistance.loud_probability"]
     return verdict_of(probability is None or probability >= loud)
+
+
+def hardly_below(m: Measured) -> bool:
+    """Whether the level lies below target by no more than assay noise, after one that did not.
+
+    Told by the last level before it at about this rate that lay clearly below or not below: a
+    level that wanders about the line does not make a warning come and go.
+    """
+    newest = m.levels.deciding
+    if not m.case.protocol.allows("confirmation") or clearly_below(m, newest):
+        return False
+    for level in m.levels.of(newest.concept):
+        if level.drawn is None or newest.drawn is None or level.drawn >= newest.drawn:
+            continue
+        if not (level.steady.yes and level.usable.yes and level.rate and newest.rate):
+            continue
+        if differs(m.case, level.rate, newest.rate) or clearly_below(m, level):
+            return False
+        if m.target.below(level).no:
+            return True
+    return False
 
 
 def raised_since_level(m: Measured) -> Verdict:

@@ -19,10 +19,13 @@ _STARTED = ("antithrombin", "dti", "fondaparinux", "danaparoid", "oralXa", "oral
 
 
 def bleeding_on_heparin(known: Assessed) -> Recommendation | None:
-    """Treatment heparin runs and a major bleed, a fall of haemoglobin or very low platelets."""
+    """Treatment heparin runs and a major bleed, a fall of haemoglobin or very low platelets.
+
+    It stands while the infusion is held for a short while: the same danger waits for its restart.
+    """
     m, signs = known.measured, known.measured.gates.signs
     sign = any_of(signs.major, signs.fell, _platelets_very_low(m))
-    if not (m.infusion.running.yes and sign.yes):
+    if not ((m.infusion.running.yes or m.infusion.paused) and sign.yes):
         return None
     ended = stops(m, treatment_only=True)
     undated = _is_undated(signs.major)

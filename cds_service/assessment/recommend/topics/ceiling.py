@@ -18,6 +18,7 @@ from cds_service.assessment.recommend.topics.situation import (
     usable_level,
 )
 from cds_service.assessment.recommend.topics.topic import Assessed
+from cds_service.assessment.rules.loudness import hardly_below
 
 
 def dose_ceiling(known: Assessed) -> Recommendation | None:
@@ -71,10 +72,15 @@ def _is_loud(m: Measured, verdicts: Verdicts, by_weight: float | None) -> bool:
 
 
 def _fails(m: Measured, verdicts: Verdicts) -> bool:
-    """Failing, and the required rate probably lies above the line."""
+    """Failing, confirmed or with a required rate that probably lies above the line.
+
+    Not while a raise waits for its level, nor by a level that hardly lies below after one that
+    did not. A confirmed one stays loud where the required rate is silent (new sepsis, CRRT begun).
+    """
     probability = m.need.probability
     likely = probability is not None and probability >= m.case.protocol[_LOUD]
-    return verdicts["failing"].yes and likely
+    quiet = verdicts["waits"].yes or (hardly_below(m) and not verdicts["confirmed"].yes)
+    return verdicts["failing"].yes and not quiet and (verdicts["confirmed"].yes or likely)
 
 
 _LOUD = "resistance.loud_probability"

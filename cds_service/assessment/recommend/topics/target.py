@@ -73,7 +73,7 @@ def above_target_card(known: Assessed) -> Recommendation | None:
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
     # In HIT heparin is stopped anyway, whatever its level.
-    if m.gates.hit.yes or not m.infusion.running.yes:
+    if m.gates.hit.yes or not (m.infusion.running.yes or m.infusion.paused):
         return None
     suspect = _suspect(m)
     if suspect is not None:

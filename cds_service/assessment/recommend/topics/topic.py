@@ -41,6 +41,7 @@ class View(Enum):
     """The situations in which a card may speak when a chart is opened (`patient-view`)."""
 
     RUNS = auto()  # treatment heparin runs now
+    PAUSED = auto()  # it is held since a short while, its order stands
     MAY_RUN = auto()  # and whether it does is not known
     MEETS_HIT = auto()  # HIT or a heparin allergy is on record and any heparin is active
     INHIBITOR_RUNS = auto()  # argatroban or bivalirudin, after heparin

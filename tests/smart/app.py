@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,14 @@ def patient_of(name: str = CASE) -> str:
     return str(cases()[name].request["context"]["patientId"])
 
 
+def own_prefetch(name: str = CASE) -> Json:
+    """What an EHR sends for a fixture, free to be changed."""
+    return copy.deepcopy(prefetch_of(name))
+
+
 def body_of(name: str = CASE, **changes: Any) -> Json:
     """What the page posts for a fixture; a change to None leaves the field out."""
-    body = {"iss": ISS, "patient": patient_of(name), "prefetch": prefetch_of(name)} | changes
+    body = {"iss": ISS, "patient": patient_of(name), "prefetch": own_prefetch(name)} | changes
     return {key: value for key, value in body.items() if value is not None}
 
 

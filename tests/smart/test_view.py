@@ -16,8 +16,17 @@ from cds_service.ledger.schema import metadata
 from cds_service.outbound import workload
 from cds_service.smart import view as smart_view
 from tests.cases import advice_for, answered, called, cases, tables
-from tests.service import Service, prefetch_of
-from tests.smart.app import ISS, OWN, at_time_of, body_of, patient_of, view, with_smart
+from tests.service import Service
+from tests.smart.app import (
+    ISS,
+    OWN,
+    at_time_of,
+    body_of,
+    own_prefetch,
+    patient_of,
+    view,
+    with_smart,
+)
 
 TRUSTS_MET_BY = (
     "01-antithrombin-dose",
@@ -213,6 +222,39 @@ def test_rates_stand_in_steps_with_their_weight(service: Service) -> None:
     assert told["lines"] == []
 
 
+def test_infusions_side_by_side_are_drawn_apart_and_as_their_sum(service: Service) -> None:
+    prefetch = own_prefetch()
+    rows = [entry["resource"] for entry in prefetch["administrations"]["entry"]]
+    running = next(r for r in rows if r.get("id") == "p01-infusion-03")
+    purge = {
+        **{key: value for key, value in running.items() if key != "request"},
+        "id": "purge",
+        "effectivePeriod": {"start": "2026-03-02T02:00:00Z"},
+        "dosage": {
+            **running["dosage"],
+            "text": "Impella purge",
+            "rateQuantity": {"value": 400, "unit": "U/h"},
+        },
+    }
+    prefetch["administrations"]["entry"].append({"resource": purge})
+    told = view(service, prefetch=prefetch).json["heparin"]
+
+    assert [round(line["steps"][-1]["rate"]) for line in told["lines"]] == [1600, 400]
+    assert "Impella" in told["lines"][1]["label"]
+    assert round(told["steps"][-1]["rate"]) == 2000
+
+
+def test_a_rate_that_nobody_can_tell_is_untold_with_its_reason(service: Service) -> None:
+    prefetch = own_prefetch()
+    for entry in prefetch["administrations"]["entry"]:
+        if entry["resource"].get("id") == "p01-infusion-03":
+            entry["resource"]["dosage"]["rateQuantity"] = {"value": 12, "unit": "furlong"}
+    (last,) = view(service, prefetch=prefetch).json["heparin"]["steps"][-1:]
+
+    assert last["rate"] is None
+    assert last["because"]
+
+
 def test_each_level_has_its_verdict_and_its_rate(service: Service) -> None:
     anti_xa = track(view(service).json, "anti_xa")
     newest = anti_xa["points"][-1]
@@ -255,7 +297,7 @@ def test_a_finding_began_where_it_was_first_seen_and_not_just_before(service: Se
 
 def test_the_past_is_bounded(service: Service) -> None:
     """However many results a record holds."""
-    prefetch = prefetch_of()
+    prefetch = own_prefetch()
     one = next(
         entry
         for entry in prefetch["coagulation"]["entry"]
@@ -300,7 +342,7 @@ def test_the_steps_behind_a_card_are_its_rules_and_those_they_look_at(service: S
 
 
 def test_what_could_not_be_read_is_named_and_not_left_out(service: Service) -> None:
-    prefetch = prefetch_of() | {"allergies": {"resourceType": "OperationOutcome", "issue": []}}
+    prefetch = own_prefetch() | {"allergies": {"resourceType": "OperationOutcome", "issue": []}}
     del prefetch["procedures"]
     told = view(service, prefetch=prefetch).json
 
@@ -321,7 +363,7 @@ def test_of_nothing_at_all_a_view_still_says_that_nothing_was_read(service: Serv
 def test_text_of_the_record_is_never_markup(service: Service) -> None:
     """It comes back as text in a tree of elements; there is no HTML in the answer to be parsed."""
     prefetch = json.loads(
-        json.dumps(prefetch_of()).replace("heparin 25,000 units", EVIL.replace('"', ""))
+        json.dumps(own_prefetch()).replace("heparin 25,000 units", EVIL.replace('"', ""))
     )
     for entry in prefetch["coagulation"]["entry"]:
         entry["resource"]["valueQuantity"]["unit"] = EVIL

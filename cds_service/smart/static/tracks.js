@@ -24,6 +24,7 @@ const TITLE = 20;
 const GAP = 14;
 const LINE = 18; // of the list of doses
 const CLEAR = 38; // pixels between two written values
+const WIDE = 560; // from here on there is room for the lines' names beside a title
 const HOUR = 3_600_000;
 
 export const TRUST = {
@@ -101,7 +102,7 @@ function hours(view, frame, height) {
     const place = round(LEFT + ((frame.width - LEFT - RIGHT) * (local - offset - frame.start)) / (frame.end - frame.start));
     const text = iso.slice(11, 13) === "00" ? `${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]}` : iso.slice(11, 16);
     marks.push(drawn("line", { class: "hour", x1: place, x2: place, y1: TOP, y2: height }));
-    if (place < frame.width - RIGHT - 58) marks.push(drawn("text", { class: "hour-text", x: place, y: 12, "text-anchor": "middle" }, text));
+    if (place < frame.width - RIGHT - 88) marks.push(drawn("text", { class: "hour-text", x: place, y: 12, "text-anchor": "middle" }, text));
   }
   marks.push(drawn("line", { class: "now", x1: frame.width - RIGHT, x2: frame.width - RIGHT, y1: TOP, y2: height }));
   marks.push(drawn("text", { class: "hour-text", x: frame.width, y: 12, "text-anchor": "end" }, `now ${view.now.slice(11, 16)}`));
@@ -252,7 +253,7 @@ function levelLane(track, frame, top) {
   const joined = marks.filter((mark) => mark.point.value !== null).map((mark) => `${mark.x} ${mark.y}`);
   return lane(
     track.key,
-    `${track.label}, ${track.unit}${track.lines.length ? ` · dashed: ${track.lines.map((line) => `${LINES[line.key] ?? line.key} ${line.value}`).join(", ")}` : ""}`,
+    `${track.label}, ${track.unit}${track.lines.length && frame.width > WIDE ? ` · dashed: ${track.lines.map((line) => `${LINES[line.key] ?? line.key} ${line.value}`).join(", ")}` : ""}`,
     frame,
     top,
     track.bands.map((band) => drawn("rect", { class: "band", x: LEFT, width: frame.width - LEFT - RIGHT, y: y(band.high), height: round(y(band.low) - y(band.high)) })),
@@ -260,7 +261,7 @@ function levelLane(track, frame, top) {
     spread(ticks, y).map((value) => tick(y(value), String(value))),
     joined.length > 1 ? drawn("path", { class: "trace", d: `M${joined.join("L")}` }) : "",
     marks.map((mark) => levelMark(mark, track, frame)),
-    inside.length ? "" : drawn("text", { class: "none", x: LEFT + 8, y: top + TITLE + LANE / 2 + 4 }, "no result in this time"),
+    inside.length ? "" : drawn("text", { class: "none", x: LEFT + 8, y: top + TITLE + LANE - 7 }, "no result in this time"),
   );
 }
 

@@ -18,9 +18,11 @@ import orjson
 
 from cds_service.chart.concepts import Concepts
 from cds_service.chart.query_result import Resource
+from cds_service.errors import StartRefused
 from cds_service.fhir.queries import FhirQuery, fhir_queries
 from cds_service.tools.replay.codes import GROUPS, write_codes
 from cds_service.tools.replay.heights import height_codes
+from cds_service.tools.replay.sources.tables import first_line
 
 SORTED = "patients.parquet"
 MEDICATIONS = "medications.parquet"
@@ -91,7 +93,10 @@ def sort_export(files: tuple[Path, ...], folder: Path, concepts: Concepts, shard
     scratch.unlink(missing_ok=True)
     with opened(MEMORY, threads=1, file=scratch) as db:
         db.execute("SET preserve_insertion_order = false")
-        _read_lines(db, files, plan)
+        try:
+            _read_lines(db, files, plan)
+        except duckdb.Error as error:  # a gz that ends too early, a file that may not be read
+            raise StartRefused([f"the export cannot be read: {first_line(error)}"]) from error
         _write(
             db,
             f"SELECT hash(patient) % {shards} AS shard, patient, line FROM seen"  # noqa: S608 - a number

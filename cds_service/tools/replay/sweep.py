@@ -40,6 +40,7 @@ class ThresholdSweep:
 
     key: str  # "heparin.high_rate"
     values: tuple[Decimal, ...]
+    left_out: tuple[str, ...] = ()  # values that no protocol file could hold, and why
 
 
 def parse(written: str) -> ThresholdSweep:
@@ -59,23 +60,26 @@ def parse(written: str) -> ThresholdSweep:
     return ThresholdSweep(found[1], tuple(low + step * n for n in range(steps)))
 
 
-def moved(rules: Rulebook, protocol: str, sweep: ThresholdSweep) -> tuple[Rulebook, ...]:
-    """The rules with each value; a value that the bounds do not allow is refused."""
+def moved(
+    rules: Rulebook, protocol: str, sweep: ThresholdSweep
+) -> tuple[ThresholdSweep, tuple[Rulebook, ...]]:
+    """The rules with each value that a protocol file could hold; the others are left out, named."""
     file = read_table(protocol_path(protocol), ProtocolFile)
     bounds = read_table(BOUNDS, Bounds)
     section, _, name = sweep.key.partition(".")
     row = file.rows.get(section, {}).get(name)
     if row is None:
         raise StartRefused([f"--sweep: {sweep.key} is no threshold of {rules.protocol.name}"])
-    faults = []
+    kept, faults = list[Decimal](), list[str]()
     for value in sweep.values:
         rows = {**file.rows, section: {**file.rows[section], name: _at(row, value)}}
-        faults += [f"--sweep: {f}" for f in protocol_faults(replace(file, rows=rows), bounds)]
-    if faults:
-        raise StartRefused(dict.fromkeys(faults))
-    return tuple(
-        replace(rules, protocol=_moved(rules.protocol, sweep.key, value)) for value in sweep.values
-    )
+        wrong = list(protocol_faults(replace(file, rows=rows), bounds))
+        faults += [f"--sweep: {value} is left out: {fault}" for fault in wrong[:1]]
+        kept += [] if wrong else [value]
+    if not kept:
+        raise StartRefused(faults)
+    steps = tuple(replace(rules, protocol=_moved(rules.protocol, sweep.key, v)) for v in kept)
+    return replace(sweep, values=tuple(kept), left_out=tuple(faults)), steps
 
 
 def _at(row: Threshold, value: Decimal) -> Threshold:

@@ -66,13 +66,14 @@ def write_tables(work: Path, out: Path) -> None:
     with opened(MEMORY, threads=1) as db:
         db.execute("SET temp_directory = ?", [str(work / "spill")])
         for name, columns in COLUMNS.items():
-            place = str(out / f"{name}.csv").replace("'", "''")
+            written = out / f"{name}.csv.part"  # named when it is whole
             rows = db.read_json(
                 str(work / f"*.{name}.ndjson"),
                 columns=dict(columns),
                 format="newline_delimited",
             )
-            rows.order(ORDER[name]).write_csv(place, header=True)
+            rows.order(ORDER[name]).write_csv(str(written), header=True)
+            written.replace(out / f"{name}.csv")
 
 
 def read_rows(out: Path, name: str) -> Iterator[dict[str, str]]:

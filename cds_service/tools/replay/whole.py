@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
+from cds_service.advice import Rulebook
 from cds_service.errors import StartRefused
 from cds_service.tools.replay.outcomes import GivenOutcomes, read_outcomes
 from cds_service.tools.replay.report import Judged, write_report
@@ -39,7 +40,11 @@ def carry_out(request: Request, wanted: Wanted) -> None:
     known = _given(request, wanted.outcomes)
     judged = reviewed(read_answers(wanted.reviews))
     sweep = parse(wanted.sweep) if wanted.sweep else None
-    steps = moved(request.rulebooks[0], wanted.protocol, sweep) if sweep else ()
+    steps: tuple[Rulebook, ...] = ()
+    if sweep:
+        sweep, steps = moved(request.rulebooks[0], wanted.protocol, sweep)
+        for said in sweep.left_out:
+            console.print(said, markup=False)
     replayed = _shown(request, console)
     _refuse_nobody(request.source, replayed)
     for note in replayed.export.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -462,6 +463,29 @@ def test_half_a_table_is_refused_by_its_name(tmp_path: Path, shape: str) -> None
     with pytest.raises(StartRefused, match=file.name):
         tables(source, tmp_path / "out")
     assert not (tmp_path / "out" / "patients.csv").exists()
+
+
+def test_lines_that_were_cut_off_are_refused(tmp_path: Path) -> None:
+    plain, packed = fhir(tmp_path / "plain"), fhir(tmp_path / "packed")
+    cut(plain / "all.ndjson")
+    whole = (packed / "all.ndjson").read_bytes()
+    (packed / "all.ndjson").unlink()
+    (packed / "all.ndjson.gz").write_bytes(gzip.compress(whole)[:-100])
+
+    with pytest.raises(StartRefused, match=r"all.ndjson: ends in the middle of a line"):
+        found_at(plain)
+    with pytest.raises(StartRefused, match=r"cannot be read: .*all.ndjson.gz") as refused:
+        tables(packed, tmp_path / "out")
+    assert len(refused.value.faults) == 1
+    assert not (tmp_path / "out" / "patients.csv").exists()
+
+
+def test_a_last_line_without_a_newline_is_whole(tmp_path: Path) -> None:
+    source = fhir(tmp_path / "in")
+    file = source / "all.ndjson"
+    file.write_bytes(file.read_bytes().rstrip(b"\n"))
+
+    assert found_at(source).kind == "FHIR lines"
 
 
 @pytest.mark.parametrize("name", ["a.ndjson.part", "b/MEASUREMENT.csv.crdownload"])

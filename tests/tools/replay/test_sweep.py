@@ -55,7 +55,7 @@ def test_too_many_steps_are_refused() -> None:
     ("written", "said"),
     [
         ("heparin.nonsense=1:2:1", "no threshold of default"),
-        (f"{KEY}=18:500:100", "is outside"),
+        (f"{KEY}=118:500:100", "is outside"),
         ("antithrombin_dose.label_recovery=1:2:1", "no threshold of default"),
     ],
 )
@@ -64,9 +64,17 @@ def test_a_protocol_that_could_not_be_loaded_is_not_tried(written: str, said: st
         moved(rulebook(), "default", parse(written))
 
 
+def test_values_that_no_protocol_file_could_hold_are_left_out_and_named() -> None:
+    sweep, steps = moved(rulebook(), "default", parse(f"{KEY}=18:21:1"))
+
+    assert sweep.values == (20, 21)
+    assert [step.protocol[KEY] for step in steps] == [20, 21]
+    assert [said.split(":")[1] for said in sweep.left_out] == [" 18 is left out", " 19 is left out"]
+
+
 def test_a_moved_protocol_differs_in_that_threshold_its_name_and_its_fingerprint() -> None:
     rules = rulebook()
-    steps = moved(rules, "default", parse(f"{KEY}=20:22:1"))
+    _, steps = moved(rules, "default", parse(f"{KEY}=20:22:1"))
 
     for step, value in zip(steps, (20, 21, 22), strict=True):
         assert step.protocol[KEY] == value
@@ -77,7 +85,7 @@ def test_a_moved_protocol_differs_in_that_threshold_its_name_and_its_fingerprint
 
 
 def test_a_span_is_moved_with_its_row() -> None:
-    (step,) = moved(rulebook(), "default", parse("levels.anti_xa_steady=5:5:1"))
+    _, (step,) = moved(rulebook(), "default", parse("levels.anti_xa_steady=5:5:1"))
 
     assert step.protocol.span("levels.anti_xa_steady").total_seconds() == 5 * 3600
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import orjson
 
 from cds_service.errors import StartRefused
 from cds_service.tools.replay.sources.bundles import is_bundle, write_bundle_lines
@@ -24,6 +25,7 @@ from cds_service.tools.replay.sources.tables import (
 MEMORY = "300MB"  # of DuckDB; what is more goes to the disk
 DATABASES = (".duckdb", ".db")
 LINES = ("*.ndjson", "*.ndjson.gz")
+LAST = 1024 * 1024  # bytes of a file in which its last line stands
 UNFINISHED = "_temporary"  # where Spark writes until a table is whole
 PARTIAL = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
 
@@ -83,11 +85,29 @@ def _kinds(source: Path, there: list[Path]) -> Iterator[FoundFiles]:
     held = {file for pattern in LINES for file in source.rglob(pattern)}
     lines = [file for file in there if file in held or _is_parquet_of_lines(file)]
     if lines:
+        cut = [file for file in lines if file.suffix == ".ndjson" and _ends_in_a_line(file)]
+        if cut:
+            raise StartRefused([f"{cut[0]}: ends in the middle of a line; half a download?"])
         yield FoundFiles("FHIR lines", tuple(lines))
         return  # a bulk export may hold a manifest or other JSON beside its lines
     bundles = [f for f in there if f.name.endswith((".json", ".json.gz")) and is_bundle(f)]
     if bundles:
         yield FoundFiles("FHIR Bundles", tuple(bundles))
+
+
+def _ends_in_a_line(file: Path) -> bool:
+    """Whether a file of lines was cut off within its last one."""
+    with file.open("rb") as lines:
+        lines.seek(max(file.stat().st_size - LAST, 0))
+        end = lines.read()
+    last = end.rpartition(b"\n")[2].strip()
+    if not last:
+        return False
+    try:
+        orjson.loads(last)
+        return False
+    except orjson.JSONDecodeError:
+        return True
 
 
 def _is_parquet_of_lines(file: Path) -> bool:

@@ -4,8 +4,11 @@ loud".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cds_service.assessment.measure.daily_dose import per_kg_h
 from cds_service.assessment.measure.infusion import differs
+from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.segments import Segment
 from cds_service.assessment.model.verdict import (
@@ -31,7 +34,7 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
     """
     if so_far["confirmed"].yes:
         return YES
-    if not so_far["failing"].yes or so_far["raised_since_level"].yes or hardly_below(m):
+    if not so_far["failing"].yes or _is_quiet(m, so_far):
         return NO
     # The shipped seconds are a placeholder until the laboratory has set its own.
     unset = m.case.protocol.chosen("aptt_range") != "site"
@@ -40,6 +43,10 @@ def is_loud(m: Measured, so_far: Verdicts) -> Verdict:
     probability = m.need.probability
     loud = m.case.protocol["resistance.loud_probability"]
     return verdict_of(probability is None or probability >= loud)
+
+
+def _is_quiet(m: Measured, so_far: Verdicts) -> bool:
+    return so_far["raised_since_level"].yes or hardly_below(m)
 
 
 def hardly_below(m: Measured) -> bool:
@@ -51,16 +58,25 @@ def hardly_below(m: Measured) -> bool:
     newest = m.levels.deciding
     if not m.case.protocol.allows("confirmation") or clearly_below(m, newest):
         return False
-    for level in m.levels.of(newest.concept):
-        if level.drawn is None or newest.drawn is None or level.drawn >= newest.drawn:
-            continue
-        if not (level.steady.yes and level.usable.yes and level.rate and newest.rate):
-            continue
-        if differs(m.case, level.rate, newest.rate) or clearly_below(m, level):
+    for level in _steady_before(m, newest):
+        if _at_another_rate(m, level, newest) or clearly_below(m, level):
             return False
         if m.target.below(level).no:
             return True
     return False
+
+
+def _steady_before(m: Measured, newest: Level) -> Iterator[Level]:
+    """Steady usable levels of the same test drawn before this one, the newest first."""
+    at = newest.drawn
+    for level in m.levels.of(newest.concept):
+        earlier = at is not None and level.drawn is not None and level.drawn < at
+        if earlier and level.steady.yes and level.usable.yes:
+            yield level
+
+
+def _at_another_rate(m: Measured, level: Level, newest: Level) -> bool:
+    return not (level.rate and newest.rate) or differs(m.case, level.rate, newest.rate)
 
 
 def raised_since_level(m: Measured) -> Verdict:

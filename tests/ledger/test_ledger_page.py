@@ -26,6 +26,7 @@ from cds_service.settings import Settings
 from cds_service.tools.integrator.calling import USER
 from cds_service.web.ledger_page import harmless
 from tests.hospitals import FEEDBACK, Hospitals
+from tests.html_pages import read, unreadable
 from tests.ledger.shown import show
 from tests.service import KEY, Service, prefetch_of, request_of
 
@@ -225,6 +226,14 @@ class TestCounts:
         cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", html)
         at = cells.index("General")
         assert cells[at : at + 8] == rows_of(service, "cards")[0]
+
+    def test_the_page_is_readable(self, service: Service, written: Written) -> None:
+        assert list(unreadable(service.client.get("/ledger", headers=basic()).text)) == []
+        written.due("a", "b", client=EVIL)
+        written.feedback("a", client=EVIL, reason_code=FORMULA, comment="why")
+        html = service.client.get("/ledger", headers=basic()).text
+        assert len(list(read(html).all("table"))) == 4
+        assert [one for one in unreadable(html) if "onerror" not in one] == []
 
     def test_override_reasons(self, service: Service, written: Written) -> None:
         written.due("a", "b", "c", "d")

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
-from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,70 +25,12 @@ from cds_service.tools.explain.page import as_html
 from cds_service.tools.explain.review import load_review
 from tests.cases import FIXTURES, cases, tables
 from tests.hospitals import Hospitals
+from tests.html_pages import Element, ids, read, unreadable
 from tests.service import Service
 
-VOID = {"meta", "link", "br", "img", "input", "hr"}
-INLINE = {"a", "code", "strong"}
 DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 DEFAULT = PROTOCOLS["default"].read_text(encoding="utf-8")
 EVIL = "<img src=x onerror=alert(1)>"
-
-
-@dataclass
-class Element:
-    tag: str
-    attributes: dict[str, str]
-    children: list[Element | str] = field(default_factory=list)
-
-    def all(self, *tags: str) -> Iterator[Element]:
-        """Every element of these tags within, in the order of the page."""
-        for child in self.children:
-            if isinstance(child, Element):
-                if not tags or child.tag in tags:
-                    yield child
-                yield from child.all(*tags)
-
-    @property
-    def text(self) -> str:
-        """What is read: elements apart, but for those within a line."""
-        return " ".join("".join(self._parts()).split())
-
-    def _parts(self) -> Iterator[str]:
-        for child in self.children:
-            if isinstance(child, str):
-                yield child
-            else:
-                apart = "" if child.tag in INLINE else " "
-                yield f"{apart}{''.join(child._parts())}{apart}"
-
-
-class Reader(HTMLParser):
-    """A page as a tree; an element that is not closed in its place is a fault."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.root = Element("", {})
-        self.open = [self.root]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].children.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop().tag == tag
-
-    def handle_data(self, data: str) -> None:
-        self.open[-1].children.append(data)
-
-
-def read(html: str) -> Element:
-    reader = Reader()
-    reader.feed(html)
-    reader.close()
-    assert reader.open == [reader.root]
-    return reader.root
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +41,6 @@ def html() -> str:
 @pytest.fixture(scope="module")
 def page(html: str) -> Element:
     return read(html)
-
-
-def ids(page: Element) -> Counter[str]:
-    return Counter(one.attributes["id"] for one in page.all() if "id" in one.attributes)
 
 
 class TestAnchors:
@@ -217,7 +151,7 @@ class TestProtocols:
 
     def test_a_hospital_s_own_stands_beside_them(self, tmp_path: Path) -> None:
         own = DEFAULT.replace("high_rate = { value = 20,", "high_rate = { value = 21,", 1)
-        own = own.replace("Intensive Care Med 2023 (Helms): centres use 20 U/kg/h", EVIL, 1)
+        own = own.replace("Intensive Care Med 2023;49:1005: centres use 20 U/kg/h", EVIL, 1)
         own = own.replace('approver = ""', f'approver = "{EVIL}"', 1)
         (tmp_path / "own.toml").write_text(own, encoding="utf-8")
         html = as_html(compare([rulebook(tmp_path / "own.toml")]))
@@ -247,43 +181,37 @@ class TestProtocols:
 class TestReadable:
     """Without script, with a keyboard, by a screen reader, on paper."""
 
-    def test_nothing_needs_script(self, html: str) -> None:
-        assert not re.search(r"<script|\son\w+=|javascript:|\sstyle=", html)
+    def test_it_is_readable(self, html: str) -> None:
+        assert list(unreadable(html)) == []
 
-    def test_nothing_is_fetched(self, page: Element) -> None:
-        assert list(page.all("link", "img", "iframe", "form", "object")) == []
-
-    def test_one_of_each_landmark_and_a_language(self, page: Element) -> None:
-        assert next(page.all("html")).attributes["lang"] == "en"
-        assert next(page.all("title")).text
-        for tag in ("header", "main", "h1", "nav"):
-            assert len(list(page.all(tag))) == 1, tag
-        assert next(page.all("nav")).attributes["aria-label"]
-
-    def test_headings_go_down_one_by_one(self, page: Element) -> None:
-        levels = [int(one.tag[1]) for one in page.all("h1", "h2", "h3", "h4", "h5")]
-        assert levels[0] == 1
-        assert all(then <= now + 1 for now, then in pairwise(levels))
-
-    def test_sections_and_regions_have_names(self, page: Element) -> None:
-        known = ids(page)
-        for section in page.all("section"):
-            assert section.attributes["aria-labelledby"] in known
-        regions = [one for one in page.all("div") if "tabindex" in one.attributes]
-        assert all(one.attributes["aria-label"] for one in regions)
-
-    def test_tables_have_captions_and_scopes(self, page: Element) -> None:
-        for table in page.all("table"):
-            assert next(table.all("caption")).text
-            assert {th.attributes.get("scope") for th in table.all("th")} == {"col", "row"}
-            widths = {len(list(row.all("th", "td"))) for row in table.all("tr")}
-            assert len(widths) == 1
-
-    def test_links_say_where_they_lead(self, page: Element) -> None:
-        assert all(a.text for a in page.all("a"))
-
-    def test_it_has_a_print_style(self, page: Element) -> None:
-        assert "@media print" in next(page.all("style")).text
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ('lang="en"', ""),
+            ("<main>", "<main><script></script>"),
+            ("<main>", "<main><img src='x'>"),
+            ("<main>", "<main><h1>again</h1>"),
+            ("<h3 ", "<h4 "),
+            ('aria-label="Parts"', ""),
+            (' aria-labelledby="cards-title"', ""),
+            ("@media print", "@media screen"),
+            ("<caption>Choices that are no numbers</caption>", ""),
+            ('<th scope="col">Choice</th>', "<th>Choice</th>"),
+            ('<th scope="col">Choice</th>', ""),
+            ('id="R2"', 'id="R1"'),
+            ('<a href="#cards">Cards</a>', '<a href="#cards"></a>'),
+            (
+                '<div class="wide" tabindex="0" role="region" aria-label="Protocols">',
+                '<div tabindex="0">',
+            ),
+        ],
+    )
+    def test_what_would_not_be_is_noticed(self, html: str, old: str, new: str) -> None:
+        spoilt = html.replace(old, new)
+        if new == "<h4 ":
+            spoilt = spoilt.replace("</h3>", "</h4>")
+        assert spoilt != html
+        assert list(unreadable(spoilt))
 
 
 class TestServed:

@@ -7,6 +7,7 @@ Every cell is an answer over HTTP to a call whose FHIR server is a real socket t
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 import tempfile
@@ -143,14 +144,18 @@ def told(response: Any) -> str:
     return "200, " + (", ".join(cards) or "no card")
 
 
+# What a card says of what it does not know, and of what speaks against a drug.
+OPEN = re.compile(r"(?:Not known|These speak against a drug now): (.*?)\.(?=\s|$)", re.MULTILINE)
+
+
 def open_facts(response: Any) -> str:
     """What the cards of an answer name as not known."""
     if response.status_code != 200:
         return response.json["issue"][0]["diagnostics"].rstrip(".")
     said = []
     for card in response.json["cards"]:
-        lines = [x for x in card["detail"].splitlines() if x.startswith(("Not known", "Not off"))]
-        said += [fact for line in lines for fact in line.partition(": ")[2].rstrip(".").split("; ")]
+        lines = OPEN.findall(card["detail"])
+        said += [fact for line in lines for fact in line.split("; ")]
     return "; ".join(dict.fromkeys(said)) or "-"
 
 

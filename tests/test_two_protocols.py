@@ -80,13 +80,13 @@ TABLE: dict[str, tuple[dict[str, Any], Answer, Answer]] = {
             "antithrombinDose",
             {"antithrombin": 5040},
             ("antithrombin",),
-            ("80 kg x 1.4 = 5,040 IU", "143 %", "Label (divide by 1.4): 2,571 IU"),
+            ("80 kg x 1.4 = 5,040 IU", "143 %", "The label divides: 2,571 IU"),
         ),
     ),
     "forty per cent in sepsis: a switch, or a dose that is withheld beyond 150 %": (
         {"antithrombin": 40, "sepsis": True},
         Answer("anticoagulantSwitch", BOTH_DRUGS | {"antithrombin": 3429}),
-        Answer("antithrombinDose", {}, (), ("158 %", "Label (divide by 1.4): 3,429 IU")),
+        Answer("antithrombinDose", {}, (), ("158 %", "The label divides: 3,429 IU")),
     ),
     "below forty in sepsis both switch": (
         {"antithrombin": 39, "sepsis": True},
@@ -110,7 +110,12 @@ TABLE: dict[str, tuple[dict[str, Any], Answer, Answer]] = {
             {"argatroban": 0.5, "bivalirudin": 0.08, "antithrombin": 3143},
             ("argatroban",),
         ),
-        Answer("anticoagulantSwitch", {"argatroban": 2}, ("argatroban",), ("bled at it",)),
+        Answer(
+            "anticoagulantSwitch",
+            {"argatroban": 2},
+            ("argatroban",),
+            ("at which the critically ill bled",),
+        ),
     ),
     "liver impaired": (
         {"antithrombin": 45, "hepatic": "impaired"},
@@ -199,8 +204,8 @@ def test_a_closed_gate_leaves_no_figure_in_iu(changes: dict[str, Any], protocol:
 
 
 def test_maintenance_is_the_labels_or_the_reviews() -> None:
-    assert "then 60 % of the dose every 24 h" in text(ask(patient()))
-    assert "then 50-100 % of the dose every 12-24 h" in text(ask(patient(), REVIEW))
+    assert "then 60 % of it every 24 h" in text(ask(patient()))
+    assert "then 50-100 % of it every 12-24 h" in text(ask(patient(), REVIEW))
 
 
 def test_the_review_does_not_multiply_by_a_measured_recovery() -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.required_rate import Likelihood, Place
 from cds_service.assessment.measure.target import UNITS, Range
-from cds_service.cards.template_values import decimals, reasons
+from cds_service.cards.amounts import decimals
+from cds_service.cards.reason_words import reasons
 from cds_service.cards.wording import Wording
 
 

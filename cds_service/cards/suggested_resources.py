@@ -101,7 +101,9 @@ def _drug_order(
 
 
 def _quantity(value: float, unit: str) -> dict[str, Any]:
-    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
+    """`unit` is what an EHR prints; `code` is UCUM."""
+    printed = {"[IU]": "IU", "ug/kg/min": "µg/kg/min"}.get(unit, unit)
+    return {"value": value, "unit": printed, "system": UCUM, "code": unit}
 
 
 def stopped(resource: Mapping[str, Any]) -> dict[str, Any]:

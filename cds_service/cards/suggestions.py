@@ -52,7 +52,7 @@ def suggestions(
     return tuple(
         Suggestion(
             _label(writer, choice),
-            tuple(action(writer, a) for a in choice.actions),
+            tuple(action(writer, a, recommended=choice.recommended) for a in choice.actions),
             choice.recommended,
         )
         for choice in choices
@@ -103,19 +103,29 @@ def _label(writer: SuggestionBuilder, choice: Option) -> str:
     values["tests"] = figures.tests(
         writer.wording, tuple(a.concept for a in choice.actions if isinstance(a, OrderTest))
     )
+    for start in (a for a in choice.actions if isinstance(a, StartDrug)):
+        values["status"] = figures.status(start, writer.wording)
     label = writer.wording.labels[choice.label].format(**values)
-    # Some EHRs drop `isRecommended`: the label says it too.
+    return _marked(writer, label, recommended=choice.recommended)
+
+
+def _marked(writer: SuggestionBuilder, text: str, *, recommended: bool) -> str:
+    """Some EHRs drop `isRecommended`: the words say it too."""
     layout = writer.wording.layout
-    return layout["recommended"].format(label=label) if choice.recommended else label
+    return layout["recommended"].format(label=text) if recommended else text
 
 
-def action(writer: SuggestionBuilder, one: Action) -> CardAction:
-    """One action with its resource and its words."""
+def action(writer: SuggestionBuilder, one: Action, *, recommended: bool = False) -> CardAction:
+    """One action with its resource and its words.
+
+    Some EHRs show these words and not the label: a drug says here too what it is labelled for and
+    whether it is the recommended one.
+    """
     match one:
         case OrderTest(concept):
             return _test(writer, concept)
         case StartDrug():
-            return _start(writer, one)
+            return _start(writer, one, recommended=recommended)
         case StopOrder(order):
             return CardAction("update", _about(writer, "stop", order), stopped(order.resource))
         case DeleteDraft(order):
@@ -132,16 +142,19 @@ def _test(writer: SuggestionBuilder, concept: str) -> CardAction:
     )
 
 
-def _start(writer: SuggestionBuilder, start: StartDrug) -> CardAction:
+def _start(writer: SuggestionBuilder, start: StartDrug, *, recommended: bool) -> CardAction:
     rxnorm = next(c.code for c in writer.concepts.drugs[start.drug].codes if c.system == "rxnorm")
     name = writer.wording.drug(start.drug)
+    status = figures.status(start, writer.wording)
     if start.unit == "[IU]":
         units = round(start.value)
-        text = writer.wording.actions["dose"].format(dose=units)
+        text = writer.wording.actions["dose"].format(dose=units, status=status)
+        text = _marked(writer, text, recommended=recommended)
         return CardAction("create", text, single_dose(writer.whom, rxnorm, name, units))
     rate = Start(start.drug, start.value, start.unit)
     words = figures.start_words(writer.wording, rate, start.kg)
-    text = writer.wording.actions["drug"].format(drug=name, rate=words)
+    text = writer.wording.actions["drug"].format(drug=name, rate=words, status=status)
+    text = _marked(writer, text, recommended=recommended)
     resource = infusion_order(writer.whom, rxnorm, name, start.value, start.unit, words)
     return CardAction("create", text, resource)
 

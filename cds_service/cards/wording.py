@@ -16,6 +16,7 @@ Spelling = Literal["uk", "us"]
 
 LONGEST_SUMMARY = 139  # CDS Hooks 2.0: fewer than 140 characters
 LONGEST_QUOTE = 80
+FEW_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,10 @@ class Wording:
     """The table, section by section."""
 
     source: Words
+    titles: Words  # of topics, where a card has no room of its own
     facts: Words
+    rows: Words  # fact -> the row of a card's table that it shares with others
+    row_names: Words
     units: Words
     how: Words
     reasons: Words
@@ -37,7 +41,7 @@ class Wording:
     risks: Words
     layout: Words
     skips: Words
-    limits: Words
+    entries: Words  # FHIR resource type -> what a ward calls it
     overrides: Words
     links: Words
     spelling: Words  # UK word -> US word
@@ -74,8 +78,22 @@ _BLANK = re.compile(r"[\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202f\u2
 
 
 def plain(text: str) -> str:
-    """Outside text on one short line, without control or invisible characters."""
-    return _BLANK.sub(" ", text).strip()[:LONGEST_QUOTE]
+    """Outside text on one short line, without control or invisible characters.
+
+    Units lose the marks of UCUM: "5 {pill}" is 5 pill, "1000 [IU]/h" is 1000 IU/h.
+    """
+    line = _BLANK.sub(" ", text).strip()
+    return _UCUM.sub(r"\1\2", line).replace("ug/", "µg/")[:LONGEST_QUOTE]
+
+
+_UCUM = re.compile(r"\{([A-Za-z ]+)\}|\[(IU|iU|USP'U)\]")
+
+
+def shortened(text: str) -> str:
+    """Outside text cut to a few words, for the middle of a line; escaped."""
+    words = plain(text).split(" ")
+    cut = " ".join(words[:FEW_WORDS])
+    return escaped(cut + ("…" if len(words) > FEW_WORDS else ""))
 
 
 def escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.segments import Segment
-from cds_service.cards import template_values as figures
+from cds_service.cards.reason_words import reason, reasons
 from cds_service.cards.wording import Wording
 from cds_service.chart.facts import Administration
 from cds_service.smart.display import iso, unescaped
@@ -38,7 +38,7 @@ def heparin_track(
         "running": m.infusion.running.truth.value,
         "rate": m.infusion.rate,
         "perKg": _per_kg(m.infusion.rate, kg),
-        "because": unescaped(figures.reasons(wording, m.infusion.reasons)),
+        "because": unescaped(reasons(wording, m.infusion.reasons)),
         "byOrder": m.infusion.by_order,
         "weight": kg,
     }
@@ -59,7 +59,7 @@ def _steps(
             "to": None if one.end is None else iso(one.end, clock),
             "rate": one.rate if one.state_known else None,
             "perKg": _per_kg(one.rate if one.state_known else None, kg),
-            "because": unescaped(figures.reason(wording, one.why)) if one.why else "",
+            "because": unescaped(reason(wording, one.why)) if one.why else "",
         }
 
 

@@ -18,7 +18,9 @@ from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.target import UNITS
 from cds_service.assessment.model.case import evidence, unread
 from cds_service.assessment.model.verdict import Reason
-from cds_service.cards import template_values as figures
+from cds_service.cards.amounts import amount
+from cds_service.cards.reason_words import reason
+from cds_service.cards.reason_words import reasons as reasons_told
 from cds_service.cards.required_rate_words import target_told
 from cds_service.cards.wording import Wording
 from cds_service.chart.facts import Result
@@ -77,7 +79,7 @@ def _results(plot: Plot, concept: str) -> Iterable[Result]:
 
 def _point(plot: Plot, result: Result, unit: str) -> dict[str, Any]:
     """What every point has; results are dated, see `Case.results`."""
-    told = figures.amount(plot.wording, evidence(result, unit)) if result.value is not None else ""
+    told = amount(plot.wording, evidence(result, unit)) if result.value is not None else ""
     return {
         **(stretch(result.at, plot.clock) if result.at else {}),
         "value": result.value,
@@ -90,7 +92,7 @@ def _point(plot: Plot, result: Result, unit: str) -> dict[str, Any]:
 
 
 def _unread(plot: Plot, result: Result) -> str:
-    return unescaped(figures.reason(plot.wording, unread(result.concept, result)))
+    return unescaped(reason(plot.wording, unread(result.concept, result)))
 
 
 def _old(plot: Plot, result: Result) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def _level_point(plot: Plot, level: Level) -> dict[str, Any]:
         **_point(plot, level.result, UNITS[level.concept]),
         "position": where,
         "trust": trust,
-        "because": unescaped(figures.reasons(plot.wording, reasons)),
+        "because": unescaped(reasons_told(plot.wording, reasons)),
         "until": iso(level.until, plot.clock) if level.until else None,
         "bound": "atMost" if level.at_most else "atLeast" if level.at_least else "",
         "rate": level.rate,
@@ -146,7 +148,7 @@ def _antithrombin(plot: Plot) -> dict[str, Any]:
         "bandSays": "",
         "lines": [{"key": tier, "value": protocol[f"antithrombin.{tier}"]} for tier in TIERS],
         "points": list(_tiered(plot, known)),
-        "because": unescaped(figures.reasons(plot.wording, m.antithrombin.known.reasons)),
+        "because": unescaped(reasons_told(plot.wording, m.antithrombin.known.reasons)),
     }
 
 

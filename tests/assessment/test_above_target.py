@@ -147,7 +147,9 @@ def test_a_suspect_sample_is_to_be_redrawn():
     (card,) = [
         c for c in cards_of(judge_chart(*running(), *JUMP, hook="patient-view")) if c.topic == ABOVE
     ]
-    assert "anti-Xa 1.95 IU/mL looks drawn from the heparin line" in card.summary
+    assert (
+        "anti-Xa 1.95 IU/mL on heparin 1,600 U/h looks drawn from the heparin line" in card.summary
+    )
 
 
 @spec(

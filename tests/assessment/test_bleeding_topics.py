@@ -158,12 +158,12 @@ def test_what_is_drafted_beside_a_risk(drafted, speaks):
     ("lysis", given("alteplase", 3, 50), "risk.lysis"),
     ("a bleed in the head", condition("bleeding_intracranial", 900), "risk.neurosurgery"),
     ("spinal surgery", procedure("neurosurgery", 99, 98), "risk.neurosurgery"),
-    ("trauma", condition("trauma", 9), "risk.weigh"),
-    ("a bleed now", condition("bleeding", 9), "risk.weigh"),
+    ("trauma", condition("trauma", 9), None),
+    ("a bleed now", condition("bleeding", 9), None),
 )
 def test_it_names_the_sign_and_what_is_usual(sign, note):
     found = due(judge_chart(raised(1200), sign, hook="order-sign"), RISK)
-    assert found.notes == (note,)
+    assert found.notes == ((note,) if note else ())
     assert found.indicator is Indicator.WARNING
     assert found.choices == ()
     assert found.tests == ()
@@ -174,7 +174,7 @@ def test_a_small_fall_of_haemoglobin_is_a_row_of_other_cards_and_no_card():
     assert RISK not in topics(found)
     assert starts(due(found, "antithrombinDose")) == {}
     (card,) = [c for c in cards_of(found) if c.topic == "antithrombinDose"]
-    assert card.detail.startswith("**Bleeding risk: Haemoglobin 13.4 to 11.8 g/dL in 18 h.**")
+    assert card.detail.startswith("**Bleeding risk: haemoglobin 13.4 to 11.8 g/dL in 18 h. ")
 
 
 def test_on_opening_a_chart_no_draft_is_judged():
@@ -183,14 +183,14 @@ def test_on_opening_a_chart_no_draft_is_judged():
 
 @spec(
     "sign, line",
-    ("platelets", lab("platelets", 40), "Bleeding: Platelets 40 10³/µL"),
+    ("platelets", lab("platelets", 40), "Bleeding: platelets 40 10³/µL"),
     ("another bleed", condition("bleeding", 5), "Bleeding: bleeding, 10 Mar 07:00"),
     ("a catheter", EPIDURAL, "Bleeding risk: epidural catheter, 10 Mar 02:00"),
 )
 def test_every_card_opens_with_the_bleed_or_its_risk(sign, line):
     found = judge_chart(*failing(lab("antithrombin", 55)), sign, hook="order-select")
     card = next(c for c in cards_of(found) if c.topic == "antithrombinDose")
-    assert card.detail.startswith(f"**{line}.**")
+    assert card.detail.startswith(f"**{line}. ")
 
 
 def test_text_of_the_record_in_the_first_line_is_harmless():

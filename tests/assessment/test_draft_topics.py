@@ -117,9 +117,9 @@ def test_an_overdose_is_only_deleted(facts):
     (
         "by the level",
         (AT50, KG, at(5000)),
-        "Antithrombin 5000 [IU]: predicted level 150 %, over the",
+        "Antithrombin 5000 IU drafted: predicted level 150 %, above 120 %",
     ),
-    ("by weight alone", (at(80, "[IU]/kg"),), "Antithrombin 80 [IU]/kg: more than 75 IU/kg"),
+    ("by weight alone", (at(80, "[IU]/kg"),), "Antithrombin 80 IU/kg drafted: more than 75 IU/kg"),
     ("in HIT", (KG, at(1400), condition("hit")), "Antithrombin drafted in HIT"),
 )
 def test_an_overdose_is_told_by_what_is_known_of_it(facts, told):

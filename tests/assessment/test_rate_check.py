@@ -170,7 +170,7 @@ def volume(rate_in_units, per_ml, **how):
     (
         "by weight, which is not known",
         (raised(180, unit="[IU]/kg/h"),),
-        "Heparin drafted at 180 [IU]/kg/h: check rate and strength",
+        "Heparin drafted at 180 IU/kg/h: check rate and strength",
     ),
     (
         "a vial's strength",

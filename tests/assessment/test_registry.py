@@ -70,7 +70,8 @@ def said(*facts: Any, hook: str = "patient-view") -> bool:
 def shown(findings: Findings, style: ClientCapabilities | None = None) -> dict[str, Card]:
     wording = TABLES.wording
     worded = {**wording.summaries, NEW: "The moon is {weight:.0f} full"}
-    rewritten = replace(wording, summaries=worded)
+    leads = {**wording.leads, NEW: "Look up"}
+    rewritten = replace(wording, summaries=worded, leads=leads)
     cards = compose(findings, TABLES.concepts, rewritten, style or ClientCapabilities())
     return {card.topic: card for card in cards}
 

@@ -239,7 +239,6 @@ def test_resistance(facts, indicator, tests):
         failing(given("antithrombin", 20, 2000), lab("antithrombin", 90)),
         "resistance.refractory",
     ),
-    ("pump and line first", failing(), "delivery.first"),
     ("acute phase", failing(lab("fibrinogen", 600)), "contributor.acutePhase"),
     ("at risk", failing(condition("nephrotic")), "contributor.risk"),
     ("sepsis", failing(condition("sepsis")), "population.sepsis"),

@@ -59,19 +59,19 @@ HEAVY = (*running(2100), weight(100), lab("anti_xa", 0.5, 3), raised(2100))
         "recheck and maintenance",
         "antithrombinDose",
         DOSE,
-        "Recheck antithrombin and anti-Xa in 2-6 h; then 60 % of the dose every 24 h",
+        "Recheck antithrombin and anti-Xa in 2-6 h; then 60 % of it every 24 h",
     ),
     (
         "argatroban",
         "anticoagulantSwitch",
         SWITCH,
-        "| 0.5 µg/kg/min (2.4 mg/h at 80 kg) | 2 h | 1.5-3 x baseline, at most 100 s |",
+        "| 0.5 µg/kg/min (2.4 mg/h at 80 kg); label 2 if not critically ill, never above 10 | 2 h",
     ),
     (
         "argatroban's label",
         "anticoagulantSwitch",
         SWITCH,
-        "the label starts at 2, in patients who are not critically ill",
+        "label 2 if not critically ill, never above 10 | 2 h | 1.5-3 x baseline, at most 100 s |",
     ),
     (
         "bivalirudin",
@@ -216,7 +216,7 @@ def test_a_circuit_names_its_interval():
 )
 def test_a_test_that_is_pending_is_named_and_not_ordered_again(topic, facts):
     one = card(topic, *facts)
-    assert "Already pending: " in one.detail
+    assert "Ordered already: " in one.detail
     ordered = facts[-1].concept
     code = {"antithrombin": "27811-9", "hit_antibody": "34701-3"}[ordered]
     actions = [a for s in one.suggestions for a in s.actions if a.type == "create"]
@@ -232,4 +232,4 @@ def test_the_upper_limit_of_the_aptt_is_told_in_the_unit_of_the_test(result, lim
     """Told by which test it is of: a site's limits may be of any size."""
     positive = lab("hit_functional", None, positive=True)
     told = said("hitSuspected", *running(), weight(80), raised(1800), positive, *WELL, result)
-    assert f"aPTT over {limit}:" in told
+    assert f"aPTT is over {limit}:" in told

@@ -30,8 +30,11 @@ def labels(found):
 
 def test_the_recommended_choice_stands_first_and_its_label_says_so():
     first, second, *_ = labels(judge_chart(*HIT))
-    assert first == ("Stop heparin, start argatroban 0.5 µg/kg/min (recommended)", True)
-    assert second == ("Stop heparin, start bivalirudin 0.15 mg/kg/h", False)
+    assert first == (
+        "Stop heparin, start argatroban 0.5 µg/kg/min, labelled for HIT (recommended)",
+        True,
+    )
+    assert second == ("Stop heparin, start bivalirudin 0.15 mg/kg/h, off-label", False)
 
 
 def test_of_two_recommendations_only_the_first_stays():

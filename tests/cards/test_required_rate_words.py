@@ -82,7 +82,7 @@ def row(cards, name):
 
 def test_both_stand_on_a_card_that_judges_a_level():
     cards = cards_of(judge_chart(*failing(lab("antithrombin", 60))))
-    assert "0.30-0.70 IU/mL (protocol's default)" in row(cards, "Target")
+    assert "0.30-0.70 IU/mL (default)" in row(cards, "Target")
     assert "0.30 lies at about" in row(cards, "Required rate")
 
 
@@ -98,12 +98,12 @@ def test_while_the_effect_is_lost_no_required_rate_is_shown():
     (
         "default",
         (*running(), lab("anti_xa", 0.5)),
-        "Anti-Xa (UFH) 0.30-0.70 IU/mL (protocol's default)",
+        "Anti-Xa 0.30-0.70 IU/mL (default)",
     ),
     (
         "by order",
         (*aiming(goal((0.2, 0.4))), lab("anti_xa", 0.5)),
-        "Anti-Xa (UFH) 0.20-0.40 IU/mL (by the order)",
+        "Anti-Xa 0.20-0.40 IU/mL (by the order)",
     ),
     (
         "by order, the aPTT alone",
@@ -118,7 +118,7 @@ def test_while_the_effect_is_lost_no_required_rate_is_shown():
     (
         "both tests in use",
         (*running(), lab("anti_xa", 0.5), lab("aptt", 70)),
-        "Anti-Xa (UFH) 0.30-0.70 IU/mL; aPTT 60-100 s",
+        "Anti-Xa 0.30-0.70 IU/mL; aPTT 60-100 s",
     ),
 )
 def test_the_target_in_words(facts, words):
@@ -129,7 +129,7 @@ def test_a_target_that_cannot_be_read_says_so():
     words = target_told(
         measured(*aiming(replace(goal(), unread=True)), lab("anti_xa", 0.2)), tables().wording
     )
-    assert words == ("Target: the words of the order could not be read as a range (by the order)")
+    assert words == ("Target: the order's words could not be read as a range (by the order)")
 
 
 @pytest.mark.parametrize("step", [50, 100])

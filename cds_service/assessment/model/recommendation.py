@@ -39,6 +39,7 @@ class StartDrug:
     value: float
     unit: str
     kg: float | None = None  # by which an infusion's rate is also told in mg/h
+    labelled: bool = False  # whether its label names this use; the card says so in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,10 @@ class Recommendation:
 
     indicator: Indicator
     summary: str = ""  # variant of the topic's summary
-    lead: str = ""  # what to do first, told before the facts
+    lead: str = ""  # what to do first, told before the facts, in place of the topic's own
     facts: tuple[Evidence, ...] = ()
     values: Mapping[str, str | float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # of most weight first: a card has room for so many words
     starts: tuple[str, ...] = ()  # drugs whose start is told as a row each
     choices: tuple[Option, ...] = ()
     tests: tuple[str, ...] = ()  # concepts wanted, offered together as one more choice

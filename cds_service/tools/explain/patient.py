@@ -14,8 +14,9 @@ from cds_service.advice import Advice, Rulebook, advise
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.target import UNITS
 from cds_service.assessment.model.verdict import Evidence, Verdict
-from cds_service.cards import template_values as figures
+from cds_service.cards.amounts import amount
 from cds_service.cards.card import Card
+from cds_service.cards.reason_words import reasons
 from cds_service.cards.required_rate_words import required_rate_told, target_told
 from cds_service.cards.wording import Wording
 from cds_service.chart.fhir_datetime import recorded
@@ -116,12 +117,12 @@ def _facts(m: Measured, wording: Wording) -> Iterable[Fact]:
             if verdict.unknown and level.current.yes:
                 name = f"{wording.facts[level.concept]}, {label}"
                 until = f", until {recorded(level.until)}" if level.until else ""
-                yield Fact(name, figures.reasons(wording, verdict.reasons) + until)
+                yield Fact(name, reasons(wording, verdict.reasons) + until)
     yield Fact(wording.facts["target"], target_told(m, wording), m.target.order)
     yield from _told(wording, "antithrombin", m.antithrombin.known, m.antithrombin.evidence)
     if m.antithrombin.dosable.unknown and m.antithrombin.known.yes:
-        reasons = figures.reasons(wording, m.antithrombin.dosable.reasons)
-        yield Fact(f"{wording.facts['antithrombin']}, for a dose", reasons)
+        why = reasons(wording, m.antithrombin.dosable.reasons)
+        yield Fact(f"{wording.facts['antithrombin']}, for a dose", why)
     if m.antithrombin.antigen is not None:
         yield _fact(wording, m.antithrombin.antigen)
     yield from _told(wording, "weight", m.weight.known, m.weight.evidence)
@@ -139,11 +140,11 @@ def _told(wording: Wording, name: str, known: Verdict, evidence: Evidence | None
     if known.yes and evidence is not None:
         yield _fact(wording, evidence)
     else:
-        yield Fact(wording.facts[name], f"unknown: {figures.reasons(wording, known.reasons)}")
+        yield Fact(wording.facts[name], f"unknown: {reasons(wording, known.reasons)}")
 
 
 def _fact(wording: Wording, evidence: Evidence) -> Fact:
-    told = figures.amount(wording, evidence) if evidence.unit else ""
+    told = amount(wording, evidence) if evidence.unit else ""
     how = wording.how.get(evidence.how, evidence.how).format(
         hours=evidence.hours or 0.0, figure=evidence.figure or 0.0
     )
@@ -179,7 +180,7 @@ def _verdict(verdict: Verdict, wording: Wording) -> str:
 def _because(verdict: Verdict, wording: Wording) -> str:
     """The facts of a yes or no, the reasons of an unknown."""
     if verdict.unknown:
-        return figures.reasons(wording, verdict.reasons)
+        return reasons(wording, verdict.reasons)
     told = (_fact(wording, evidence) for evidence in verdict.facts)
     return wording.layout["join"].join(
         dict.fromkeys(f"{fact.name} {fact.told}".strip() for fact in told)

@@ -104,7 +104,7 @@ def _goes_up(m: Measured, order: Order) -> bool:
 
 def _usual(facts: tuple[Evidence, ...]) -> tuple[str, ...]:
     """The notes on what is usually done at such signs."""
-    found = dict.fromkeys(_USUAL.get(fact.fact, "risk.weigh") for fact in facts)
+    found = dict.fromkeys(_USUAL[fact.fact] for fact in facts if fact.fact in _USUAL)
     return tuple(found)
 
 

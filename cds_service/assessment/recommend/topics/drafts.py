@@ -64,7 +64,7 @@ def _overdose(
             "dose_predicted": replacement.predicted if replacement else 0.0,
         },
         notes=_overdose_notes(m, drafts, together, replacement),
-        choices=_corrections(drafts, replacement),
+        choices=_corrections(drafts, replacement, labelled=m.risk.hereditary),
         withheld=withheld,
         open=m.gates.reasons,
         limits=("antithrombin_dose.highest_predicted", "antithrombin_dose.label_recovery"),
@@ -94,7 +94,9 @@ def _written(drafts: tuple[Order, ...]) -> str:
     return " + ".join(o.dosage.written for o in drafts if o.dosage.written)
 
 
-def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Option, ...]:
+def _corrections(
+    drafts: tuple[Order, ...], dose: Dose | None, *, labelled: bool
+) -> tuple[Option, ...]:
     """Delete all drafts: each may have been right alone, but one left over would make two doses.
 
     The computed dose is a second choice and never the recommended one.
@@ -102,7 +104,7 @@ def _corrections(drafts: tuple[Order, ...], dose: Dose | None) -> tuple[Option, 
     delete = deletion(drafts)
     if dose is None:
         return (delete,)
-    start = StartDrug("antithrombin", dose.units, "[IU]")
+    start = StartDrug("antithrombin", dose.units, "[IU]", labelled=labelled)
     values = {"dose": float(dose.units)}
     return (delete, Option("overdose.replace", (*delete.actions, start), values=values))
 

@@ -99,9 +99,9 @@ def _treatment(m: Measured) -> bool:
 
 
 def _notes(m: Measured, switch: Switch) -> tuple[str, ...]:
-    notes = ["hit.noHeparin"] if _why(m) == "score" else ["hit.counts", "hit.noHeparin"]
-    notes += ["hit.fell"] if m.hit.score.fell else []
-    notes += [*switch_notes(m, switch), *circuit_notes(m), "hit.noWarfarin"]
+    notes = ["hit.noHeparin", *(["hit.fell"] if m.hit.score.fell else [])]
+    notes += [*switch_notes(m, switch), "hit.noWarfarin", *circuit_notes(m)]
+    notes += ["hit.counts"] if _why(m) in ("recorded", "allergy") else []
     stable = switch.starts and not (m.risk.shock or m.risk.circuit) and m.organs.renal.no
     return (*notes, "hit.ward") if stable and m.organs.hepatic.no else tuple(notes)
 
@@ -200,4 +200,4 @@ def _possible_notes(m: Measured, *, counted: bool) -> tuple[str, ...]:
         notes.append("hit.clarifyAllergy")
     if m.hit.reopened:
         notes.append("hit.reopened")
-    return (*notes, "hit.nothingStopped")
+    return tuple(notes)

@@ -106,10 +106,9 @@ def _raise_values(m: Measured) -> dict[str, str | float]:
 
 
 def resistance_notes(m: Measured, verdicts: Verdicts) -> tuple[str, ...]:
-    """Delivery first; what would confirm it; what antithrombin has to do with it."""
+    """What would confirm it; what antithrombin has to do with it; what may contribute."""
     tier, confirmed = m.antithrombin.tier, verdicts["confirmed"].yes
     notes = {
-        "delivery.first": True,
         "resistance.confirm": verdicts["failing"].yes and not confirmed,
         "resistance.noDose": tier in ("low", "severe") and not confirmed,
         "resistance.notAntithrombin": tier in ("normal", "lowNormal"),

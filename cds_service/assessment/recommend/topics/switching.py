@@ -97,7 +97,11 @@ def switch_choices(m: Measured, switch: Switch) -> tuple[Option, ...]:
 
 def start_action(m: Measured, start: Start) -> StartDrug:
     """The order of a start, with the weight by which pumps run it in mg/h."""
-    return StartDrug(start.drug, start.rate, start.unit, m.weight.kg)
+    labelled = m.gates.hit.yes and start.drug == LABELLED_IN_HIT
+    return StartDrug(start.drug, start.rate, start.unit, m.weight.kg, labelled)
+
+
+LABELLED_IN_HIT = "argatroban"  # bivalirudin's label is PCI; without HIT neither is labelled
 
 
 def _supplement(
@@ -114,7 +118,7 @@ def _supplement(
 def _supplement_choice(m: Measured, dose: Dose | None) -> tuple[Option, ...]:
     if dose is None or antithrombin_ordered(m):
         return ()
-    return (dose_choice(dose, recommended=False),)
+    return (dose_choice(m, dose, recommended=False),)
 
 
 def _notes(m: Measured, switch: Switch, dose: Dose | None) -> tuple[str, ...]:
@@ -123,15 +127,26 @@ def _notes(m: Measured, switch: Switch, dose: Dose | None) -> tuple[str, ...]:
         notes += (f"antithrombin.also{form(m)}", *beside_notes(m, dose))
     named = {f"population.{reason}" for reason in switch.not_recommended_because}
     rest = (note for note in population_notes(m) if note not in named)
-    return (*notes, "switch.sampleFirst", *circuit_notes(m), *rest)
+    return (*notes, *circuit_notes(m), "switch.sampleFirst", *rest)
 
 
 def switch_notes(m: Measured, switch: Switch) -> tuple[str, ...]:
-    """Notes on a switch: why no drug is offered, a start is reduced, or none is recommended."""
+    """Notes on a switch: why none, why this one first, why a start is reduced or none preferred."""
     none = (f"switch.none.{switch.none_because}",) if switch.none_because else ()
     starts = (note for start in switch.starts for note in start_notes(m.case, start))
     against = (f"switch.against.{reason}" for reason in switch.not_recommended_because)
-    return (*none, *starts, *against)
+    return (*none, *against, *_first_because(m, switch), *starts)
+
+
+def _first_because(m: Measured, switch: Switch) -> tuple[str, ...]:
+    """Why the recommended drug is the one, in one clause about kidney and liver."""
+    if not any(start.recommended for start in switch.starts):
+        return ()
+    if m.organs.renal.yes:
+        return ("switch.first.renal",)
+    if m.organs.hepatic.yes:
+        return ("switch.first.hepatic",)
+    return ("switch.first.hit",) if m.gates.hit.yes else ("switch.first.normal",)
 
 
 def circuit_notes(m: Measured) -> tuple[str, ...]:
@@ -146,7 +161,7 @@ def start_notes(case: Case, start: Start) -> tuple[str, ...]:
         return ()
     if start.rate >= case.protocol["switch.argatroban_label"]:
         return ("start.argatrobanLabel",)
-    return (f"start.reduced.{start.reduced}",) if start.reduced else ("start.belowLabel",)
+    return (f"start.reduced.{start.reduced}",) if start.reduced else ()
 
 
 def _tests(m: Measured, switch: Switch) -> tuple[str, ...]:

@@ -40,9 +40,9 @@ def supplements(m: Measured) -> bool:
     return m.antithrombin.tier in ("low", "severe")
 
 
-def dose_choice(dose: Dose, *, recommended: bool) -> Option:
+def dose_choice(m: Measured, dose: Dose, *, recommended: bool) -> Option:
     """The option to order the dose; its text and its order name the same number."""
-    start = StartDrug("antithrombin", dose.units, "[IU]")
+    start = StartDrug("antithrombin", dose.units, "[IU]", labelled=m.risk.hereditary)
     values = {"dose": float(dose.units)}
     return Option("antithrombin.give", (start,), recommended, values)
 
@@ -92,7 +92,7 @@ def antithrombin_dose(known: Assessed) -> Recommendation | None:
     return Recommendation(
         indicator=Indicator.INFO if ordered else Indicator.WARNING,
         summary="" if offered else "withheld",
-        lead="delivery" if offered else "",
+        lead=_lead(m) if offered else "",
         facts=(*situation(m), *weight_fact(m), *clot_facts(verdicts)),
         values=dose_values(m, dose, against),
         notes=_dose_notes(m, offered, dose),
@@ -123,7 +123,7 @@ def antithrombin_ordered(m: Measured) -> bool:
 def _dose_choices(m: Measured, dose: Dose | None) -> tuple[Option, ...]:
     if dose is None or antithrombin_ordered(m):
         return ()
-    return (dose_choice(dose, recommended=recommends_antithrombin(m)),)
+    return (dose_choice(m, dose, recommended=recommends_antithrombin(m)),)
 
 
 def recommends_antithrombin(m: Measured) -> bool:
@@ -141,14 +141,29 @@ def recommends_antithrombin(m: Measured) -> bool:
     return m.case.protocol.allows("antithrombin_recommended") and not unsure
 
 
+def _remarks(dose: Dose) -> list[str]:
+    """Who checks a large dose, what follows it, and then what is unusual about it."""
+    notes = [f"antithrombin.{remark}" for remark in dose.remarks]
+    notes += ["antithrombin.measuredRecovery"] if dose.measured_recovery else []
+    checked = [note for note in notes if note == PHARMACIST]
+    return [*checked, "antithrombin.follow", *(note for note in notes if note != PHARMACIST)]
+
+
+PHARMACIST = "antithrombin.pharmacist"
+
+
+def _lead(m: Measured) -> str:
+    """The check that costs nothing; in pregnancy with whom."""
+    return "deliveryInPregnancy" if m.risk.pregnant else "delivery"
+
+
 def _dose_notes(m: Measured, dose: Dose | None, computed: Dose | None) -> tuple[str, ...]:
-    notes = ["antithrombin.pregnancy"] if m.risk.pregnant else []
+    notes = []
     if dose is not None:
         notes.append(f"antithrombin.formula{form(m)}")
-        notes += [f"antithrombin.{remark}" for remark in dose.remarks]
-        notes += ["antithrombin.measuredRecovery"] if dose.measured_recovery else []
-        notes += ["antithrombin.follow", *_evidence_notes(m)]
+        notes += _evidence_notes(m)
     notes += beside_notes(m, computed)
+    notes += _remarks(dose) if dose is not None else []
     if dose is not None and may_have_lmwh(m):
         notes.append("antithrombin.lmwh")
     if antithrombin_ordered(m):

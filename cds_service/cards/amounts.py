@@ -70,7 +70,7 @@ def _ago(wording: Wording, age: timedelta) -> str:
     return wording.layout["ago_days"].format(days=age / DAY)
 
 
-def clock(wording: Wording, at: datetime) -> str:
+def day_and_time(wording: Wording, at: datetime) -> str:
     """Day and clock time inside a cell; what is not known of it stays as it was written."""
     if isinstance(at, Stretch):
         return escaped(at.written)

@@ -15,13 +15,13 @@ from cds_service.cards.rows import table
 from cds_service.cards.sentences import (
     LONGEST_CARD,
     LONGEST_PROSE,
-    first_line,
     has_drug,
     prose,
     small_line,
     starts_table,
     unknown_line,
-    words_of,
+    what_first,
+    word_count,
 )
 from cds_service.cards.suggested_resources import For
 from cds_service.cards.suggestions import SuggestionBuilder, suggestions
@@ -149,10 +149,10 @@ def detail(
     """What to do first, the deciding facts, a few sentences, what is unknown, the sources."""
     values = figures(findings, item, wording, markdown=True)
     drug = has_drug(item)
-    first = first_line(item, wording, values)
+    first = what_first(item, wording, values)
     unknown = unknown_line(findings, item, wording)
     small = small_line(item, findings.measured.case.protocol, wording)
-    left = LONGEST_CARD[drug] - words_of(first, unknown, *more, small)
+    left = LONGEST_CARD[drug] - word_count(first, unknown, *more, small)
     parts = [
         first,
         table(findings.measured, item.facts, wording),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.verdict import Evidence, Reason
-from cds_service.cards.amounts import amount, clock
+from cds_service.cards.amounts import amount, day_and_time
 from cds_service.cards.reason_words import lower
 from cds_service.cards.wording import Wording, escaped
 
@@ -50,7 +50,7 @@ def _level(level: Level, wording: Wording, *, dated: bool) -> str:
         text = layout["at_rate"].format(value=text, rate=level.rate)
     remarks = [wording.how[level.evidence.how]] if level.evidence and level.evidence.how else []
     if dated and level.drawn is not None:
-        remarks.insert(0, clock(wording, level.drawn))
+        remarks.insert(0, day_and_time(wording, level.drawn))
     remarks += [_why(level, reason, wording) for reason in _doubts(level)]
     return layout["bracketed"].format(value=text, remarks="; ".join(remarks)) if remarks else text
 
@@ -74,13 +74,13 @@ def _why(level: Level, reason: Reason, wording: Wording) -> str:
     why = wording.reasons[reason.why]
     if level.until is None or reason not in level.usable.reasons:
         return why
-    return wording.layout["until"].format(why=why, at=clock(wording, level.until))
+    return wording.layout["until"].format(why=why, at=day_and_time(wording, level.until))
 
 
 def _fact(fact: Evidence, wording: Wording, *, dated: bool) -> str:
     text = amount(wording, fact)
     remarks = [wording.how[fact.how]] if fact.how else []
     if dated and fact.at is not None:
-        remarks.insert(0, clock(wording, fact.at))
+        remarks.insert(0, day_and_time(wording, fact.at))
     bracketed = wording.layout["bracketed"]
     return bracketed.format(value=text, remarks="; ".join(remarks)) if remarks else text

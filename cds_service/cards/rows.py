@@ -13,7 +13,7 @@ from datetime import datetime
 
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.model.verdict import Evidence
-from cds_service.cards.amounts import amount, clock, time
+from cds_service.cards.amounts import amount, day_and_time, time
 from cds_service.cards.heparin_row import heparin_told
 from cds_service.cards.level_row import levels_told
 from cds_service.cards.reason_words import lower
@@ -102,16 +102,16 @@ def _plainly(row: str, facts: Facts, wording: Wording) -> str:
     newest = max((fact.at for fact in facts if fact.at is not None), default=None)
     told = []
     for fact in facts:
-        text = value_of(fact, wording)
+        text = shown_value(fact, wording)
         if (name := wording.facts[fact.fact]) != row:
             text = wording.layout["sign"].format(fact=lower(name), value=text)
         if fact.at is not None and fact.at != newest:
-            text = wording.layout["dated"].format(value=text, at=clock(wording, fact.at))
+            text = wording.layout["dated"].format(value=text, at=day_and_time(wording, fact.at))
         told.append(text)
     return wording.layout["join"].join(told)
 
 
-def value_of(fact: Evidence, wording: Wording) -> str:
+def shown_value(fact: Evidence, wording: Wording) -> str:
     """Value, unit and how it was read: "97.2 mL/min, Cockcroft-Gault"."""
     text = amount(wording, fact) if fact.unit else escaped(fact.written)
     if not fact.how:
@@ -129,6 +129,6 @@ def _at_most_seven(rows: list[TableRow], wording: Wording) -> list[TableRow]:
     for row in rest:
         text = wording.layout["sign"].format(fact=lower(row.name), value=row.value)
         if row.at is not None:
-            text = wording.layout["dated"].format(value=text, at=clock(wording, row.at))
+            text = wording.layout["dated"].format(value=text, at=day_and_time(wording, row.at))
         told.append(text)
     return [*kept, TableRow(wording.row_names["rest"], wording.layout["join"].join(told), None)]

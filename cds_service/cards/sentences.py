@@ -33,7 +33,7 @@ def has_drug(item: Recommendation) -> bool:
     return bool(item.starts) or any(isinstance(action, StartDrug) for action in acts)
 
 
-def first_line(item: Recommendation, wording: Wording, values: Figures) -> str:
+def what_first(item: Recommendation, wording: Wording, values: Figures) -> str:
     """What to do now, in bold; a bleed or the risk of one before it."""
     key = item.lead or (f"{item.topic}.{item.summary}" if item.summary else item.topic)
     lead = wording.leads.get(key) or wording.leads[item.topic]
@@ -153,6 +153,6 @@ def _published(protocol: Protocol, keys: Iterable[str]) -> list[str]:
     return [one for one in short if _PUBLISHED.search(one) and not one.startswith("review ")]
 
 
-def words_of(*lines: str) -> int:
+def word_count(*lines: str) -> int:
     """Words outside of the tables."""
     return len(" ".join(lines).split())

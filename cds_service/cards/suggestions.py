@@ -104,7 +104,7 @@ def _label(writer: SuggestionBuilder, choice: Option) -> str:
         writer.wording, tuple(a.concept for a in choice.actions if isinstance(a, OrderTest))
     )
     for start in (a for a in choice.actions if isinstance(a, StartDrug)):
-        values["status"] = figures.status(start, writer.wording)
+        values["status"] = figures.label_status(start, writer.wording)
     label = writer.wording.labels[choice.label].format(**values)
     return _marked(writer, label, recommended=choice.recommended)
 
@@ -145,7 +145,7 @@ def _test(writer: SuggestionBuilder, concept: str) -> CardAction:
 def _start(writer: SuggestionBuilder, start: StartDrug, *, recommended: bool) -> CardAction:
     rxnorm = next(c.code for c in writer.concepts.drugs[start.drug].codes if c.system == "rxnorm")
     name = writer.wording.drug(start.drug)
-    status = figures.status(start, writer.wording)
+    status = figures.label_status(start, writer.wording)
     if start.unit == "[IU]":
         units = round(start.value)
         text = writer.wording.actions["dose"].format(dose=units, status=status)

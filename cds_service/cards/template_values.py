@@ -134,10 +134,10 @@ def _starts(m: Measured, wording: Wording) -> Figures:
 def _statuses(item: Recommendation, wording: Wording) -> dict[str, str]:
     """Of each drug that may be started: what it is labelled for, or that it is not."""
     acts = (action for choice in item.choices for action in choice.actions)
-    return {a.drug: status(a, wording) for a in acts if isinstance(a, StartDrug)}
+    return {a.drug: label_status(a, wording) for a in acts if isinstance(a, StartDrug)}
 
 
-def status(action: StartDrug, wording: Wording) -> str:
+def label_status(action: StartDrug, wording: Wording) -> str:
     """Whether a drug is labelled for this use."""
     return wording.layout[f"labelled_{action.drug}" if action.labelled else "off_label"]
 

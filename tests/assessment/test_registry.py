@@ -167,6 +167,11 @@ EXAMPLE = re.findall(
 )
 
 
+def vars_of(section: str) -> dict[str, str]:
+    """The shipped words of one section."""
+    return dict(getattr(TABLES.wording, section))
+
+
 def test_the_card_that_contributing_adds_is_answered(monkeypatch):
     """The worked example itself: its function, its row, its words and its line are what is run."""
     function, row, tables_ = EXAMPLE
@@ -177,7 +182,8 @@ def test_the_card_that_contributing_adds_is_answered(monkeypatch):
     lines = tomllib.loads(tables_)
     monkeypatch.setitem(TOPICS, card.name, card)
     shipped = replace(SHIPPED, topics={**SHIPPED.topics, **lines["topics"]})
-    wording = replace(TABLES.wording, summaries={**TABLES.wording.summaries, **lines["summaries"]})
+    told = {name: {**vars_of(name), **lines[name]} for name in ("summaries", "leads", "titles")}
+    wording = replace(TABLES.wording, **told)
 
     def summaries(*facts: Any) -> set[str]:
         chart = patient(*running(), *facts)

@@ -132,25 +132,35 @@ def _launching_ehrs(
     settings: Settings, clients: tuple[Client, ...], practices: Practices
 ) -> tuple[LaunchingEhr, ...]:
     """Each EHR by the FHIR bases that it may name, with its own tables and client id."""
-    if settings.open:
-        callers = [(open_mode_client(settings.fhir_allow), settings.smart_client_id)]
-        hosts = (*_CSP_LOOPBACK, *settings.fhir_allow)
-        origins = [tuple(f"{scheme}://{host}:*" for host in hosts for scheme in ("http", "https"))]
-    else:
-        callers = [(one.caller, one.smart_client_id or settings.smart_client_id) for one in clients]
-        origins = [tuple(base.origin for base in caller.bases) for caller, _ in callers]
-    return tuple(
-        LaunchingEhr(
-            name=caller.name,
-            address_of=caller.allowed_fhir_server,
-            client_id=client_id,
-            origins=of_bases,
-            rulebook=practices.of(caller.name).rulebook,
-            queries=practices.of(caller.name).queries,
-            zone=practices.of(caller.name).zone,
-            capabilities=capabilities(caller, LinkTargets()),
+    if not settings.open:
+        return tuple(
+            _launching_ehr(
+                one.caller,
+                practices,
+                one.smart_client_id or settings.smart_client_id,
+                tuple(base.origin for base in one.caller.bases),
+            )
+            for one in clients
         )
-        for (caller, client_id), of_bases in zip(callers, origins, strict=True)
+    anybody = open_mode_client(settings.fhir_allow)
+    hosts = (*_CSP_LOOPBACK, *settings.fhir_allow)
+    origins = tuple(f"{scheme}://{host}:*" for host in hosts for scheme in ("http", "https"))
+    return (_launching_ehr(anybody, practices, settings.smart_client_id, origins),)
+
+
+def _launching_ehr(
+    caller: ClientPolicy, practices: Practices, client_id: str, origins: tuple[str, ...]
+) -> LaunchingEhr:
+    practice = practices.of(caller.name)
+    return LaunchingEhr(
+        name=caller.name,
+        address_of=caller.allowed_fhir_server,
+        client_id=client_id,
+        origins=origins,
+        rulebook=practice.rulebook,
+        queries=practice.queries,
+        zone=practice.zone,
+        capabilities=capabilities(caller, LinkTargets()),
     )
 
 

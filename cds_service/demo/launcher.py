@@ -162,13 +162,7 @@ class Launcher:
             raise LaunchRefused("unsupported_grant_type", "only authorization_code")
         if asked.get("client_id") != self.client_id:
             raise LaunchRefused("invalid_client", "client_id is not registered")
-        held = self.grants.redeem("code", asked.get("code", ""))
-        if held is None:
-            raise LaunchRefused("invalid_grant", "code is unknown, used or too old")
-        if asked.get("redirect_uri") != self.address + APP:
-            raise LaunchRefused("invalid_grant", "redirect_uri is not that of the code")
-        if not _proves(asked.get("code_verifier", ""), held["challenge"]):
-            raise LaunchRefused("invalid_grant", "code_verifier is not that of the code")
+        held = self._proven(asked)
         granted = {"patient": held["patient"], "scope": held["scope"]}
         context = {name: held[name] for name in ("encounter", "appContext") if held.get(name)}
         return {
@@ -179,6 +173,17 @@ class Launcher:
             **context,
             "need_patient_banner": True,
         }
+
+    def _proven(self, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        """What a code stands for; it is spent whether or not the rest is right."""
+        held = self.grants.redeem("code", asked.get("code", ""))
+        if held is None:
+            raise LaunchRefused("invalid_grant", "code is unknown, used or too old")
+        if asked.get("redirect_uri") != self.address + APP:
+            raise LaunchRefused("invalid_grant", "redirect_uri is not that of the code")
+        if not _proves(asked.get("code_verifier", ""), held["challenge"]):
+            raise LaunchRefused("invalid_grant", "code_verifier is not that of the code")
+        return held
 
     def guard(self) -> Response | None:
         """Before a FHIR request with a token: whose record it opens, and which kinds of resource.

@@ -7,7 +7,7 @@ a source answered then, is not on record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -118,28 +118,24 @@ def course_told(moments: Sequence[Moment], clock: tzinfo | None) -> dict[str, An
 
 def _run(topic: str, moments: Sequence[Moment], clock: tzinfo | None) -> dict[str, Any]:
     """The newest unbroken run of moments at which a card was due."""
-    last = next(n for n, one in enumerate(moments) if topic in one.indicators)
-    present = [n for n in _unbroken(topic, moments, last)]
-    first = present[-1]
-    texts = (moments[n].summaries.get(topic, "") for n in present)
+    due = [topic in one.indicators for one in moments]
+    last = due.index(True)  # the newest; the places run backwards in time
+    before = due.index(False, last) if False in due[last:] else len(moments)
     told: dict[str, Any] = {
         "topic": topic,
         "indicator": moments[last].indicators[topic],
-        "summary": next((text for text in texts if text), ""),
-        "since": iso(moments[first].at, clock),
+        "summary": _first_text(one.summaries.get(topic, "") for one in moments[last:before]),
+        "since": iso(moments[before - 1].at, clock),
     }
-    if first + 1 < len(moments):
-        told["absentAt"] = iso(moments[first + 1].at, clock)
+    if before < len(moments):
+        told["absentAt"] = iso(moments[before].at, clock)
     if last:
         told["goneAt"] = iso(moments[last - 1].at, clock)
     return told
 
 
-def _unbroken(topic: str, moments: Sequence[Moment], last: int) -> Iterator[int]:
-    for place in range(last, len(moments)):
-        if topic not in moments[place].indicators:
-            return
-        yield place
+def _first_text(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text), "")
 
 
 def rule_since(rule: str, moments: Sequence[Moment], clock: tzinfo | None) -> str:

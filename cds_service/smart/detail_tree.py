@@ -6,6 +6,7 @@ images are left out, links go to http and https only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ SAFE_SCHEMES = ("http://", "https://")
 TEXT = ("p", "br", "hr", "h1", "h2", "h3", "h4", "blockquote", "pre", "code")
 MARKS = ("strong", "em", "s", "a", "ul", "ol", "li")
 TABLE = ("table", "thead", "tbody", "tr", "th", "td")
+BREAKS: Mapping[str, list[Tree]] = {"softbreak": [" "], "hardbreak": [{"tag": "br", "parts": []}]}
 ELEMENTS = frozenset({*TEXT, *MARKS, *TABLE})
 
 
@@ -35,17 +37,23 @@ def _parser() -> MarkdownIt:
 
 def _parts(node: SyntaxTreeNode) -> list[Tree]:
     """What a node comes to; one that is no element of ours is only its content."""
-    if node.type in ("softbreak", "hardbreak"):
-        return [{"tag": "br", "parts": []}] if node.type == "hardbreak" else [" "]
-    inner = [part for child in node.children for part in _parts(child)]
-    if not node.children and node.content:
-        inner = [node.content]
+    if node.type in BREAKS:
+        return list(BREAKS[node.type])
+    inner = _inner(node)
     if node.type in ("inline", "text") or node.tag not in ELEMENTS:
         return inner
-    element: dict[str, Any] = {"tag": node.tag, "parts": inner}
-    if node.tag == "a":
-        href = str(node.attrs.get("href", ""))
-        if not href.lower().startswith(SAFE_SCHEMES):
-            return inner
-        element["href"] = href
-    return [element]
+    return _link(node, inner) if node.tag == "a" else [{"tag": node.tag, "parts": inner}]
+
+
+def _inner(node: SyntaxTreeNode) -> list[Tree]:
+    if node.children:
+        return [part for child in node.children for part in _parts(child)]
+    return [node.content] if node.content else []
+
+
+def _link(node: SyntaxTreeNode, inner: list[Tree]) -> list[Tree]:
+    """A link, or only its text where it leads nowhere that is safe."""
+    href = str(node.attrs.get("href", ""))
+    if not href.lower().startswith(SAFE_SCHEMES):
+        return inner
+    return [{"tag": "a", "parts": inner, "href": href}]

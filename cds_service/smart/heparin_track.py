@@ -75,16 +75,17 @@ def doses_given(
         (bolus.at, {"what": "heparin", "kind": "bolus", "amount": f"{bolus.units:,.0f} U"})
         for bolus in m.infusion.boluses
     ]
-    found += [
-        (row.start, _dose(row, wording, clock))
-        for row in m.case.chart.administrations
-        if row.given is not False
-        and row.drug.family != "heparin"
-        and m.case.known_by_now(row.start)
-        and row.start is not None
-    ]
+    found += [(at, _dose(row, wording, clock)) for at, row in _others(m)]
     shown = sorted((one for one in found if one[0] >= since), key=lambda one: one[0])
     return [{"at": iso(at, clock), **told} for at, told in shown[-SHOWN_DOSES:]]
+
+
+def _others(m: Measured) -> Iterator[tuple[datetime, Administration]]:
+    """What was given beside heparin, as far as it is dated and not ahead."""
+    for row in m.case.chart.administrations:
+        given = row.given is not False and row.drug.family != "heparin"
+        if given and row.start is not None and m.case.known_by_now(row.start):
+            yield row.start, row
 
 
 def _dose(row: Administration, wording: Wording, clock: tzinfo | None) -> dict[str, Any]:

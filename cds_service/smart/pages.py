@@ -27,6 +27,16 @@ ROOM = "/smart"
 LONGEST_LAUNCH = 4000  # characters of the EHR's opaque handle
 
 
+STRANGER = (
+    "The FHIR server that the launch names (iss) is none that this service is set up for."
+    " Nothing was asked of it."
+)
+
+
+class LaunchUnreadableError(ValueError):
+    """A launch that cannot be one; the message is for the page."""
+
+
 @dataclass(frozen=True, slots=True)
 class SmartApp:
     """What the app needs, joined once at start."""
@@ -81,25 +91,14 @@ class Routes:
 
     def launch(self) -> tuple[str, int]:
         """Where an EHR opens the app: `iss` and `launch`; without `launch` it is standalone."""
-        given = {name: request.args.getlist(name) for name in ("iss", "launch")}
-        if any(len(values) > 1 for values in given.values()):
-            return _refused("The launch names its FHIR server or its context more than once.", 400)
-        iss, launch = ("".join(given[name]) for name in ("iss", "launch"))
-        if len(iss) > LONGEST_URL or len(launch) > LONGEST_LAUNCH:
-            return _refused("The launch is longer than any that this app takes.", 400)
-        if not iss:
-            return _refused(
-                "The launch names no FHIR server (iss). Open this page from a patient's chart.", 400
-            )
+        try:
+            iss, launch = _launch_asked()
+        except LaunchUnreadableError as fault:
+            return render_template("smart/refused.html", text=str(fault)), 400
         ehr = ehr_of(self.app.ehrs, iss)
         if ehr is None:
-            return _refused(
-                "The FHIR server that the launch names (iss) is none that this service is set up"
-                " for. Nothing was asked of it.",
-                403,
-            )
-        page = render_template("smart/launch.html", iss=iss, launch=launch, ehr=ehr)
-        return page, 200
+            return render_template("smart/refused.html", text=STRANGER), 403
+        return render_template("smart/launch.html", iss=iss, launch=launch, ehr=ehr), 200
 
     def page(self) -> str:
         """The page that the EHR leads back to; its script does the rest."""
@@ -170,8 +169,21 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _refused(text: str, status: int) -> tuple[str, int]:
-    return render_template("smart/refused.html", text=text), status
+def _launch_asked() -> tuple[str, str]:
+    """`iss` and `launch` of the request, each once at most."""
+    given = {name: request.args.getlist(name) for name in ("iss", "launch")}
+    if any(len(values) > 1 for values in given.values()):
+        raise LaunchUnreadableError(
+            "The launch names its FHIR server or its context more than once."
+        )
+    iss, launch = ("".join(given[name]) for name in ("iss", "launch"))
+    if len(iss) > LONGEST_URL or len(launch) > LONGEST_LAUNCH:
+        raise LaunchUnreadableError("The launch is longer than any that this app takes.")
+    if not iss:
+        raise LaunchUnreadableError(
+            "The launch names no FHIR server (iss). Open this page from a patient's chart."
+        )
+    return iss, launch
 
 
 def _json(value: object) -> Response:

@@ -352,7 +352,7 @@ export function tableOf(view) {
     ...view.heparin.lines.flatMap((line) => line.steps.map((step) => [step.from, line.label, rateTold(step), step.because])),
     ...view.tracks.flatMap((track) => track.points.map((point) => [point.at, track.label, point.shown, [POSITION[point.position], TRUST[point.trust], point.because].filter(Boolean).join(", ")])),
     ...view.given.map((dose) => [dose.at, dose.what, dose.amount, ""]),
-    ...(view.course?.needs ?? []).filter((need) => need.need).map((need) => [need.at, "Required rate", need.told, ""]),
+    ...(view.course?.needs ?? []).filter((need, place, all) => need.need && need.told !== all[place - 1]?.told).map((need) => [need.at, "Required rate", need.told, ""]),
   ].sort((one, other) => Date.parse(other[0]) - Date.parse(one[0]));
   const head = ["Time", "What", "Value", "Remark"].map((text) => element("th", { scope: "col" }, text));
   const body = rows.map(([at, ...rest]) => element("tr", {}, [clockTime(at), ...rest].map((text) => element("td", {}, text))));

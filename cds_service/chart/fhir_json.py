@@ -122,16 +122,16 @@ def bare_codes(concepts: object) -> tuple[tuple[str, str], ...]:
 
 def texts(concepts: object) -> tuple[str, ...]:
     """The texts and displays of one CodeableConcept or of a list of them."""
-    plain, displays = [], []
+    found, displays = [], []
     for concept in each(concepts):
-        if isinstance(concept, dict):
-            plain.append(text(concept.get("text")))
-            displays += [
-                text(coding.get("display"))
-                for coding in each(concept.get("coding"))
-                if isinstance(coding, dict)
-            ]
-    return tuple(dict.fromkeys([one for one in plain + displays if one]))
+        if not isinstance(concept, dict):
+            continue
+        if name := text(concept.get("text")):
+            found.append(name)
+        for coding in each(concept.get("coding")):
+            if isinstance(coding, dict) and (display := text(coding.get("display"))):
+                displays.append(display)
+    return tuple(dict.fromkeys(found + displays))
 
 
 def label(concepts: object) -> str:

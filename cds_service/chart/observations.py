@@ -208,8 +208,9 @@ def _system(node: Resource) -> str:
 
 def _label(resource: Resource, node: Resource) -> str:
     """What the record calls it; a component after its panel."""
-    own = () if node is resource else each(node.get("code"))
-    return label((*each(resource.get("code")), *own))
+    if node is resource:
+        return label(resource.get("code"))
+    return label((*each(resource.get("code")), *each(node.get("code"))))
 
 
 def drawn(resource: Resource, placing: Placing = NOWHERE) -> datetime | None:

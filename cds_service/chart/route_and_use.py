@@ -123,9 +123,9 @@ def _statement(
     vocabulary: Vocabulary, concepts: Iterable[object], texts: Iterable[str], words: str = ""
 ) -> Statement:
     nodes = [one for concept in concepts for one in each(concept)]
-    written = (*written_text(nodes), *texts) if nodes else texts
     pairs = vocabulary.pairs(codings(nodes)) if nodes else ()
-    return Statement(pairs, "|".join((words, *(spaced(one) for one in written if one))))
+    written = filter(None, (*written_text(nodes), *texts))
+    return Statement(pairs, "|".join((words, *map(spaced, written))))
 
 
 class _Phrases:
@@ -142,9 +142,9 @@ class _Phrases:
 
     def within(self, stated: Statement) -> bool:
         """Whether one of the codes or words is among them."""
-        return bool(stated.pairs and self._codes.keys(stated.pairs)) or (
-            self._words.within(stated.words)
-        )
+        if not stated.words:
+            return False  # most rows say nothing of most lists
+        return self._words.within(stated.words) or bool(self._codes.keys(stated.pairs))
 
     def by_codings(self, medicine: ResolvedMedication) -> bool:
         """Whether a product's own code says it."""

@@ -5,7 +5,7 @@ Reads the envelope only; what a resource says is the business of `chart/`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
@@ -74,16 +74,17 @@ def read_page(value: object) -> BundlePage | None:
     held, odd = _entries(value)
     outcomes = [one for one in held if one["resourceType"] == "OperationOutcome"]
     resources = [one for one in held if not is_outcome(one)] if outcomes else held
+    links = [link for link in _sequence(value.get("link")) if isinstance(link, dict)]
     return BundlePage(
         resources=(*resources, *odd),
-        next_url=_link(value, "next"),
-        goes_on=_has_link(value, "next"),
-        self_url=_link(value, "self"),
+        next_url=_link(links, "next"),
+        goes_on=any(link.get("relation") == "next" for link in links),
+        self_url=_link(links, "self"),
         total=_total(value.get("total")),
         answers_search=text(value.get("type")) not in _NO_SEARCH,
         troubled=any(_reports_error(outcome) for outcome in outcomes),
         readable=bool(held) or not value.get("entry"),
-        full_urls=_full_urls(value),
+        full_urls=_full_urls(value) if held else {},
     )
 
 
@@ -100,9 +101,10 @@ def _full_urls(bundle: Resource) -> dict[str, Resource]:
     """Where each entry says that its resource lies, without a version."""
     found: dict[str, Resource] = {}
     for entry in _sequence(bundle.get("entry")):
-        url = text(entry.get("fullUrl")) if isinstance(entry, dict) else ""
-        resource = entry.get("resource") if url else None
-        if _is_typed(resource) and resource["resourceType"] != _UNPLACED:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not _is_typed(resource) or resource["resourceType"] == _UNPLACED:
+            continue
+        if url := text(entry.get("fullUrl")):
             found[place(url).url or url] = resource
     return found
 
@@ -187,14 +189,9 @@ def _parse(text: object) -> datetime | None:
     return time.replace(tzinfo=_LATEST_ZONE) if time.tzinfo is None else time
 
 
-def _has_link(bundle: Resource, relation: str) -> bool:
-    links = _sequence(bundle.get("link"))
-    return any(isinstance(link, dict) and link.get("relation") == relation for link in links)
-
-
-def _link(bundle: Resource, relation: str) -> str:
-    for link in _sequence(bundle.get("link")):
-        if isinstance(link, dict) and link.get("relation") == relation:
+def _link(links: Iterable[Resource], relation: str) -> str:
+    for link in links:
+        if link.get("relation") == relation:
             url = link.get("url")
             return url if isinstance(url, str) else ""
     return ""

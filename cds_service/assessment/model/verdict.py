@@ -134,11 +134,16 @@ def _combine(verdicts: tuple[Verdict, ...], decisive: Truth, otherwise: Truth) -
     for truth in (decisive, Truth.UNKNOWN, otherwise):
         holders = [v for v in verdicts if v.truth is truth]
         if holders:
-            facts = _each_once([fact for v in holders for fact in v.facts])
-            if truth is not Truth.UNKNOWN:
-                return verdict_of(truth is Truth.YES, *facts)
-            return Verdict(truth, facts, _each_once([r for v in holders for r in v.reasons]))
+            return _joined(truth, holders)
     return verdict_of(otherwise is Truth.YES)
+
+
+def _joined(truth: Truth, holders: list[Verdict]) -> Verdict:
+    """One verdict of several with the same truth."""
+    facts = _each_once([fact for v in holders for fact in v.facts])
+    if truth is not Truth.UNKNOWN:
+        return verdict_of(truth is Truth.YES, *facts)
+    return Verdict(truth, facts, _each_once([reason for v in holders for reason in v.reasons]))
 
 
 def _each_once(found: list[T]) -> tuple[T, ...]:

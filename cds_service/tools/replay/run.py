@@ -31,7 +31,7 @@ from cds_service.tools.replay.tables import write_tables
 
 LINES = "lines"  # inside of the next, while they are sorted
 WORK = ".replay"  # inside the output folder; gone when all is done
-VERSION = 6  # of what stands in it
+VERSION = 7  # of what stands in it
 
 Progress = Callable[[int, int, int], None]  # shards done, of how many, patients so far
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cds_service.advice import Advice, Rulebook
-from cds_service.assessment.measure.infusion import Segment
 from cds_service.assessment.measure.infusion_reader import boluses, charted_segments, longest_total
 from cds_service.assessment.measure.segments import Bolus
 from cds_service.assessment.model.case import DAY, HOUR, Case
@@ -57,6 +56,7 @@ class PatientTally:
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_sign: datetime | None = None
     by_weight: float = 0.0  # the highest daily dose in U/kg/h
+    # As it was seen to run, moment by moment: a row that nobody closed would run on for years.
     hours_running: float = 0.0
     kidney: str = ""  # "impaired" or "normal", as last known while heparin ran
     _last: dict[str, tuple[Signature, datetime]] = field(default_factory=dict)
@@ -171,12 +171,11 @@ def patient_row(tally: PatientTally, past: Past, rules: Rulebook) -> TallyRow:
     weight = _weight(past.chart)
     segments = charted_segments(case, weight)[0] if case else ()
     running = [s for s in segments if s.rate != 0]
-    hours = _hours(running, case) if case and running else tally.hours_running
     row: TallyRow = {
         "patient": tally.patient,
         "protocol": tally.protocol.name,
         "first_heparin": _iso(running[0].start) if running else None,
-        "heparin_hours": round(hours, 2),
+        "heparin_hours": round(tally.hours_running, 2),
         "max_24h_infusion_units": round(longest_total(segments, case.now, DAY)) if case else 0,
         "max_24h_bolus_units": round(_most(boluses(case, weight), DAY)) if case else 0,
         "max_u_per_kg_h": round(tally.by_weight, 2),
@@ -223,10 +222,6 @@ def _weight(chart: Chart) -> float | None:
     """The newest on record, measured before stated: for totals over a whole stay."""
     results: tuple[Result, ...] = (*chart.of("weight"), *chart.of("weight_stated"))
     return next((r.value for r in results if r.value and not r.comparator), None)
-
-
-def _hours(running: Iterable[Segment], case: Case) -> float:
-    return sum((min(s.end or case.now, case.now) - s.start) / HOUR for s in running)
 
 
 def _most(given: tuple[Bolus, ...], window: timedelta) -> float:

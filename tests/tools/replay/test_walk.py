@@ -167,6 +167,23 @@ def test_heparin_by_order_alone_has_hours_and_no_totals() -> None:
     assert found["max_24h_infusion_units"] == 0
 
 
+def test_a_row_that_was_never_closed_does_not_run_for_a_year() -> None:
+    window = RULES.protocol.span("heparin.administration_window") / timedelta(hours=1)
+    year = 365 * 24
+
+    (found,) = row(
+        [
+            patient("one"),
+            infusion("one", 0, None, 1600),
+            lab("one", "777-3", year, 210, "10*3/uL"),
+            infusion("one", year + 1, year + 6, 900, 1),
+            lab("one", "777-3", year + 8, 210, "10*3/uL"),
+        ]
+    )
+
+    assert window <= found["heparin_hours"] <= window + 7
+
+
 def test_two_protocols_walk_side_by_side() -> None:
     both = (RULES, rulebook(PROTOCOLS["review-as-written"]))
 

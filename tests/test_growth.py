@@ -7,12 +7,21 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
+from bench import payload
+from cds_service.advice import advise
 from cds_service.assessment.measure.blood_loss import highest_before
+from cds_service.chart.facts import Result
 from cds_service.chart.fhir_datetime import Stretch
+from cds_service.chart.observations import ObservationReader
+from cds_service.chart.results import ResultRow
+from cds_service.fhir.prefetch import read_prefetch
+from tests.cases import called, searches, tables
 from tests.floods import FLOODS, seconds
 
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT = 1_500
 STEEPEST = 3.0  # of a doubling; a quadratic makes 4 of it
 
@@ -30,6 +39,26 @@ def test_what_grows_grows_in_line(kind: str) -> None:
         if ratios[-1] < STEEPEST:
             return
     pytest.fail(f"{AT} to {2 * AT}: {ratios}")
+
+
+def test_results_beyond_every_window_are_not_read_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a chart of 100 days as few as of one of 50; to read one costs as much as to sort ten."""
+    read = []
+    plain = ObservationReader.result
+
+    def counted(reader: ObservationReader, row: ResultRow) -> Result:
+        read.append(row.concept)
+        return plain(reader, row)
+
+    monkeypatch.setattr(ObservationReader, "result", counted)
+    numbers = []
+    for size in (400, 800):
+        read.clear()
+        body = orjson.loads(payload.patient_view(size, NOW))
+        answers = read_prefetch(body["prefetch"], searches(tables()), NOW)
+        assert advise(called(body), answers, tables(), NOW).cards
+        numbers.append(len(read))
+    assert numbers[0] == numbers[1]
 
 
 def test_the_highest_count_before_each_is_found_as_by_looking_at_all() -> None:

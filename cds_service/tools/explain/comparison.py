@@ -18,7 +18,6 @@ from cds_service.assessment.rules.rules import RULES
 from cds_service.rulebook.load import PROTOCOLS, load_protocol
 from cds_service.rulebook.toml_table import read_table
 from cds_service.tools.explain.numbers import (
-    NONE,
     NumberRow,
     names_together,
     number_rows,
@@ -146,7 +145,6 @@ def compare(in_force: Sequence[Rulebook]) -> Comparison:
     own = in_force[0]
     columns = _columns(in_force)
     protocols = [column.protocol for column in columns]
-    keys = (key for protocol in protocols for key in protocol.rows)
     return Comparison(
         columns=columns,
         cards=tuple(_card(subject, columns, own) for subject in columns[0].told.topics),
@@ -155,7 +153,7 @@ def compare(in_force: Sequence[Rulebook]) -> Comparison:
         recovery=protocols[0]["antithrombin_dose.label_recovery"],
         overdose=protocols[0]["antithrombin_dose.overdose_critical"],
         options=_options(protocols),
-        numbers=number_rows(keys, protocols, own.wording),
+        numbers=number_rows(protocols[0].rows, protocols, own.wording),
         claims=tuple(_claims(columns)),
     )
 
@@ -238,17 +236,16 @@ def _dose(protocol: Protocol, kg: float, level: float) -> DosePair:
 
 
 def _options(protocols: Sequence[Protocol]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    names = dict.fromkeys(name for one in protocols for name in one.options)
     return tuple(
-        (name.replace("_", " "), tuple(_chosen(one.options.get(name)) for one in protocols))
-        for name in names
+        (name.replace("_", " "), tuple(_chosen(one.options[name]) for one in protocols))
+        for name in protocols[0].options
     )
 
 
-def _chosen(option: str | bool | None) -> str:
+def _chosen(option: str | bool) -> str:
     if isinstance(option, bool):
         return "yes" if option else "no"
-    return option or NONE
+    return option
 
 
 def _claims(columns: tuple[Column, ...]) -> Iterator[ClaimSection]:

@@ -11,7 +11,6 @@ from cds_service.cards.wording import Wording
 from cds_service.tools.explain.citations import CitationPart, citation_parts
 
 GAP = "…"  # in a sentence of a card: a figure of the patient, which no page can know
-NONE = "-"  # a protocol without this row
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class NumberRow:
 def number_rows(
     keys: Iterable[str], protocols: Sequence[Protocol], wording: Wording
 ) -> tuple[NumberRow, ...]:
-    """A row for each key, each key once, in the order given."""
+    """A row for each key, each key once, in the order given; every protocol has every row."""
     return tuple(_row(key, protocols, wording) for key in dict.fromkeys(keys))
 
 
@@ -60,13 +59,12 @@ def with_numbers(template: str, protocol: Protocol) -> str:
 
 
 def _row(key: str, protocols: Sequence[Protocol], wording: Wording) -> NumberRow:
-    values = tuple(_value(one.rows.get(key), wording) for one in protocols)
+    values = tuple(_value(one.rows[key], wording) for one in protocols)
     by_source: dict[tuple[str, str], list[Protocol]] = {}
     for one in protocols:
-        row = one.rows.get(key)
-        if row is not None:
-            reviewed = (row.reviewed or one.reviewed).isoformat()
-            by_source.setdefault((row.source, reviewed), []).append(one)
+        row = one.rows[key]
+        reviewed = (row.reviewed or one.reviewed).isoformat()
+        by_source.setdefault((row.source, reviewed), []).append(one)
     return NumberRow(
         key=key,
         name=key.replace(".", ": ").replace("_", " "),
@@ -79,8 +77,6 @@ def _row(key: str, protocols: Sequence[Protocol], wording: Wording) -> NumberRow
     )
 
 
-def _value(row: Threshold | None, wording: Wording) -> str:
-    if row is None:
-        return NONE
+def _value(row: Threshold, wording: Wording) -> str:
     number = f"{row.value:,}" if isinstance(row.value, int) else f"{row.value:,g}"
     return f"{number} {wording.unit(row.unit)}".strip()

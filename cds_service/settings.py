@@ -179,24 +179,30 @@ def _placeholders(given: Mapping[str, str]) -> list[str]:
 def _contradictions(given: Mapping[str, str]) -> list[str]:
     """What is wrong between variables, whether or not each is right by itself."""
     is_open = _is_on(given.get("open", ""))
-    faults = []
+    faults = _client_faults(given) if "clients" in given else []
     if is_open and "clients" in given:
-        faults.append("CDS_OPEN=1 and CDS_CLIENTS exclude each other")
+        faults.insert(0, "CDS_OPEN=1 and CDS_CLIENTS exclude each other")
     if not is_open and "clients" not in given:
         faults.append(
             "CDS_CLIENTS must name the file of registered EHRs"
             " (or CDS_OPEN=1 for development, without any check of callers)"
         )
-    if "clients" in given and "public_url" not in given:
+    return faults + _ledger_page_faults(given)
+
+
+def _client_faults(given: Mapping[str, str]) -> list[str]:
+    """What registered clients need besides: an address for their tokens, a key for patient ids."""
+    faults = []
+    if "public_url" not in given:
         faults.append("CDS_PUBLIC_URL is needed with CDS_CLIENTS: tokens are made out to it")
-    if "clients" in given and not _is_encrypted(given.get("public_url", "https:")):
+    if not _is_encrypted(given.get("public_url", "https:")):
         faults.append("CDS_PUBLIC_URL must be https, unless it is on this machine")
-    if "clients" in given and len(given.get("ledger_key", "")) < _SHORTEST_KEY:
+    if len(given.get("ledger_key", "")) < _SHORTEST_KEY:
         faults.append(
             f"CDS_LEDGER_KEY is needed with CDS_CLIENTS: a secret of {_SHORTEST_KEY} or more"
             " characters that keys the hash of patient ids"
         )
-    return faults + _ledger_page_faults(given)
+    return faults
 
 
 def _ledger_page_faults(given: Mapping[str, str]) -> list[str]:

@@ -69,23 +69,29 @@ def read_page(value: object) -> BundlePage | None:
     """The page a value is, or None if it is neither a Bundle nor a resource."""
     if not _is_typed(value):
         return None
-    if value["resourceType"] != "Bundle":
-        return BundlePage((value,))
-    held, odd = _entries(value)
+    return _bundle_page(value) if value["resourceType"] == "Bundle" else BundlePage((value,))
+
+
+def _bundle_page(bundle: Resource) -> BundlePage:
+    held, odd = _entries(bundle)
     outcomes = [one for one in held if one["resourceType"] == "OperationOutcome"]
     resources = [one for one in held if not is_outcome(one)] if outcomes else held
-    links = [link for link in _sequence(value.get("link")) if isinstance(link, dict)]
+    links = _links(bundle)
     return BundlePage(
         resources=(*resources, *odd),
         next_url=_link(links, "next"),
         goes_on=any(link.get("relation") == "next" for link in links),
         self_url=_link(links, "self"),
-        total=_total(value.get("total")),
-        answers_search=text(value.get("type")) not in _NO_SEARCH,
-        troubled=any(_reports_error(outcome) for outcome in outcomes),
-        readable=bool(held) or not value.get("entry"),
-        full_urls=_full_urls(value) if held else {},
+        total=_total(bundle.get("total")),
+        answers_search=text(bundle.get("type")) not in _NO_SEARCH,
+        troubled=any(map(_reports_error, outcomes)),
+        readable=bool(held) or not bundle.get("entry"),
+        full_urls=_full_urls(bundle),
     )
+
+
+def _links(bundle: Resource) -> list[Resource]:
+    return [link for link in _sequence(bundle.get("link")) if isinstance(link, dict)]
 
 
 def _total(value: object) -> int | None:

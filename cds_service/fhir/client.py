@@ -147,7 +147,7 @@ class _Collected:
     size: int = 0
 
     def add(self, page: BundlePage) -> bool:
-        """Take a page in; whether the query is answered with it."""
+        """Take a page in; whether the query is complete with it."""
         matches = of_type(page.resources, self.search.resource)
         if page.resources and not matches:
             raise FhirFault("not an answer to a search")
@@ -156,11 +156,15 @@ class _Collected:
         self.full_urls |= page.full_urls
         if page.troubled:
             raise FhirFault("the server reported an error for it")
-        if self.since is not None and reaches_past(self.matches, self.since):
+        if self._reaches_back():
             return True
-        if not page.goes_on and page.total is not None and page.total > len(self.matches):
+        if not page.goes_on and len(self.matches) < (page.total or 0):
             raise FhirFault("fewer came than were found")
         return not page.goes_on
+
+    def _reaches_back(self) -> bool:
+        """Whether the oldest match lies before the query's window: newest come first."""
+        return self.since is not None and reaches_past(self.matches, self.since)
 
     def sort(self) -> None:
         """Newest first, as the server was asked to."""

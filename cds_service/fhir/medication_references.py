@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cds_service.chart.facts import HookContext
-from cds_service.chart.fhir_json import each, member, reference, server
+from cds_service.chart.fhir_json import Reference, each, member, reference, server
 from cds_service.chart.medication_lookup import points_at
 from cds_service.chart.query_result import QueryResult, QueryState, Resource
 from cds_service.chart.references import Located, Medications
@@ -40,7 +40,7 @@ def with_medications(
     most: int,
     asked: HookContext | None = None,
 ) -> dict[str, QueryResult]:
-    """The answers with the Medications they and the drafts refer to, and their ingredients.
+    """The results with the Medications they and the drafts refer to, and their ingredients.
 
     No more than `most` are read in all, those of the drafts first.
     """
@@ -49,14 +49,21 @@ def with_medications(
     whole, read = {DRAFTED: drafts, **answers}, dict[Pointer, Resource | FhirFault]()
     for _ in range(HOPS):
         lacking = _all_lacking(whole, server(asked.base))
-        wanted = {one.pointer: None for found in lacking.values() for one in found}
-        chosen = [pointer for pointer in wanted if pointer not in read][: max(most - len(read), 0)]
-        if not wanted.keys() - read.keys():
+        missing = _not_read(lacking, read)
+        if not missing:
             break
-        read |= read_all(frozenset(chosen)) if chosen else {}
-        whole = {key: _completed(answer, lacking[key], read) for key, answer in whole.items()}
+        chosen = frozenset(missing[: max(most - len(read), 0)])
+        read |= read_all(chosen) if chosen else {}
+        whole = {key: _completed(result, lacking[key], read) for key, result in whole.items()}
     lent = whole.pop(DRAFTED).resources[len(asked.drafts) :]
     return whole | ({DRAFTED: QueryResult(QueryState.SUPPLIED, lent)} if lent else {})
+
+
+def _not_read(
+    lacking: Mapping[str, list[_Lacking]], read: Mapping[Pointer, object]
+) -> list[Pointer]:
+    wanted = dict.fromkeys(one.pointer for found in lacking.values() for one in found)
+    return [pointer for pointer in wanted if pointer not in read]
 
 
 def _all_lacking(answers: Mapping[str, QueryResult], base: str) -> dict[str, list[_Lacking]]:
@@ -68,17 +75,23 @@ def _all_lacking(answers: Mapping[str, QueryResult], base: str) -> dict[str, lis
     return {key: _lacking(answer, sent) for key, answer in answers.items()}
 
 
-def _lacking(answer: QueryResult, sent: Medications) -> list[_Lacking]:
+def _lacking(result: QueryResult, sent: Medications) -> list[_Lacking]:
     found: dict[Pointer, bool] = {}
-    for resource in answer.resources:
+    for resource in result.resources:
         for node, known in _references(resource):
             to = reference(node)
-            elsewhere = to.base and to.base not in sent.bases  # is not asked of our server
-            if to.type != _TYPE or elsewhere or is_odd(to.id) or sent.find(to, resource):
-                continue
-            pointer = f"{_TYPE}/{to.id}"
-            found[pointer] = found.get(pointer, True) and (known or bool(to.display))
+            if _is_lacking(to, resource, sent):
+                pointer = f"{_TYPE}/{to.id}"
+                found[pointer] = found.get(pointer, True) and (known or bool(to.display))
     return [_Lacking(pointer, named) for pointer, named in sorted(found.items())]
+
+
+def _is_lacking(to: Reference, holder: Resource, sent: Medications) -> bool:
+    """Whether it names a Medication on the patient's own server that did not come along."""
+    elsewhere = to.base and to.base not in sent.bases  # is not asked of our server
+    if to.type != _TYPE or elsewhere or is_odd(to.id):
+        return False
+    return not sent.find(to, holder)
 
 
 def _references(resource: Resource) -> Iterator[tuple[object, bool]]:
@@ -91,23 +104,30 @@ def _references(resource: Resource) -> Iterator[tuple[object, bool]]:
 
 
 def _completed(
-    answer: QueryResult,
+    result: QueryResult,
     lacking: list[_Lacking],
     read: Mapping[Pointer, Resource | FhirFault],
 ) -> QueryResult:
-    """With what was read; where reading failed, the answer is only a part.
+    """With what was read; where reading failed, the result is only a part.
 
-    A Medication that the server does not have leaves its order untold, which the chart says.
+    A Medication that the server does not have leaves its order unidentified, which the chart says.
     """
     found = [read.get(one.pointer) for one in lacking]
     resources = tuple(one for one in found if isinstance(one, Mapping))
-    whole = replace(answer, resources=answer.resources + resources)
-    faults = [
-        fault or "too many"
-        for one in lacking
-        if not one.named and not isinstance(fault := read.get(one.pointer), Mapping)
-    ]
-    failed = [f for f in faults if not (isinstance(f, FhirFault) and f.status in _ABSENT)]
-    if not failed or not answer.state.is_complete:
+    whole = replace(result, resources=result.resources + resources)
+    failed = _failures(lacking, read)
+    if not failed or not result.state.is_complete:
         return whole
     return replace(whole, state=QueryState.PARTIAL, problem=f"Medication: {failed[0]}")
+
+
+def _failures(
+    lacking: list[_Lacking], read: Mapping[Pointer, Resource | FhirFault]
+) -> list[FhirFault | str]:
+    """Why needed Medications were not read; a server that has none has answered."""
+    faults = [read.get(one.pointer) or "too many" for one in lacking if not one.named]
+    return [fault for fault in faults if not isinstance(fault, Mapping) and not _is_absent(fault)]
+
+
+def _is_absent(fault: FhirFault | str) -> bool:
+    return isinstance(fault, FhirFault) and fault.status in _ABSENT

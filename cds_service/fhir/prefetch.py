@@ -62,16 +62,29 @@ def _read_page(page: BundlePage, search: FhirQuery, now: datetime) -> QueryResul
     matches = of_type(page.resources, search.resource)
     if not page.answers_search:
         return _part(page, matches, NO_ANSWER)
-    if not page.readable or (page.resources and not matches):
+    if _is_of_another_kind(page, matches):
         return None
     if search.resource in _SENT_ON and not is_within_depth_limit(matches):
         return QueryResult(QueryState.FAILED, problem="it is nested too deeply")
-    if page.troubled:
-        return _part(page, matches, "the EHR reported an error for it")
-    if _has_more(page, matches, search) and not _is_covered(matches, search, now):
-        return _part(page, matches, "only the first page was sent")
+    problem = _why_incomplete(page, matches, search, now)
+    if problem:
+        return _part(page, matches, problem)
     state = QueryState.SUPPLIED if matches else QueryState.EMPTY
     return QueryResult(state, page.resources, full_urls=page.full_urls)
+
+
+def _is_of_another_kind(page: BundlePage, matches: tuple[Resource, ...]) -> bool:
+    """Whether a page holds nothing that can be read, or resources of other types only."""
+    return not page.readable or (bool(page.resources) and not matches)
+
+
+def _why_incomplete(
+    page: BundlePage, matches: tuple[Resource, ...], search: FhirQuery, now: datetime
+) -> str:
+    if page.troubled:
+        return "the EHR reported an error for it"
+    cut_off = _has_more(page, matches, search) and not _is_covered(matches, search, now)
+    return "only the first page was sent" if cut_off else ""
 
 
 def _part(page: BundlePage, matches: tuple[Resource, ...], problem: str) -> QueryResult:
@@ -105,14 +118,22 @@ def _by_self_link(
     found: list[QueryResult] = []
     asked: set[str] = set()
     for page in foreign:
-        if not page.self_url or _type_searched(page.self_url) != search.resource:
-            continue
-        codes = codes_asked(page.self_url)
-        answer = _read_page(page, search, now)
-        if answer and (codes & search.codes if codes else _answers(page, search)):
-            found.append(answer)
-            asked |= codes or search.codes
+        codes = _codes_for(page, search)
+        result = _read_page(page, search, now) if codes is not None else None
+        if result and codes is not None:
+            found.append(result)
+            asked |= codes
     return _joined(found, "" if asked >= search.codes else "the EHR's query differs")
+
+
+def _codes_for(page: BundlePage, search: FhirQuery) -> frozenset[str] | None:
+    """Which of our codes a page was searched by; None where it was not searched for us."""
+    if not page.self_url or _type_searched(page.self_url) != search.resource:
+        return None
+    codes = codes_asked(page.self_url)
+    if codes:
+        return codes if codes & search.codes else None
+    return search.codes if _answers(page, search) else None
 
 
 def _by_content(foreign: list[BundlePage], search: FhirQuery, now: datetime) -> QueryResult | None:
@@ -126,19 +147,23 @@ def _by_content(foreign: list[BundlePage], search: FhirQuery, now: datetime) -> 
 
 
 def _joined(found: list[QueryResult], reservation: str) -> QueryResult | None:
-    """Several answers as one; a reservation makes it a part."""
+    """Several results as one; a reservation makes it a part."""
     if not found:
         return None
-    problem = reservation or next((a.problem for a in found if not a.state.is_complete), "")
-    resources = tuple(resource for answer in found for resource in answer.resources)
-    urls = {url: one for answer in found for url, one in answer.full_urls.items()}
+    problem = reservation or _first_problem(found)
+    resources = tuple(resource for result in found for resource in result.resources)
+    urls = {url: one for result in found for url, one in result.full_urls.items()}
+    return QueryResult(_state_of(resources, problem), resources, problem, urls)
+
+
+def _first_problem(found: list[QueryResult]) -> str:
+    return next((result.problem for result in found if not result.state.is_complete), "")
+
+
+def _state_of(resources: tuple[Resource, ...], problem: str) -> QueryState:
     if problem:
-        return QueryResult(
-            QueryState.PARTIAL if resources else QueryState.FAILED, resources, problem, urls
-        )
-    return QueryResult(
-        QueryState.SUPPLIED if resources else QueryState.EMPTY, resources, full_urls=urls
-    )
+        return QueryState.PARTIAL if resources else QueryState.FAILED
+    return QueryState.SUPPLIED if resources else QueryState.EMPTY
 
 
 def _answers(page: BundlePage, search: FhirQuery) -> bool:

@@ -59,13 +59,19 @@ def retrieve(
     lacking = [query for query in retriever.queries if not sent[query.key].state.is_complete]
     if lacking and not retriever.breaker.lets(access.server):
         silence = QueryResult(QueryState.FAILED, problem=NOT_ANSWERING)
-        return sent | {query.key: _better(sent[query.key], silence) for query in lacking}
+        return _merged(sent, dict.fromkeys((query.key for query in lacking), silence))
     reader = _reader(access, retriever, work)
     fetched = reader.search_all(lacking, context.patient_id, now)
     if lacking:
         retriever.breaker.learn(access.server, fetched.values())
-    results = {key: _better(result, fetched.get(key)) for key, result in sent.items()}
+    results = _merged(sent, fetched)
     return with_medications(results, reader.read_all, retriever.limits.medications, context)
+
+
+def _merged(
+    sent: Mapping[str, QueryResult], fetched: Mapping[str, QueryResult]
+) -> dict[str, QueryResult]:
+    return {key: _better(result, fetched.get(key)) for key, result in sent.items()}
 
 
 def not_allowed(results: Mapping[str, QueryResult]) -> dict[str, QueryResult]:

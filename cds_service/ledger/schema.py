@@ -9,7 +9,18 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Inspector,
+    MetaData,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cds_service.errors import NotStored
@@ -110,8 +121,13 @@ def _refuse_foreign(connection: Connection, revision: str) -> None:
     found = inspect(connection)
     there = set(found.get_table_names())
     for table in metadata.sorted_tables:
-        wanted = {column.name for column in table.columns}
-        if revision != HEAD:
-            wanted -= {column for of, column in _SINCE_THE_FIRST if of == table.name}
-        if table.name in there and not wanted <= {c["name"] for c in found.get_columns(table.name)}:
+        if table.name in there and not _has_columns(found, table, revision):
             raise NotStored(f"the table {table.name} of the database is another program's")
+
+
+def _has_columns(found: Inspector, table: Table, revision: str) -> bool:
+    """Whether a table has the columns that ours had at a revision."""
+    wanted = {column.name for column in table.columns}
+    if revision != HEAD:
+        wanted -= {column for of, column in _SINCE_THE_FIRST if of == table.name}
+    return wanted <= {column["name"] for column in found.get_columns(table.name)}

@@ -54,9 +54,7 @@ def parse_address(url: object, *, with_query: bool = False) -> Address | None:
 
     A base has no query: what is appended to it would be part of that.
     """
-    if not isinstance(url, str) or any(c <= " " or c in "\\\x7f" for c in url):
-        return None
-    if "#" in url or ("?" in url and not with_query):
+    if not isinstance(url, str) or not _is_plain(url, with_query=with_query):
         return None
     try:
         parts = urlsplit(url)
@@ -64,12 +62,21 @@ def parse_address(url: object, *, with_query: bool = False) -> Address | None:
         host = (parts.hostname or "").rstrip(".")
     except ValueError:  # a port or an IPv6 host that cannot be read
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
-        return None
     path = _segments(parts)
-    if path is None:
+    if path is None or not _names_a_host(parts, host):
         return None
     return Address(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
+
+
+def _is_plain(url: str, *, with_query: bool) -> bool:
+    """Without blanks, control characters or backslashes, which clients read in different ways."""
+    if any(c <= " " or c in "\\\x7f" for c in url):
+        return False
+    return "#" not in url and (with_query or "?" not in url)
+
+
+def _names_a_host(parts: SplitResult, host: str) -> bool:
+    return parts.scheme in _DEFAULT_PORTS and bool(host) and "@" not in parts.netloc
 
 
 def next_within(base: str, page: str, link: str) -> str | None:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 
-from cds_service.chart.concepts import DECIDING, Code, Concepts, DrugConcept, FindingConcept
+from cds_service.chart.concepts import (
+    DECIDING,
+    Code,
+    Concepts,
+    DrugConcept,
+    FindingConcept,
+    ObservationConcept,
+)
 from cds_service.chart.facts import Route
 from cds_service.chart.units import AMOUNTS
 from cds_service.chart.vocabulary import folded, spaced
@@ -53,15 +60,16 @@ def _kinds(concepts: Concepts) -> Mapping[str, Places]:
         "allergies": _codes(concepts.allergies),
         "procedures": _codes(concepts.procedures),
         "routes": [(key, code) for key, codes in concepts.routes.items() for code in codes],
-        "answers": [
-            *(("positive", code) for code in concepts.positive),
-            *(("negative", code) for code in concepts.negative),
-        ],
-        "not_given": [("", code) for code in concepts.not_given],
-        "no_therapy": [("", code) for code in concepts.no_therapy],
-        "halted": [("", code) for code in concepts.halted],
-        "other_drugs": [("", code) for code in concepts.other_drugs],
+        "answers": [*_all("positive", concepts.positive), *_all("negative", concepts.negative)],
+        "not_given": _all("", concepts.not_given),
+        "no_therapy": _all("", concepts.no_therapy),
+        "halted": _all("", concepts.halted),
+        "other_drugs": _all("", concepts.other_drugs),
     } | {f"{kind} (excepted)": places for kind, places in _excepted(concepts).items()}
+
+
+def _all(key: str, codes: Iterable[Code]) -> list[tuple[str, Code]]:
+    return [(key, code) for code in codes]
 
 
 def _excepted(concepts: Concepts) -> Mapping[str, Places]:
@@ -107,19 +115,23 @@ def _unit_faults(concepts: Concepts) -> Iterator[str]:
 def _observation_faults(concepts: Concepts) -> Iterator[str]:
     for key, row in concepts.observations.items():
         where = f"observations.{key}"
-        if row.units and row.units not in concepts.units:
-            yield f"{where}.units: no row {row.units!r} in [units]"
-        if bool(row.units) != bool(row.unit):
-            yield f"{where}.unit: a canonical unit and a row of spellings belong together"
-        if row.plausible and row.plausible[0] >= row.plausible[1]:
-            yield f"{where}.plausible: the lower bound comes first"
+        yield from _scale_faults(where, row, concepts)
         if row.else_read_as and row.else_read_as not in concepts.observations:
             yield f"{where}.else_read_as: no row {row.else_read_as!r}"
         query = concepts.queries.get(row.query)
         if query is None or query.resource != "Observation":
             yield f"{where}.query: {row.query!r} is no query for Observations"
-        if row.order_code and row.order_code not in {code.code for code in row.codes}:
+        if row.order_code not in {"", *(code.code for code in row.codes)}:
             yield f"{where}.order_code: {row.order_code} is not among its codes"
+
+
+def _scale_faults(where: str, row: ObservationConcept, concepts: Concepts) -> Iterator[str]:
+    if row.units and row.units not in concepts.units:
+        yield f"{where}.units: no row {row.units!r} in [units]"
+    if bool(row.units) != bool(row.unit):
+        yield f"{where}.unit: a canonical unit and a row of spellings belong together"
+    if row.plausible and row.plausible[0] >= row.plausible[1]:
+        yield f"{where}.plausible: the lower bound comes first"
 
 
 def _query_faults(concepts: Concepts) -> Iterator[str]:
@@ -169,11 +181,16 @@ def _phrases(concepts: Concepts) -> Mapping[str, tuple[str, ...]]:
         **{f"{where}.except_words": row.except_words for where, row in rows.items()},
         **{f"route_words.{key}": words for key, words in concepts.route_words.items()},
         **{f"site_words.{key}": words for key, words in concepts.site_words.items()},
-        **{
-            field.name: getattr(concepts, field.name)
-            for field in fields(concepts)
-            if field.name.endswith("_words") and field.name not in ("route_words", "site_words")
-        },
+        **_word_lists(concepts),
         "negations": concepts.negations,
         "diluents": concepts.diluents,
+    }
+
+
+def _word_lists(concepts: Concepts) -> dict[str, tuple[str, ...]]:
+    """The lists of words that stand alone, by name."""
+    return {
+        field.name: getattr(concepts, field.name)
+        for field in fields(concepts)
+        if field.name.endswith("_words") and field.name not in ("route_words", "site_words")
     }

@@ -7,19 +7,28 @@ medicine come from there and cannot be set at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from cds_service.advice import Rulebook
-from cds_service.assessment.model.protocol import Bound, Bounds, Protocol, ProtocolFile, Threshold
+from cds_service.assessment.model.protocol import (
+    Bound,
+    Bounds,
+    Protocol,
+    ProtocolFile,
+    SiteTarget,
+    Threshold,
+)
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.cards.wording import Spelling, Wording, respelled
 from cds_service.errors import StartRefused
 from cds_service.logs import log
 from cds_service.rulebook.toml_table import TableFault, load_concepts, read_table
 
+_Row = TypeVar("_Row")
 PACKAGE = Path(__file__).parents[1]
 PROTOCOLS = {
     "default": PACKAGE / "assessment" / "model" / "protocol.toml",
@@ -109,9 +118,8 @@ DIGEST_LENGTH = 16
 
 def protocol_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     """Everything wrong with a protocol: unknown, missing, out of bounds, fixed."""
-    ranges = {f"{s}.{k}": b for s, section in bounds.ranges.items() for k, b in section.items()}
-    fixed = {f"{s}.{k}" for s, section in bounds.fixed.items() for k in section}
-    rows = {f"{s}.{k}": r for s, section in file.rows.items() for k, r in section.items()}
+    ranges, rows = _by_key(bounds.ranges), _by_key(file.rows)
+    fixed = _by_key(bounds.fixed).keys()
     for key, row in rows.items():
         if key in fixed:
             yield f"rows.{key}: is fixed and cannot be set"
@@ -127,6 +135,11 @@ def protocol_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     yield from _order_faults(rows)
 
 
+def _by_key(sections: Mapping[str, Mapping[str, _Row]]) -> dict[str, _Row]:
+    """The rows of all sections by "section.key"."""
+    return {f"{name}.{key}": row for name, rows in sections.items() for key, row in rows.items()}
+
+
 def _row_faults(key: str, row: Threshold, bound: Bound) -> Iterable[str]:
     if row.unit != bound.unit:
         yield f"rows.{key}.unit: is {row.unit!r}, must be {bound.unit!r}"
@@ -140,15 +153,22 @@ def _target_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
     """A site's own ranges: within the bounds of their test, and the laboratory's aPTT dated."""
     for section, sites in (("intensities", file.intensities), ("indications", file.indications)):
         for name, site in sites.items():
-            bound = bounds.site_targets[site.test]
-            if not bound.lowest <= site.low < site.high <= bound.highest:
-                yield f"{section}.{name}: {site.low} to {site.high} is no range of {site.test}"
-            if not site.source.strip():
-                yield f"{section}.{name}.source: missing"
-    levels = file.rows.get("levels", {})
-    undated = [k for k in ("aptt_low", "aptt_high") if k in levels and not levels[k].reviewed]
+            yield from _site_faults(f"{section}.{name}", site, bounds.site_targets[site.test])
     if file.options.get("aptt_range") == "site":
-        yield from (f"rows.levels.{k}.reviewed: when the laboratory set it" for k in undated)
+        yield from _undated_faults(file.rows.get("levels", {}))
+
+
+def _undated_faults(levels: Mapping[str, Threshold]) -> Iterable[str]:
+    for key in ("aptt_low", "aptt_high"):
+        if key in levels and not levels[key].reviewed:
+            yield f"rows.levels.{key}.reviewed: when the laboratory set it"
+
+
+def _site_faults(where: str, site: SiteTarget, bound: Bound) -> Iterable[str]:
+    if not bound.lowest <= site.low < site.high <= bound.highest:
+        yield f"{where}: {site.low} to {site.high} is no range of {site.test}"
+    if not site.source.strip():
+        yield f"{where}.source: missing"
 
 
 MAY_BE_MISSING = ("allergies", "conditions", "procedures")
@@ -180,6 +200,10 @@ def _choice_faults(file: ProtocolFile, bounds: Bounds) -> Iterable[str]:
         elif not any(file.options[option] == a for a in allowed):
             yield f"options.{option}: must be one of {', '.join(map(str, allowed))}"
     yield from (f"options.{o}: unknown option" for o in file.options if o not in bounds.options)
+    yield from _topic_faults(file)
+
+
+def _topic_faults(file: ProtocolFile) -> Iterable[str]:
     for topic in TOPICS:
         if file.topics.get(topic) not in ("on", "silent", "off"):
             yield f"topics.{topic}: must be on, silent or off"

@@ -119,7 +119,12 @@ def strangers(concepts: Concepts, site: SiteConcepts) -> list[str]:
         for key in added
         if key not in known
     ]
-    redefined = [
+    return unknown + _redefined(concepts, site)
+
+
+def _redefined(concepts: Concepts, site: SiteConcepts) -> list[str]:
+    """Spellings and products that mean something else in the table."""
+    spellings_twice = [
         f"units.{row}.{spelling}: already means something else"
         for row, spellings in site.units.items()
         for spelling, factor in spellings.items()
@@ -130,7 +135,7 @@ def strangers(concepts: Concepts, site: SiteConcepts) -> list[str]:
         for product, strength in site.products.items()
         if concepts.products.get(product, strength) != strength
     ]
-    return unknown + redefined + products
+    return spellings_twice + products
 
 
 def _codes(codes: tuple[SiteCode, ...]) -> tuple[Code, ...]:

@@ -139,13 +139,7 @@ class Client(BaseModel):
 
 def load_clients(path: Path) -> tuple[Client, ...]:
     """Every client of the file; refuses the start with all faults listed."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StartRefused([f"CDS_CLIENTS: {path} cannot be read: {error}"]) from error
-    rows = table.get("client")
-    if not isinstance(rows, list) or not rows or set(table) != {"client"}:
-        raise StartRefused([f"CDS_CLIENTS: {path} must hold [[client]] tables and nothing else"])
+    rows = _client_rows(path)
     clients, faults = [], []
     for number, row in enumerate(rows, 1):
         try:
@@ -157,6 +151,17 @@ def load_clients(path: Path) -> tuple[Client, ...]:
     if faults:
         raise StartRefused(faults)
     return tuple(clients)
+
+
+def _client_rows(path: Path) -> list[Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StartRefused([f"CDS_CLIENTS: {path} cannot be read: {error}"]) from error
+    rows = table.get("client")
+    if not isinstance(rows, list) or not rows or set(table) != {"client"}:
+        raise StartRefused([f"CDS_CLIENTS: {path} must hold [[client]] tables and nothing else"])
+    return rows
 
 
 def _placeholders(path: Path, rows: list[Any]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cds_service.advice import Rulebook
 from cds_service.assessment.model.protocol import Protocol
 from cds_service.assessment.recommend.registry import TOPICS
-from cds_service.assessment.recommend.topics.topic import Opener, View
+from cds_service.assessment.recommend.topics.topic import Opener, Topic, View
 from cds_service.assessment.rules.rules import RULES
 from cds_service.rulebook.load import PROTOCOLS, load_protocol
 from cds_service.rulebook.toml_table import read_table
@@ -184,24 +184,31 @@ def _shipped() -> tuple[Protocol, ...]:
 
 def _card(subject: ExplainSubject, columns: tuple[Column, ...], own: Rulebook) -> CardSection:
     topic, texts = TOPICS[subject.name], card_texts()
-    behind = (key for name in topic.cites.rules for key in RULES[name].limits)
     protocols = [column.protocol for column in columns]
     return CardSection(
         topic=topic.name,
         text=texts.cards[topic.name],
-        summaries=tuple(
-            with_numbers(text, own.protocol) for text in summaries_of(topic.name, own.wording)
-        ),
+        summaries=_summaries(topic.name, own),
         opened_by=tuple(texts.openers[one.name] for one in Opener if one in topic.opened_by),
         on_view=tuple(texts.views[one.name] for one in View if one in topic.on_view),
         in_hit=topic.in_hit,
         in_children=topic.in_children,
         settings=tuple(one.topics.get(topic.name, "on") for one in protocols),
-        numbers=number_rows((*topic.cites.limits, *behind), protocols, own.wording),
+        numbers=number_rows(_limits_behind(topic), protocols, own.wording),
         rules=topic.cites.rules,
         claims=tuple(account.claim for account in subject.claims),
         deviations=_deviations(topic.name, columns),
     )
+
+
+def _summaries(topic: str, own: Rulebook) -> tuple[str, ...]:
+    return tuple(with_numbers(text, own.protocol) for text in summaries_of(topic, own.wording))
+
+
+def _limits_behind(topic: Topic) -> tuple[str, ...]:
+    """A card's own limits, and those of the rules that open it."""
+    behind = (key for name in topic.cites.rules for key in RULES[name].limits)
+    return (*topic.cites.limits, *behind)
 
 
 def _deviations(topic: str, columns: tuple[Column, ...]) -> tuple[Deviation, ...]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.advice import Advice, Rulebook, advise
+from cds_service.assessment.measure.antithrombin import Antithrombin
+from cds_service.assessment.measure.level import Level
 from cds_service.assessment.measure.measurements import Measured
 from cds_service.assessment.measure.target import UNITS
 from cds_service.assessment.model.verdict import Evidence, Verdict
@@ -112,19 +114,9 @@ def _facts(m: Measured, wording: Wording) -> Iterable[Fact]:
     """Every fact of clinical weight: its value and source, or the reason it is unknown."""
     yield from _told(wording, "dailyDose", m.dose.known, m.dose.evidence)
     for level in (m.levels.anti_xa, m.levels.aptt):
-        yield from _told(wording, level.concept, level.current, level.evidence)
-        for label, verdict in (("steady", level.steady), ("heparin's own", level.usable)):
-            if verdict.unknown and level.current.yes:
-                name = f"{wording.facts[level.concept]}, {label}"
-                until = f", until {recorded(level.until)}" if level.until else ""
-                yield Fact(name, reasons(wording, verdict.reasons) + until)
+        yield from _level_facts(wording, level)
     yield Fact(wording.facts["target"], target_told(m, wording), m.target.order)
-    yield from _told(wording, "antithrombin", m.antithrombin.known, m.antithrombin.evidence)
-    if m.antithrombin.dosable.unknown and m.antithrombin.known.yes:
-        why = reasons(wording, m.antithrombin.dosable.reasons)
-        yield Fact(f"{wording.facts['antithrombin']}, for a dose", why)
-    if m.antithrombin.antigen is not None:
-        yield _fact(wording, m.antithrombin.antigen)
+    yield from _antithrombin_facts(wording, m.antithrombin)
     yield from _told(wording, "weight", m.weight.known, m.weight.evidence)
     if m.course_weight.kg is not None and m.course_weight.kg != m.weight.kg:
         yield Fact("weight of this course, for rates", f"{m.course_weight.kg:g} kg")
@@ -134,6 +126,25 @@ def _facts(m: Measured, wording: Wording) -> Iterable[Fact]:
     risks = wording.layout["and"].join(wording.risks[name] for name in m.risk.names)
     yield Fact("risk groups", risks or "none on record")
     yield Fact("4Ts", f"{m.hit.score.lowest}-{m.hit.score.highest}")
+
+
+def _level_facts(wording: Wording, level: Level) -> Iterable[Fact]:
+    """A level, and why a current one is not steady or not heparin's own."""
+    yield from _told(wording, level.concept, level.current, level.evidence)
+    until = f", until {recorded(level.until)}" if level.until else ""
+    for label, verdict in (("steady", level.steady), ("heparin's own", level.usable)):
+        if verdict.unknown and level.current.yes:
+            name = f"{wording.facts[level.concept]}, {label}"
+            yield Fact(name, reasons(wording, verdict.reasons) + until)
+
+
+def _antithrombin_facts(wording: Wording, level: Antithrombin) -> Iterable[Fact]:
+    yield from _told(wording, "antithrombin", level.known, level.evidence)
+    if level.dosable.unknown and level.known.yes:
+        why = reasons(wording, level.dosable.reasons)
+        yield Fact(f"{wording.facts['antithrombin']}, for a dose", why)
+    if level.antigen is not None:
+        yield _fact(wording, level.antigen)
 
 
 def _told(wording: Wording, name: str, known: Verdict, evidence: Evidence | None) -> Iterable[Fact]:

@@ -116,33 +116,29 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 def walk_to_text(walked: Walk, protocol: str) -> str:
     """One patient as text."""
     queries = ", ".join(f"{key} {state}" for key, state in walked.queries.items())
+    need = "Required rate: where the lower limit of the target lies, no advice"
+    doses = "Antithrombin dose: the label's and the multiplied one, neither of them advice"
+    no_dose = ["  none: level or weight not known, or a gate not open"]
     parts = [
         *_heading(f"{walked.title} (protocol {protocol})", "="),
         *_wrapped(f"Queries: {queries}"),
-        "",
-        *_heading("Facts", "-"),
-        *(line for fact in walked.facts for line in _fact(fact)),
-        "",
-        *_heading("Gates (yes closes)", "-"),
-        *(line for gate in walked.gates for line in _answered(gate)),
-        "",
-        *_heading("Rules", "-"),
-        *(line for rule in walked.rules for line in _answered(rule)),
-        "",
-        *_heading("Required rate: where the lower limit of the target lies, no advice", "-"),
-        *(line for step in walked.need for line in _wrapped(step, "  ")),
-        "",
-        *_heading(
-            "Antithrombin dose: the label's and the multiplied one, neither of them advice", "-"
-        ),
-        *(dose_lines(walked.doses) or ["  none: level or weight not known, or a gate not open"]),
-        "",
-        *_heading("Cards", "-"),
-        *(line for card in walked.cards for line in _card(card)),
-        *([] if walked.cards else ["none"]),
+        *_section("Facts", map(_fact, walked.facts)),
+        *_section("Gates (yes closes)", map(_answered, walked.gates)),
+        *_section("Rules", map(_answered, walked.rules)),
+        *_section(need, (_wrapped(step, "  ") for step in walked.need)),
+        *_section(doses, [dose_lines(walked.doses) or no_dose]),
+        *_section("Cards", map(_card, walked.cards) if walked.cards else [["none"]]),
         *_would_have_been_shown(walked),
     ]
     return "\n".join(line.rstrip() for line in parts).rstrip() + "\n"
+
+
+def _section(title: str, groups: Iterable[Iterable[str]]) -> Iterable[str]:
+    """A blank line, a heading, and the lines of every group."""
+    yield ""
+    yield from _heading(title, "-")
+    for group in groups:
+        yield from group
 
 
 def _would_have_been_shown(walked: Walk) -> Iterable[str]:

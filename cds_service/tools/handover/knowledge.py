@@ -146,18 +146,21 @@ class _Writer:
 
     def _needs(self) -> Iterator[Resource]:
         """Each query: Observations by the ValueSets of the terminology, the rest whole."""
-        concepts = self.rules.concepts
-        with_codes = {row.code for row in code_rows(concepts) if row.matched}
-        for key, query in concepts.queries.items():
-            rows = [f"observations.{n}" for n, o in concepts.observations.items() if o.query == key]
+        for key, query in self.rules.concepts.queries.items():
             filters = [
                 {"path": "code", "valueSet": f"{self.url}/ValueSet/{PREFIX}-{slug(row)}"}
-                for row in rows
-                if row in with_codes
+                for row in self._rows_of(key)
             ]
             if not filters:
                 yield {"type": query.resource}
             yield from ({"type": query.resource, "codeFilter": [one]} for one in filters)
+
+    def _rows_of(self, query: str) -> list[str]:
+        """The rows of Observations that a query asks for, those with codes."""
+        concepts = self.rules.concepts
+        with_codes = {row.code for row in code_rows(concepts) if row.matched}
+        rows = (f"observations.{n}" for n, o in concepts.observations.items() if o.query == query)
+        return [row for row in rows if row in with_codes]
 
     def _library_address(self) -> str:
         identity = f"{PREFIX}-{slug(self.rules.protocol.name)}-sources"

@@ -116,12 +116,7 @@ class _Writer:
         self, kind: str, rows: Iterable[ExportedCode], *, of_site: bool
     ) -> Resource | None:
         """From codes to the rows of a kind: the shipped codes, or those of the site file."""
-        groups: dict[str, dict[str, list[str]]] = {}
-        for row in rows:
-            for code in row.matched:
-                if (code.status == SITE) == of_site and not code.prefix:
-                    elements = groups.setdefault(self._system(code), {})
-                    elements.setdefault(code.code, []).append(row.code)
+        groups = self._groups(rows, of_site=of_site)
         if not groups:
             return None
         whose = f"codes of {self.concepts.site}" if of_site else "public codes"
@@ -134,6 +129,18 @@ class _Writer:
                 for system, elements in groups.items()
             ]
         }
+
+    def _groups(
+        self, rows: Iterable[ExportedCode], *, of_site: bool
+    ) -> dict[str, dict[str, list[str]]]:
+        """The rows that each code stands for, by system."""
+        groups: dict[str, dict[str, list[str]]] = {}
+        for row in rows:
+            for code in row.matched:
+                if (code.status == SITE) == of_site and not code.prefix:
+                    elements = groups.setdefault(self._system(code), {})
+                    elements.setdefault(code.code, []).append(row.code)
+        return groups
 
     def _head(self, kind: str, name: str, title: str) -> Resource:
         identity = f"{PREFIX}-{name}"

@@ -69,13 +69,17 @@ def _show(outcomes: Sequence[CheckOutcome], every: bool, as_json: bool) -> None:
         keys = ("area", "check", "verdict", "note")
         click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
         return
-    counts = {v: sum(o.verdict == v for o in outcomes) for v in ("pass", "FAIL", "skip")}
+    counts = _counts(outcomes)
     screen = console()
     if every or counts["FAIL"]:
         show.verdicts(screen, rows)
     else:
         show.areas(screen, rows)
     screen.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+
+
+def _counts(outcomes: Sequence[CheckOutcome]) -> dict[str, int]:
+    return {v: sum(o.verdict == v for o in outcomes) for v in ("pass", "FAIL", "skip")}
 
 
 def _check_settings(as_json: bool) -> None:

@@ -178,7 +178,7 @@ def _show(outcome: CallResult, raw: bool) -> None:
 
 def _cases(folder: Path, names: Sequence[str]) -> tuple[Fixture, ...]:
     """The patients as they would be at present; one is named by folder, number or patient id."""
-    from cds_service.demo.fixtures import FixtureError, choose, load_cases, shifted
+    from cds_service.demo.fixtures import FixtureError, load_cases, shifted
 
     try:
         found = load_cases(folder)
@@ -186,13 +186,19 @@ def _cases(folder: Path, names: Sequence[str]) -> tuple[Fixture, ...]:
         raise click.ClickException(str(fault)) from fault
     if not found:
         raise click.ClickException(f"no patient in {folder}")
-    chosen = [choose(found, name) for name in names]
-    for name, case in zip(names, chosen, strict=True):
-        if case is None:
-            close = did_you_mean(name, (known.name for known in found))
-            raise click.ClickException(f"no patient {name} in {folder}{close}")
+    chosen = [_chosen(found, name, folder) for name in names]
     now = datetime.now(UTC).replace(microsecond=0)
     return tuple(shifted(case, now) for case in found if not names or case in chosen)
+
+
+def _chosen(found: Sequence[Fixture], name: str, folder: Path) -> Fixture:
+    from cds_service.demo.fixtures import choose
+
+    case = choose(found, name)
+    if case is None:
+        close = did_you_mean(name, (known.name for known in found))
+        raise click.ClickException(f"no patient {name} in {folder}{close}")
+    return case
 
 
 def _orders(texts: Sequence[str], id_: str) -> list[dict[str, Any]]:

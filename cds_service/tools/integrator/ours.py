@@ -58,7 +58,8 @@ def removal_order(resources: Iterable[Resource]) -> list[str]:
         # In a circle nothing is free; then its members go together.
         free = [name for name in targets if name not in referred_to] or list(targets)
         order += free
-        targets = {name: to for name, to in targets.items() if name not in set(free)}
+        for name in free:
+            del targets[name]
     return order
 
 

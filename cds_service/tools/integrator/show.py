@@ -102,13 +102,17 @@ def areas(console: Console, rows: Iterable[tuple[str, str, str, str]]) -> None:
     for area, *rest in rows:
         found.setdefault(area, []).append((rest[0], rest[1], rest[2]))
     for area, checks in found.items():
-        passed = [note for _, verdict, note in checks if verdict == "pass"]
-        words = dict.fromkeys(note for note in passed if any(c.isalpha() for c in note))
-        told = f" ({plain_text('; '.join(words))})" if words else ""
-        console.print(Text(f"{area}: {len(passed)} pass{told}"))
+        console.print(Text(f"{area}: {_passed(checks)}"))
         for what, verdict, note in checks:
             if verdict == "skip":
                 console.print(Text(f"  skip: {what}: {plain_text(note)}"))
+
+
+def _passed(checks: list[tuple[str, str, str]]) -> str:
+    """How many passed, with the notes that say something in words, each once."""
+    notes = [note for _, verdict, note in checks if verdict == "pass"]
+    words = dict.fromkeys(note for note in notes if any(c.isalpha() for c in note))
+    return f"{len(notes)} pass" + (f" ({plain_text('; '.join(words))})" if words else "")
 
 
 def _body(card: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -128,16 +132,21 @@ def _suggestions(rows: Iterable[Json], behaviour: str) -> Table:
         "Suggestion", "Action", "What", title=Text(f"Take {plain_text(behaviour)}"), expand=True
     )
     for row in rows:
-        recommended = " (recommended)" if row.get("isRecommended") else ""
-        label = Text(plain_text(row.get("label", "")) + recommended)
-        actions = [action for action in row.get("actions") or [] if isinstance(action, dict)]
-        for number, action in enumerate(actions):
-            said = Text(f"{plain_text(action.get('description', ''))}\n{_target(action)}")
-            kind = Text(plain_text(action.get("type", "")))
-            table.add_row(label if number == 0 else "", kind, said)
-        if not actions:
-            table.add_row(label, "", "")
+        label = _label(row)
+        actions = [_action_cells(a) for a in row.get("actions") or [] if isinstance(a, dict)]
+        for number, cells in enumerate(actions or [(Text(), Text())]):
+            table.add_row(label if number == 0 else "", *cells)
     return table
+
+
+def _label(suggestion: Json) -> Text:
+    recommended = " (recommended)" if suggestion.get("isRecommended") else ""
+    return Text(plain_text(suggestion.get("label", "")) + recommended)
+
+
+def _action_cells(action: Json) -> tuple[Text, Text]:
+    what = f"{plain_text(action.get('description', ''))}\n{_target(action)}"
+    return Text(plain_text(action.get("type", ""))), Text(what)
 
 
 def _target(action: Mapping[str, Any]) -> str:

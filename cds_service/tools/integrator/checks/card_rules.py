@@ -46,51 +46,70 @@ def _card(card: Any) -> Iterator[str]:
     if not isinstance(card, dict):
         yield "a card is no object"
         return
-    summary, source = card.get("summary"), card.get("source")
+    summary = card.get("summary")
     if not isinstance(summary, str) or not 0 < len(summary) <= LONGEST_SUMMARY:
         yield "summary missing or not under 140 characters"
     if card.get("indicator") not in INDICATORS:
         yield "indicator unknown"
-    if not isinstance(source, dict) or not isinstance(source.get("label"), str):
-        yield "source without label"
-    elif "topic" in source and not _is_coding(source["topic"]):
-        yield "source.topic without code and system"
+    yield from _source(card.get("source"))
     if "suggestions" in card and card.get("selectionBehavior") not in BEHAVIOURS:
         yield "suggestions without a known selectionBehavior"
-    if not all(_is_coding(r, "display") for r in _list(card, "overrideReasons")):
-        yield "override reason without code, system and display"
+    yield from _override_reasons(card)
     for link in _list(card, "links"):
         yield from _link(link)
     yield from _suggestions(card)
 
 
+def _source(source: Any) -> Iterator[str]:
+    if not isinstance(source, dict) or not isinstance(source.get("label"), str):
+        yield "source without label"
+    elif "topic" in source and not _is_coding(source["topic"]):
+        yield "source.topic without code and system"
+
+
+def _override_reasons(card: Json) -> Iterator[str]:
+    if not all(_is_coding(r, "display") for r in _list(card, "overrideReasons")):
+        yield "override reason without code, system and display"
+
+
 def _suggestions(card: Json) -> Iterator[str]:
     suggestions = [s for s in _list(card, "suggestions") if isinstance(s, dict)]
-    recommended = sum(1 for s in suggestions if s.get("isRecommended"))
-    if recommended > 1 and card.get("selectionBehavior") != "any":
+    if _recommended(suggestions) > 1 and card.get("selectionBehavior") != "any":
         yield "several suggestions recommended, one can be taken"
     if suggestions and not isinstance(card.get("uuid"), str):
         yield "card without uuid: its feedback would name nothing"
     for suggestion in suggestions:
-        if not isinstance(suggestion.get("label"), str):
-            yield "suggestion without label"
-        if not isinstance(suggestion.get("uuid"), str):
-            yield "suggestion without uuid: taking it could not be reported"
-        for action in _list(suggestion, "actions"):
-            yield from _action(action)
+        yield from _suggestion(suggestion)
+
+
+def _recommended(suggestions: list[Json]) -> int:
+    return sum(bool(suggestion.get("isRecommended")) for suggestion in suggestions)
+
+
+def _suggestion(suggestion: Json) -> Iterator[str]:
+    if not isinstance(suggestion.get("label"), str):
+        yield "suggestion without label"
+    if not isinstance(suggestion.get("uuid"), str):
+        yield "suggestion without uuid: taking it could not be reported"
+    for action in _list(suggestion, "actions"):
+        yield from _action(action)
 
 
 def _action(action: Any) -> Iterator[str]:
     if not isinstance(action, dict) or not isinstance(action.get("description"), str):
         yield "action without description"
         return
-    kind, resource = action.get("type"), action.get("resource")
+    kind = action.get("type")
     if kind not in ("create", "update", "delete"):
         yield "action type unknown"
-    if kind in ("create", "update") and "resourceType" not in (resource or {}):
+    if kind in ("create", "update") and not _holds_resource(action):
         yield f"{kind} without a FHIR resource"
     if kind == "delete" and not _TARGET.fullmatch(str(action.get("resourceId", ""))):
         yield "delete without resourceId as Type/id"
+
+
+def _holds_resource(action: Json) -> bool:
+    return "resourceType" in (action.get("resource") or {})
 
 
 def _link(link: Any) -> Iterator[str]:

@@ -38,10 +38,7 @@ def discovery_checks(service: RemoteCdsService, answer: ServiceResponse) -> Iter
 
 
 def _rows(body: Any, rows: list[Any]) -> Iterator[CheckOutcome]:
-    whole = all(
-        isinstance(row, dict) and all(isinstance(row.get(name), str) for name in REQUIRED)
-        for row in rows
-    )
+    whole = all(isinstance(row, dict) and _has_required(row) for row in rows)
     yield held(AREA, "each has hook, id, description", whole)
     if not whole:
         return
@@ -50,6 +47,14 @@ def _rows(body: Any, rows: list[Any]) -> Iterator[CheckOutcome]:
     ids = [row["id"] for row in rows]
     yield held(AREA, "ids are unique", len(set(ids)) == len(ids))
     yield held(AREA, "nothing empty", not list(empties(body)), "; ".join(empties(body)))
+    yield from _templates(rows)
+
+
+def _has_required(row: Any) -> bool:
+    return all(isinstance(row.get(name), str) for name in REQUIRED)
+
+
+def _templates(rows: list[Any]) -> Iterator[CheckOutcome]:
     templates = [t for row in rows for t in templates_of(row).values()]
     foreign = {token for t in templates for token in _TOKEN.findall(t)} - TOKENS
     yield held(AREA, "prefetch of plain tokens", not foreign, ", ".join(sorted(foreign)))

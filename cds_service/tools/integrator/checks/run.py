@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from cds_service.tools.integrator.checks.browsers import browser_checks
 from cds_service.tools.integrator.checks.discovery import discovery_checks
@@ -16,7 +17,7 @@ from cds_service.tools.integrator.checks.patient import check_patient
 from cds_service.tools.integrator.checks.refusals import refusal_checks
 from cds_service.tools.integrator.checks.subject import CheckSubject
 from cds_service.tools.integrator.fhir_base import NotAnswered
-from cds_service.tools.integrator.service import RemoteCdsService
+from cds_service.tools.integrator.service import RemoteCdsService, ServiceResponse
 
 AREAS: Mapping[str, Callable[[CheckSubject], Iterator[CheckOutcome]]] = {
     "Browsers (CORS)": browser_checks,
@@ -29,11 +30,10 @@ AREAS: Mapping[str, Callable[[CheckSubject], Iterator[CheckOutcome]]] = {
 
 def run(service: RemoteCdsService, origin: str = "", fhir_port: int = 0) -> Iterator[CheckOutcome]:
     """Every outcome, as it is known."""
-    answer = service.discover()
-    yield from discovery_checks(service, answer)
-    body = answer.json
-    rows = body.get("services") if answer.status == 200 and isinstance(body, dict) else None
-    if not isinstance(rows, list):
+    discovered = service.discover()
+    yield from discovery_checks(service, discovered)
+    rows = _services_in(discovered)
+    if rows is None:
         return
     patient = check_patient(datetime.now(UTC))
     # A service elsewhere cannot reach this machine; a registered client names registered servers.
@@ -43,6 +43,12 @@ def run(service: RemoteCdsService, origin: str = "", fhir_port: int = 0) -> Iter
         subject = subject.with_entries(row for row in rows if isinstance(row, dict))
         for area, checks in AREAS.items():
             yield from _finished(area, checks(subject))
+
+
+def _services_in(discovered: ServiceResponse) -> list[Any] | None:
+    body = discovered.json
+    rows = body.get("services") if discovered.status == 200 and isinstance(body, dict) else None
+    return rows if isinstance(rows, list) else None
 
 
 def _finished(area: str, outcomes: Iterator[CheckOutcome]) -> Iterator[CheckOutcome]:

@@ -161,7 +161,7 @@ def topics(cards: list[Json]) -> list[str]:
     return [card["source"]["topic"]["code"] for card in cards]
 
 
-def said(cards: list[Json]) -> str:
+def text_of(cards: list[Json]) -> str:
     return "\n".join(f"{card['summary']}\n{card['detail']}" for card in cards)
 
 

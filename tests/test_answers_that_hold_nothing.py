@@ -26,8 +26,8 @@ from tests.hospital import (
     call,
     draft,
     record,
-    said,
     service,
+    text_of,
     topics,
 )
 from tests.oracle.chart import LOINC, PATIENT, SNOMED, UCUM, concept, quantity
@@ -102,7 +102,9 @@ def test_it_is_no_answer(client: FlaskClient, fault: str, key: str) -> None:
         for ask in (by_prefetch, by_server):
             cards = ask(client, Faulty(key, FAULTS[fault]), body)
             assert "notAssessed" in topics(cards)
-            assert "could not be read" in said(cards) or "only part of the record" in said(cards)
+            assert "could not be read" in text_of(cards) or "only part of the record" in text_of(
+                cards
+            )
 
 
 @pytest.mark.parametrize("key", DECIDING)
@@ -110,8 +112,8 @@ def test_an_answer_that_says_that_there_is_nothing_is_one(client: FlaskClient, k
     """The counter-proof: the same without the fault."""
     for right in (empty(), empty(total=0), empty(entry=[]), empty(type="collection")):
         cards = both_ways(client, Faulty(key, right), call("patient-view"))
-        assert "could not be read" not in said(cards)
-        assert "only part of the record" not in said(cards)
+        assert "could not be read" not in text_of(cards)
+        assert "only part of the record" not in text_of(cards)
 
 
 @pytest.mark.parametrize("kind", ["document", "batch-response", "history"])
@@ -119,7 +121,7 @@ def test_what_such_a_bundle_holds_is_a_part(client: FlaskClient, kind: str) -> N
     """In prefetch the platelets in it are read all the same, and so is that it was no answer."""
     cards = by_prefetch(client, Faulty("blood", typed(kind)), call("patient-view"))
     assert "notAssessed" in topics(cards)
-    assert "Platelets: only part of the record came" in said(cards)
+    assert "Platelets: only part of the record came" in text_of(cards)
 
 
 def test_a_total_above_the_entries_is_a_part_unless_they_reach_past_the_window(
@@ -224,8 +226,8 @@ class TestNearSpellings:
         hospital = Hospital(spelt(record(), system, code))
         cards = both_ways(client, hospital, call("patient-view"))
         assert "notAssessed" in topics(cards)
-        assert f"{fact}" in said(cards)
-        assert "code system not known" in said(cards)
+        assert f"{fact}" in text_of(cards)
+        assert "code system not known" in text_of(cards)
 
     @pytest.mark.parametrize("system", OFFICIAL)
     def test_official_names_are_read(self, client: FlaskClient, system: str) -> None:
@@ -237,7 +239,7 @@ class TestNearSpellings:
     def test_other_systems_are_nothing_of_ours(self, client: FlaskClient, system: str) -> None:
         hospital = Hospital(spelt(record(), system, "3274-8"))
         cards = both_ways(client, hospital, call("patient-view"))
-        assert "code system not known" not in said(cards)
+        assert "code system not known" not in text_of(cards)
 
     def test_beside_a_newer_one_that_is_read_it_is_none_of_our_concern(
         self, client: FlaskClient
@@ -256,7 +258,7 @@ class TestNearSpellings:
         assert both_ways(client, Hospital(rows), call("patient-view")) == plain
         newer = old | {"id": "newer", "effectiveDateTime": NOW.isoformat()}
         cards = both_ways(client, Hospital([*record(), newer]), call("patient-view"))
-        assert "code system not known" in said(cards)
+        assert "code system not known" in text_of(cards)
 
     @pytest.mark.parametrize(
         ("system", "named"),
@@ -284,7 +286,7 @@ class TestNearSpellings:
         assert "hit" in topics(both_ways(client, Hospital([*record(), known]), body))[0]
         cards = both_ways(client, Hospital([*record(), entry]), body)
         assert ("notAssessed" in topics(cards)) is named
-        assert ("under a misspelt code system" in said(cards)) is named
+        assert ("under a misspelt code system" in text_of(cards)) is named
 
 
 def test_the_table_of_systems_holds_no_two_that_are_nearly_one() -> None:

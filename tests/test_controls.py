@@ -185,7 +185,7 @@ def test_in_hit_antithrombin_and_heparin_are_never_offered(cell: Cell, protocol:
 @both_protocols
 @pytest.mark.parametrize("state", FAILED, ids=lambda state: state.value)
 @pytest.mark.parametrize("query", DECIDING)
-def test_what_could_not_be_read_is_told_and_never_silent(
+def test_what_could_not_be_read_is_named_and_never_silent(
     query: str, state: QueryState, protocol: str
 ) -> None:
     advice = ask(SWITCH, protocol, states={query: state})
@@ -385,7 +385,7 @@ def test_a_wrong_protocol_refuses_the_start_and_names_the_key(fault: str, tmp_pa
     assert f"ours.toml: {said}" in faults(path)
 
 
-def test_all_faults_of_a_protocol_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_a_protocol_are_reported_at_once(tmp_path: Path) -> None:
     path = protocol_with(
         tmp_path,
         *(

@@ -130,7 +130,7 @@ def unfounded(request: Any, answer: Any) -> str:
 
 
 @pytest.mark.slow
-def test_spoilt_requests_are_answered_to_the_letter(
+def test_malformed_requests_are_answered_to_the_letter(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(SEED)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.hospital import ANTITHROMBIN, Hospital, Json, both_ways, call, record, said, service
+from tests.hospital import ANTITHROMBIN, Hospital, Json, both_ways, call, record, service, text_of
 from tests.oracle.chart import PATIENT, observation, quantity
 from tests.vignettes import NOW
 
@@ -165,7 +165,7 @@ SPELLED = {
 @pytest.mark.parametrize("name", SPELLED)
 def test_what_is_only_spelled_oddly_changes_nothing(client: FlaskClient, name: str) -> None:
     cards = asked(client, SPELLED[name])
-    assert doses(cards), said(cards)
+    assert doses(cards), text_of(cards)
 
 
 NO_ZONE = {"effectiveDateTime": "2026-03-02T13:30:00", "issued": None}
@@ -248,17 +248,17 @@ OPEN: dict[str, tuple[list[Json], str]] = {
 
 
 @pytest.mark.parametrize("name", OPEN)
-def test_what_may_change_the_answer_takes_the_dose_away_and_is_said(
+def test_what_may_change_the_answer_takes_the_dose_away_and_is_named(
     client: FlaskClient, name: str
 ) -> None:
     resources, why = OPEN[name]
     cards = asked(client, resources)
-    assert not doses(cards), said(cards)
-    assert why in said(cards).replace("&#58;", ":"), said(cards)
+    assert not doses(cards), text_of(cards)
+    assert why in text_of(cards).replace("&#58;", ":"), text_of(cards)
 
 
 def test_a_result_of_another_patient_is_refused_and_named(client: FlaskClient) -> None:
     stranger = another("antithrombin", 95, subject={"reference": "Patient/somebody-else"})
     cards = asked(client, beside(stranger))
     assert doses(cards)
-    assert "Observation/another-antithrombin of another patient" in said(cards)
+    assert "Observation/another-antithrombin of another patient" in text_of(cards)

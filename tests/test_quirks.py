@@ -322,7 +322,7 @@ def plain_call(name: str) -> Json:
     return copy.deepcopy({**cases()[name].request, "prefetch": healthy(name)})
 
 
-def said(client: FlaskClient, call: Json) -> list[tuple[Any, ...]]:
+def cards_in_short(client: FlaskClient, call: Json) -> list[tuple[Any, ...]]:
     """What a clinician reads and may do."""
     response = client.post(f"/cds-services/heparin-{call['hook']}", json=call)
     assert response.status_code == 200, response.text
@@ -342,9 +342,9 @@ def actions(card: Json) -> list[tuple[str, str]]:
 def test_the_cards_say_the_same(client: FlaskClient, quirk: Quirk, name: str) -> None:
     plain, odd = plain_call(name), plain_call(name)
     quirk(odd)
-    expected = said(client, plain)
+    expected = cards_in_short(client, plain)
     assert expected, "silence would prove nothing"
-    assert said(client, odd) == expected
+    assert cards_in_short(client, odd) == expected
 
 
 @pytest.mark.parametrize("quirk", QUIRKS, ids=lambda quirk: quirk.__name__)
@@ -379,7 +379,7 @@ def test_a_draft_that_cannot_be_named_is_warned_of_and_not_deleted(
     client: FlaskClient, name: object
 ) -> None:
     call = plain_call("11-overdose-draft")
-    expected = said(client, call)
+    expected = cards_in_short(client, call)
     for draft in drafts(call):
         draft["id"] = name
     answer = client.post("/cds-services/heparin-order-sign", json=call).json
@@ -392,13 +392,13 @@ def test_a_draft_that_cannot_be_named_is_warned_of_and_not_deleted(
     )
 
 
-def test_heparin_told_by_its_display_alone_is_heparin(client: FlaskClient) -> None:
+def test_heparin_known_by_its_display_alone_is_heparin(client: FlaskClient) -> None:
     call = plain_call("01-antithrombin-dose")
-    expected = said(client, call)
+    expected = cards_in_short(client, call)
     for draft in drafts(call):
         draft.pop("medicationCodeableConcept")
         draft["medicationReference"] = {"display": "heparin 25,000 units/250 mL infusion"}
-    assert said(client, call) == expected
+    assert cards_in_short(client, call) == expected
 
 
 @pytest.mark.parametrize(

@@ -353,7 +353,7 @@ def test_the_default_needs_no_acknowledgement() -> None:
 
 
 @pytest.mark.parametrize(("days", "due"), [(-1, False), (0, False), (1, True)])
-def test_a_passed_review_date_is_said_at_start(
+def test_a_passed_review_date_is_named_at_start(
     days: int, due: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     set_up_logs("info")

@@ -26,7 +26,7 @@ from tests.hospital import (
     call,
     draft,
     record,
-    said,
+    text_of,
     service,
     serving,
     topics,
@@ -184,7 +184,7 @@ class TestDrafts:
             entry["fullUrl"] = f"{EHR}/MedicationRequest/draft-1"
         cards = both_ways(client, Hospital(record()), call(hook, entry, *way.beside))
         assert "antithrombinOverdose" in topics(cards)
-        assert UNTOLD not in said(cards)
+        assert UNTOLD not in text_of(cards)
 
     @pytest.mark.parametrize("name", ways(ANTITHROMBIN))
     def test_its_medication_among_the_prefetch(self, client: FlaskClient, name: str) -> None:
@@ -203,7 +203,7 @@ class TestDrafts:
         body = call("order-sign", antithrombin_draft(**way.fields))
         assert "antithrombinOverdose" in topics(by_server(client, hospital, body))
         assert "Medication/m1" in hospital.asked
-        assert UNTOLD in said(by_prefetch(client, hospital, body)), "without a server: so much"
+        assert UNTOLD in text_of(by_prefetch(client, hospital, body)), "without a server: so much"
 
     def test_an_absolute_reference_to_the_server_of_the_call_is_read(
         self, client: FlaskClient
@@ -277,7 +277,7 @@ class TestAnotherServer:
         body = call("order-sign", antithrombin_draft(**points(f"{ELSEWHERE}/Medication/m1")))
         cards = both_ways(client, hospital, body)
         assert "antithrombinOverdose" not in topics(cards)
-        assert UNTOLD in said(cards)
+        assert UNTOLD in text_of(cards)
         assert "Medication/m1" not in hospital.asked
 
     def test_a_draft_beside_our_own_resource(self, client: FlaskClient) -> None:
@@ -290,7 +290,7 @@ class TestAnotherServer:
         ]
         cards = both_ways(client, Hospital(record()), call("order-sign", *entries))
         assert "antithrombinOverdose" not in topics(cards)
-        assert UNTOLD in said(cards)
+        assert UNTOLD in text_of(cards)
 
     def test_the_same_id_at_both(self, client: FlaskClient) -> None:
         """Each order finds its own."""
@@ -316,7 +316,7 @@ class TestAnotherServer:
         hospital = Hospital(rows, included=[medication({"text": "sodium chloride"})])
         cards = both_ways(client, hospital, call("patient-view"))
         assert topics(cards) == ["notAssessed"]
-        assert "a medicine could not be identified (1600 U/h)" in said(cards)
+        assert "a medicine could not be identified (1600 U/h)" in text_of(cards)
 
 
 RATE = {"doseAndRate": [{"rateQuantity": quantity(1600, "U/h")}]}
@@ -354,16 +354,16 @@ class TestUntold:
 
     @pytest.mark.parametrize("name", NAMED)
     @pytest.mark.parametrize("dosage", [*GIVEN])
-    def test_one_that_runs_is_said(self, client: FlaskClient, name: str, dosage: str) -> None:
+    def test_one_that_runs_is_named(self, client: FlaskClient, name: str, dosage: str) -> None:
         """Where nothing else of heparin is on record, and where heparin is charted."""
         for others in ({"administrations": [], "orders": []}, {}):
             rows = [*record(**others), given(GIVEN[dosage], **self.NAMED[name])]
             cards = both_ways(client, Hospital(rows), call("patient-view"))
             assert topics(cards) == ["notAssessed"]
-            assert "a medicine could not be identified" in said(cards)
+            assert "a medicine could not be identified" in text_of(cards)
 
     @pytest.mark.parametrize("dosage", [*WEIGHTY])
-    def test_a_dose_is_said_beside_an_order_of_heparin(
+    def test_a_dose_is_named_beside_an_order_of_heparin(
         self, client: FlaskClient, dosage: str
     ) -> None:
         row = given(WEIGHTY[dosage], **self.NAMED["a local code"])
@@ -399,7 +399,7 @@ class TestUntold:
         ],
         ids=["not done", "in error", "not given", "old", "named", "ATC", "a name", "by mouth"],
     )
-    def test_what_was_not_given_or_is_told_leaves_the_chart_whole(
+    def test_what_was_not_given_or_is_identified_leaves_the_chart_whole(
         self, client: FlaskClient, plain: list[Json], change: Json
     ) -> None:
         row = given(GIVEN["units per hour"], **self.NAMED["a local code"]) | change
@@ -414,7 +414,7 @@ class TestUntold:
         rows = [*record(), order]
         cards = both_ways(client, Hospital(rows), call("patient-view"))
         assert ("notAssessed" in topics(cards)) is (status == "active")
-        assert ("a medicine could not be identified" in said(cards)) is (status == "active")
+        assert ("a medicine could not be identified" in text_of(cards)) is (status == "active")
         assert starts(cards) == ([] if status == "active" else starts(plain))
 
     def test_a_home_medicine_is_not_given_here(
@@ -428,13 +428,13 @@ class TestUntold:
 
     @pytest.mark.parametrize("hook", ["order-sign", "order-select"])
     @pytest.mark.parametrize("name", NAMED)
-    def test_a_draft_of_one_is_said(self, client: FlaskClient, name: str, hook: str) -> None:
+    def test_a_draft_of_one_is_named(self, client: FlaskClient, name: str, hook: str) -> None:
         """A card of its own where nothing else speaks."""
         rows = record(administrations=[], orders=[])
         body = call(hook, draft([RATE], **self.NAMED[name]))
         cards = both_ways(client, Hospital(rows), body)
         assert topics(cards) == ["notAssessed"]
-        assert UNTOLD in said(cards)
+        assert UNTOLD in text_of(cards)
 
     def test_a_draft_of_one_is_a_line_where_another_card_speaks(self, client: FlaskClient) -> None:
         told = antithrombin_draft(medicationCodeableConcept=ANTITHROMBIN)
@@ -448,7 +448,7 @@ class TestUntold:
     def test_a_draft_without_a_medicine_is_not_yet_an_order(self, client: FlaskClient) -> None:
         assert both_ways(client, Hospital(record()), call("order-select", draft([]))) == []
         cards = both_ways(client, Hospital(record()), call("order-sign", draft([])))
-        assert UNTOLD in said(cards)
+        assert UNTOLD in text_of(cards)
 
     @pytest.mark.parametrize("status", ["stopped", "cancelled", "completed", "entered-in-error"])
     def test_a_draft_that_ends_one_starts_nothing(self, client: FlaskClient, status: str) -> None:
@@ -554,7 +554,7 @@ class TestHeparinDrafts:
         body = call("order-sign", order)
         quiet = both_ways(client, Hospital(record(**plain)), body)
         assert "baselineTests" in topics(quiet) or "notAssessed" in topics(quiet)
-        assert "heparin dose" in said(quiet)
+        assert "heparin dose" in text_of(quiet)
         warned = both_ways(client, Hospital(record(**plain, **hit)), body)
         assert topics(warned)[0] == "hitSuspected"
 

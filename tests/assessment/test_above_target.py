@@ -132,7 +132,7 @@ def test_a_failed_query_is_no_level():
     assert not speaks(*running(), failed("coagulation"))
 
 
-def test_with_heparin_drafted_beside_it_the_aptt_is_still_told():
+def test_with_heparin_drafted_beside_it_the_aptt_is_still_shown():
     facts = (EXPOSED, argatroban(), weight(80), lab("aptt", 140), draft("heparin", rate=900))
     assert speaks(*facts, hook="order-sign")
 

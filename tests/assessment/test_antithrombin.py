@@ -611,7 +611,7 @@ def test_response_to_a_dose(extra, responded):
     ("four hours after the dose", 8, "yes"),
     ("a minute sooner", 8 + MINUTE, "no"),
 )
-def test_refractory_is_told_by_a_level_after_the_dose(drawn, expected):
+def test_refractory_is_judged_by_a_level_after_the_dose(drawn, expected):
     facts = (given("antithrombin", 12, 2500), lab("antithrombin", 90, 2), weight(80))
     found = judge_chart(*running(), lab("anti_xa", 0.2, drawn), *facts)
     assert answer(found, "refractory") == expected

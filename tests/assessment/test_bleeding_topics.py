@@ -39,7 +39,7 @@ def fell(by, high=13.4, first=20, last=2):
     return (lab("hemoglobin", high, first), lab("hemoglobin", round(high - by, 2), last))
 
 
-def told(*facts, hook="patient-view"):
+def bleeding_card(*facts, hook="patient-view"):
     return item(judge_chart(*facts, hook=hook), "bleedingOnHeparin")
 
 
@@ -65,12 +65,12 @@ def told(*facts, hook="patient-view"):
     ("nothing could be read", (failed("conditions", "blood"),), None),
 )
 def test_a_bleed_on_heparin(facts, indicator):
-    found = told(*running(hours_ago=90), *facts)
+    found = bleeding_card(*running(hours_ago=90), *facts)
     assert (found.indicator if found else None) is indicator
 
 
 def test_a_bleed_that_nobody_has_dated_is_named_and_is_no_alarm():
-    found = told(*running(hours_ago=90), condition("bleeding_major", None))
+    found = bleeding_card(*running(hours_ago=90), condition("bleeding_major", None))
 
     assert found.indicator.value == "warning"
     assert Reason("bleeding", "undated") in found.open
@@ -83,11 +83,11 @@ def test_a_bleed_that_nobody_has_dated_is_named_and_is_no_alarm():
     ("a flush alone", (order("heparin", dose=20),)),
 )
 def test_without_treatment_heparin_running_there_is_no_such_card(facts):
-    assert told(*facts, BLEED) is None
+    assert bleeding_card(*facts, BLEED) is None
 
 
 def test_it_offers_to_stop_the_order_and_recommends_nothing():
-    found = told(*running(), BLEED)
+    found = bleeding_card(*running(), BLEED)
     assert stopped(found) == {"MedicationRequest/heparin"}
     assert recommended(found) == set()
     assert starts(found) == {}
@@ -95,7 +95,7 @@ def test_it_offers_to_stop_the_order_and_recommends_nothing():
 
 
 def test_what_is_drafted_is_taken_back_with_it():
-    assert deleted(told(*running(), BLEED, raised(1800), hook="order-sign")) == {
+    assert deleted(bleeding_card(*running(), BLEED, raised(1800), hook="order-sign")) == {
         "MedicationRequest/draft-heparin"
     }
 
@@ -120,7 +120,7 @@ def test_what_is_drafted_is_taken_back_with_it():
     ("fibrinogen is ordered", (ordered_test("fibrinogen"),), {"anti_xa", "platelets"}),
 )
 def test_it_orders_what_is_not_known_of_the_last_four_hours(facts, tests):
-    assert offered_tests(told(*running(), BLEED, *facts)) == tests
+    assert offered_tests(bleeding_card(*running(), BLEED, *facts)) == tests
 
 
 def test_its_summary_names_the_rate_and_the_sign():

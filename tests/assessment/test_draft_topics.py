@@ -122,7 +122,7 @@ def test_an_overdose_is_only_deleted(facts):
     ("by weight alone", (at(80, "[IU]/kg"),), "Antithrombin 80 IU/kg drafted: more than 75 IU/kg"),
     ("in HIT", (KG, at(1400), condition("hit")), "Antithrombin drafted in HIT"),
 )
-def test_an_overdose_is_told_by_what_is_known_of_it(facts, told):
+def test_an_overdose_is_judged_by_what_is_known_of_it(facts, told):
     cards = {card.topic: card.summary for card in cards_of(judge_chart(*facts))}
     assert cards["antithrombinOverdose"].startswith(told)
 
@@ -423,7 +423,7 @@ def test_both_orders_of_a_pair_are_shown_with_source_and_time():
         "combination.standing",
     ),
 )
-def test_a_pair_is_told_as_drafted_or_standing(facts, note):
+def test_a_pair_is_named_as_drafted_or_standing(facts, note):
     card = due(judge_chart(*facts), "anticoagulantCombination")
     assert card.notes == ("combination.rule", note)
 

@@ -221,7 +221,7 @@ def test_a_lower_line_may_not_pass_the_next(tmp_path, old, new, lower, upper):
     assert f"is above rows.{upper}" in str(fault.value)
 
 
-def test_every_fault_is_told_at_once(tmp_path):
+def test_every_fault_is_reported_at_once(tmp_path):
     path = changed(tmp_path, PAIR, "")
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('dose_form = "divide"', 'dose_form = "add"'), encoding="utf-8")

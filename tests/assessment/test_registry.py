@@ -63,7 +63,7 @@ def found(*facts: Any, hook: str = "patient-view") -> Findings:
     return assess(HookContext(hook, "pat"), patient(*facts), protocol(), NOW)
 
 
-def said(*facts: Any, hook: str = "patient-view") -> bool:
+def is_shown(*facts: Any, hook: str = "patient-view") -> bool:
     return NEW in {item.topic for item in found(*facts, hook=hook).items}
 
 
@@ -92,9 +92,9 @@ def test_a_new_row_is_answered_with_its_own_words(add):
 )
 def test_a_draft_opens_the_cards_whose_rows_name_its_kind(add, opener, drafted):
     add(opened_by=frozenset({opener}))
-    assert said(drafted, hook="order-sign")
+    assert is_shown(drafted, hook="order-sign")
     add(opened_by=frozenset(Opener) - {opener})
-    assert not said(drafted, hook="order-sign")
+    assert not is_shown(drafted, hook="order-sign")
 
 
 @spec(
@@ -106,9 +106,9 @@ def test_a_draft_opens_the_cards_whose_rows_name_its_kind(add, opener, drafted):
 )
 def test_opening_a_chart_speaks_in_the_situations_of_the_row(add, view, facts):
     add(on_view=frozenset({view}), in_hit=True)
-    assert said(*facts)
+    assert is_shown(*facts)
     add(on_view=frozenset(View) - {view, View.ANYTIME}, in_hit=True)
-    assert not said(*facts)
+    assert not is_shown(*facts)
 
 
 @spec(
@@ -118,15 +118,15 @@ def test_opening_a_chart_speaks_in_the_situations_of_the_row(add, view, facts):
 )
 def test_a_gate_lets_through_only_the_rows_that_say_so(add, part, facts):
     add(**{part: True})
-    assert said(*facts)
+    assert is_shown(*facts)
     add(**{part: False})
-    assert not said(*facts)
+    assert not is_shown(*facts)
 
 
 def test_a_row_is_silent_where_a_card_that_tells_it_is_due(add):
     add(silent_beside=frozenset({"hitSuspected"}), in_hit=True)
-    assert not said(*HIT)
-    assert said(*running())
+    assert not is_shown(*HIT)
+    assert is_shown(*running())
 
 
 def test_a_leading_row_comes_first_within_its_urgency(add):

@@ -104,7 +104,7 @@ def test_how_loud_the_ceiling_is(facts, indicator):
     ("with a weight", (weight(100),), "Heparin 2,100 U/h (21.0 U/kg/h), 50,400 U/day"),
     ("without", (), "Heparin 2,100 U/h, 50,400 U/day, weight not known"),
 )
-def test_the_ceiling_is_told_by_weight_where_that_is_known(facts, told):
+def test_the_ceiling_is_judged_by_weight_where_that_is_known(facts, told):
     cards = cards_of(judge_chart(*running(OVER), *facts, ON, raised(OVER)))
     (summary,) = (card.summary for card in cards if card.topic == "heparinDoseCeiling")
     assert summary.startswith(told)

@@ -214,7 +214,7 @@ def test_a_circuit_has_words_of_its_own(facts, note):
     assert note not in switch(*WELL).notes
 
 
-def test_a_start_is_told_by_weight_and_in_the_pumps_unit():
+def test_a_start_is_shown_by_weight_and_in_the_pumps_unit():
     found = judge_chart(*confirmed(), AGED, SEVERE, *WELL, hook="patient-view")
     (card,) = [c for c in cards_of(found) if c.topic == "anticoagulantSwitch"]
     first, second, _ = card.suggestions

@@ -82,13 +82,13 @@ def test_one_target_for_all_where_a_protocol_says_so():
         "twoGoals",
     ),
 )
-def test_a_target_that_cannot_be_told_is_unknown(wanted, reason):
+def test_a_target_that_cannot_be_read_is_unknown(wanted, reason):
     found = judge_chart(*aiming(wanted), lab("anti_xa", 0.05))
     assert why(found.verdicts["below_target"].reasons) == {f"target: {reason}"}
     assert answer(found, "above_target") == "unknown"
 
 
-def test_one_goal_said_twice_is_one():
+def test_one_goal_stated_twice_is_one():
     assert below(*aiming(Goal((*LOW.ranges, *LOW.ranges))), lab("anti_xa", 0.25)) == "no"
 
 

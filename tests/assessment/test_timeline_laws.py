@@ -185,7 +185,7 @@ def advice_on(resources: list[Json]) -> Advice:
     return advise(HookContext("patient-view", "pat"), answers, tables(), NOW)
 
 
-def told(found: Advice) -> Json:
+def outcome_of(found: Advice) -> Json:
     """What a chart comes to: every rule's answer, what runs, and every card's words."""
     infusion = found.findings.measured.infusion
     return {
@@ -204,7 +204,7 @@ def labels(card: Any) -> tuple[str, ...]:
 def uncut(whole: Constant) -> Json:
     """The same infusion as one row."""
     one = Piece(whole.begun, whole.ended, "completed" if whole.ended else "in-progress")
-    return told(advice_on([*beside(whole), charted(whole, one, "whole")]))
+    return outcome_of(advice_on([*beside(whole), charted(whole, one, "whole")]))
 
 
 @LAWS
@@ -216,7 +216,7 @@ def test_cutting_a_constant_infusion_into_pieces_changes_no_finding(data: st.Dat
     rows = [charted(whole, part, f"p{name}") for part, name in zip(parts, ids, strict=True)]
     resources = data.draw(st.permutations([*beside(whole), *rows]))
 
-    assert told(advice_on(resources)) == uncut(whole)
+    assert outcome_of(advice_on(resources)) == uncut(whole)
 
 
 @st.composite
@@ -252,12 +252,12 @@ def test_neither_ids_nor_the_order_of_arrival_change_a_finding(data: st.DataObje
         for r in data.draw(st.permutations(resources))
     ]
 
-    assert told(advice_on(renamed)) == told(advice_on(resources))
+    assert outcome_of(advice_on(renamed)) == outcome_of(advice_on(resources))
 
 
 @LAWS
 @given(charts())
-def test_what_ran_is_told_without_gaps_and_overlaps(resources: list[Json]) -> None:
+def test_what_ran_is_covered_without_gaps_and_overlaps(resources: list[Json]) -> None:
     infusion = advice_on(resources).findings.measured.infusion
     for line in (infusion, *infusion.lines):
         for older, newer in pairwise(line.segments):

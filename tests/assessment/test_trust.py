@@ -275,7 +275,7 @@ def test_an_unreadable_newest_level_is_not_passed_over():
     assert answer(found, "below_target") == "unknown"
 
 
-def test_steadiness_is_told_at_the_moment_of_drawing():
+def test_steadiness_is_judged_at_the_moment_of_drawing():
     """A change after the draw does not make the level unsteady."""
     rows = (heparin(1600, 48, 1), heparin(1800, 1))
     assert answer(judge_chart(*rows, lab("anti_xa", 0.18, 2)), "below_target") == "yes"

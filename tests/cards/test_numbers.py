@@ -29,7 +29,7 @@ def card(topic, *facts, hook="order-sign", style=None):
     return next(c for c in shown if c.topic == topic)
 
 
-def said(topic, *facts, **how):
+def in_words(topic, *facts, **how):
     """Summary and detail of one card."""
     one = card(topic, *facts, **how)
     return f"{one.summary}\n{one.detail}"
@@ -106,11 +106,11 @@ HEAVY = (*running(2100), weight(100), lab("anti_xa", 0.5, 3), raised(2100))
     ),
 )
 def test_a_card_prints_the_protocols_numbers(topic, facts, words):
-    assert words in said(topic, *facts)
+    assert words in in_words(topic, *facts)
 
 
 def test_no_second_figure_of_antithrombin_stands_on_the_dose_card():
-    assert "5,040" not in said("antithrombinDose", *DOSE)
+    assert "5,040" not in in_words("antithrombinDose", *DOSE)
 
 
 def test_text_and_order_hold_one_dose():
@@ -186,7 +186,7 @@ def test_a_client_of_single_actions_still_gets_tests():
 
 
 def test_a_level_just_under_a_line_is_not_rounded_onto_it():
-    assert "49.9 %" in said("anticoagulantSwitch", *failing(lab("antithrombin", 49.9)))
+    assert "49.9 %" in in_words("anticoagulantSwitch", *failing(lab("antithrombin", 49.9)))
 
 
 def test_both_organs_impaired_names_the_lowest_starts():
@@ -194,17 +194,17 @@ def test_both_organs_impaired_names_the_lowest_starts():
         *failing(lab("antithrombin", 45), lab("creatinine", 6, 1), lab("creatinine", 6, 60)),
         lab("bilirubin", 5, 1),
     )
-    words = said("anticoagulantSwitch", *facts)
+    words = in_words("anticoagulantSwitch", *facts)
     assert "argatroban 0.2 µg/kg/min, bivalirudin 0.05 mg/kg/h" in words
 
 
 def test_an_unreadable_newest_aptt_is_named_before_anything_starts():
-    words = said("hitSuspected", *SWITCH, condition("hit"), unreadable("aptt"))
+    words = in_words("hitSuspected", *SWITCH, condition("hit"), unreadable("aptt"))
     assert "newest aPTT cannot be read" in words
 
 
 def test_a_circuit_names_its_interval():
-    words = said("heparinResistance", *failing(procedure("ecmo", running=True)))
+    words = in_words("heparinResistance", *failing(procedure("ecmo", running=True)))
     assert "anti-Xa every 8 h (6 h in the first 48 h)" in words
 
 
@@ -228,8 +228,8 @@ def test_a_test_that_is_pending_is_named_and_not_ordered_again(topic, facts):
 @pytest.mark.parametrize(
     ("result", "limit"), [(lab("aptt", 130), "100 s"), (lab("aptt_ratio", 3.1), "2.5 x")]
 )
-def test_the_upper_limit_of_the_aptt_is_told_in_the_unit_of_the_test(result, limit):
+def test_the_upper_limit_of_the_aptt_is_shown_in_the_unit_of_the_test(result, limit):
     """Told by which test it is of: a site's limits may be of any size."""
     positive = lab("hit_functional", None, positive=True)
-    told = said("hitSuspected", *running(), weight(80), raised(1800), positive, *WELL, result)
+    told = in_words("hitSuspected", *running(), weight(80), raised(1800), positive, *WELL, result)
     assert f"aPTT is over {limit}:" in told

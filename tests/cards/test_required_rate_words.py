@@ -32,13 +32,15 @@ def measured(*facts):
     return judge_chart(*facts).measured
 
 
-def told(*facts):
+def need_in_words(*facts):
     return required_rate_told(measured(*facts), tables().wording)
 
 
 def test_where_the_limit_lies_with_its_interval_and_how_sure():
     """The reference's third worked example: 18 then 22 U/kg/h, 0.18 then 0.24."""
-    assert told(*LOW) == ("0.30 lies at about 25 U/kg/h (20-31), 2,000 U/h; very likely above 20")
+    assert need_in_words(*LOW) == (
+        "0.30 lies at about 25 U/kg/h (20-31), 2,000 U/h; very likely above 20"
+    )
 
 
 @spec(
@@ -65,13 +67,13 @@ def test_where_the_limit_lies_with_its_interval_and_how_sure():
         "0.30 lies above 33 U/kg/h, beyond the rates used; almost certainly above 20",
     ),
 )  # fmt: skip
-def test_what_is_said_where_no_number_may_be(facts, words):
-    assert words in told(*facts)
+def test_what_is_shown_where_no_number_may_be(facts, words):
+    assert words in need_in_words(*facts)
 
 
 def test_by_aptt_the_limit_is_in_seconds():
     facts = (lab("aptt", 30, 80), lab("aptt", 52, 20), lab("aptt", 54, 3))
-    assert told(*running(1440, 60), KG, *facts).startswith("60 s lies at about ")
+    assert need_in_words(*running(1440, 60), KG, *facts).startswith("60 s lies at about ")
 
 
 def row(cards, name):

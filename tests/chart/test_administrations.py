@@ -174,7 +174,7 @@ def test_the_form_follows_what_is_charted(more: dict[str, Any], form: Form) -> N
         ({}, Route.UNKNOWN),
     ],
 )
-def test_the_route_is_told_by_code_or_by_words(dosage: Json, route: Route) -> None:
+def test_the_route_is_known_by_code_or_by_words(dosage: Json, route: Route) -> None:
     assert given(administration(dosage)).route is route
 
 
@@ -209,7 +209,7 @@ def test_flush_lock_circuit_and_theatre_are_no_therapy(more: dict[str, Any]) -> 
         {"reasonCode": [concept(text="pulmonary embolism, on ECMO")]},
     ],
 )
-def test_what_is_said_in_passing_leaves_it_therapy(more: dict[str, Any]) -> None:
+def test_what_is_mentioned_in_passing_leaves_it_therapy(more: dict[str, Any]) -> None:
     assert given(administration(**({"dosage": RATE} | more))).use is Use.THERAPY
 
 

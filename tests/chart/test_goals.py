@@ -20,7 +20,7 @@ def reader() -> GoalReader:
     return GoalReader(shipped().goals)
 
 
-def told(texts):
+def goal_of(texts):
     """What was read: the range of each test, or "unread" where it must be unknown."""
     goal = reader().read(texts)
     ranges = {test: [r for r in goal.ranges if r.test == test] for test in TESTS}
@@ -33,7 +33,7 @@ def told(texts):
 @pytest.mark.parametrize("order", ORDERS, ids=lambda one: " / ".join(one["texts"])[:70])
 def test_the_reader_finds_what_a_pharmacist_reads(order):
     expected = {test: order[test] for test in TESTS if test in order}
-    assert told(order["texts"]) == ("unread" if order.get("unread") else expected)
+    assert goal_of(order["texts"]) == ("unread" if order.get("unread") else expected)
 
 
 def test_the_corpus_holds_every_kind_of_text():
@@ -50,7 +50,7 @@ def test_capitals_change_no_goal(case):
     """But for ACT, which is a verb in small letters."""
     for texts in (one["texts"] for one in ORDERS):
         if not any("ACT" in text or " act " in text for text in texts):
-            assert told([case(text) for text in texts]) == told(texts)
+            assert goal_of([case(text) for text in texts]) == goal_of(texts)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_capitals_change_no_goal(case):
     ["Target anti-Xa .3-.7", "goal anti-Xa 0.3−0.7", "Cible d'anti-Xa : 0,3-0,7 UI.mL-1"],
 )
 def test_other_ways_to_write_the_numbers(text):
-    assert told([text]) == {"anti_xa": [0.3, 0.7]}
+    assert goal_of([text]) == {"anti_xa": [0.3, 0.7]}
 
 
 def test_digits_beside_a_goal_that_nothing_explains_are_no_silence():
-    assert told(["Target anti-Xa 0.3/0.7"]) == "unread"
+    assert goal_of(["Target anti-Xa 0.3/0.7"]) == "unread"
 
 
 @pytest.mark.parametrize(

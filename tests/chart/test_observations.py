@@ -314,7 +314,7 @@ def test_the_label_keeps_what_the_laboratory_calls_it() -> None:
         ({"interpretation": [concept((INTERPRETATION, "H"))]}, None),
     ],
 )
-def test_an_antibody_is_positive_negative_or_not_said(said: Json, positive: bool | None) -> None:
+def test_an_antibody_is_positive_negative_or_neither(said: Json, positive: bool | None) -> None:
     one = result(observation("34701-3", **said))
     assert one.positive is positive
     assert one.problem is (Problem.UNREADABLE if positive is None else None)

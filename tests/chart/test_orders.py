@@ -85,7 +85,7 @@ def test_a_prior_prescription_is_what_it_replaces() -> None:
     assert ordered(order(RATE)).replaces == ""
 
 
-def test_intents_other_than_order_are_told_apart() -> None:
+def test_intents_other_than_order_are_distinguished() -> None:
     assert ordered(order(RATE, intent="plan")).intent == "plan"
     assert ordered(order(RATE, intent=None)).intent == "order"
 
@@ -104,7 +104,7 @@ def test_intents_other_than_order_are_told_apart() -> None:
         ({"reportedReference": {"reference": "Patient/p1"}}, True),
     ],
 )
-def test_a_home_medicine_is_told_by_category_or_report(more: dict[str, Any], home: bool) -> None:
+def test_a_home_medicine_is_known_by_category_or_report(more: dict[str, Any], home: bool) -> None:
     assert ordered(order(RATE, **more)).home is home
     (draft,) = read(drafts=[order(RATE, **more)]).drafts
     assert not draft.home, "the sandbox stamps community on every draft"

@@ -46,7 +46,7 @@ def test_a_birth_date_is_never_earlier_than_it_may_be(written: object, read_as: 
     ("gender", "sex"),
     [("male", "male"), ("female", "female"), ("other", ""), ("unknown", ""), (1, ""), (None, "")],
 )
-def test_sex_is_said_or_not(gender: object, sex: str) -> None:
+def test_sex_is_stated_or_not(gender: object, sex: str) -> None:
     assert read(patient(gender=gender)).person.sex == sex
 
 
@@ -79,7 +79,7 @@ def test_a_patient_id_may_come_with_its_type() -> None:
         None,
     ],
 )
-def test_ours_or_unsaid_is_accepted(subject: Json | None) -> None:
+def test_ours_or_unstated_is_accepted(subject: Json | None) -> None:
     assert read(observation("777-3", 150, "K/uL", subject=subject)).of("platelets")
 
 

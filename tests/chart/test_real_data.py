@@ -69,7 +69,7 @@ def test_rate_and_total_of_a_segment_agree(infusions: list[Json]) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_not_given_and_what_is_no_therapy_is_told(real_data: Path) -> None:
+def test_what_was_not_given_and_what_is_no_therapy_is_recognised(real_data: Path) -> None:
     folder = real_data / "mimic-iv-demo-fhir"
     rows = lines(folder / "MimicMedicationAdministration.ndjson.gz", holding="HEP")
     found: Counter[str] = Counter()

@@ -158,7 +158,7 @@ def test_a_bag_that_was_hung_is_of_an_infusion(words: str, dose: Json) -> None:
         (RATE, "completed", False, False),
     ],
 )
-def test_a_stop_in_words_is_told_from_one_by_status(
+def test_a_stop_in_words_is_distinguished_from_one_by_status(
     dosage: Json, status: str, *, halted: bool, stopped: bool
 ) -> None:
     one = given(administration(dosage, status=status))

@@ -102,7 +102,7 @@ def test_an_error_beside_the_data_is_noticed(severity: str) -> None:
     assert page.troubled
 
 
-def test_an_outcome_is_told_from_data() -> None:
+def test_an_outcome_is_known_from_data() -> None:
     assert is_outcome(warning("error"))
     assert not is_outcome(bundle())
     assert not is_outcome("OperationOutcome")

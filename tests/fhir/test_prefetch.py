@@ -82,7 +82,7 @@ def test_an_operation_outcome_is_a_failed_query_not_an_empty_one() -> None:
     assert answer.problem
 
 
-def test_no_results_told_by_a_warning_entry_is_known_empty() -> None:
+def test_no_results_by_a_warning_entry_is_known_empty() -> None:
     assert labs(bundle(outcome("warning"), total=0)).state is QueryState.EMPTY
 
 

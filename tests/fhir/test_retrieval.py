@@ -107,7 +107,7 @@ def test_medications_that_prefetch_refers_to_are_read(responses_mock: Any) -> No
     assert responses_mock.calls[0].request.headers["Authorization"] == "Bearer abc"
 
 
-def test_states_are_told_for_the_log_without_data() -> None:
+def test_states_are_written_for_the_log_without_data() -> None:
     told = states(
         {
             "a": QueryResult(QueryState.SUPPLIED, (LAB,)),

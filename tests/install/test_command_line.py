@@ -244,7 +244,7 @@ def test_check_lists_every_fault_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
         assert done.output.count(said) == 1, said
 
 
-def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
     from cds_service.ledger.database_url import unreachable
 
     (tmp_path / "folder").mkdir()

@@ -109,7 +109,7 @@ def test_a_set_up_that_failed_or_was_interrupted_is_made_whole(checkout: Checkou
     assert checkout.installed(".venv") == LOCKED
 
 
-def test_what_does_not_fit_together_is_said(checkout: Checkout) -> None:
+def test_what_does_not_fit_together_is_named(checkout: Checkout) -> None:
     """A lock that lacks what one of its packages wants."""
     python = checkout.folder / ".venv-fhir" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "beta"], check=True)

@@ -78,7 +78,7 @@ def test_only_what_an_ehr_calls_and_what_cards_link_to_is_shown() -> None:
 
 
 @pytest.mark.parametrize("name", ["proxy", "one"])
-def test_files_it_mounts_are_ours_or_said_to_be_needed(name: str) -> None:
+def test_files_it_mounts_are_ours_or_listed_as_needed(name: str) -> None:
     text = (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
     said = " ".join(text.partition("x-service")[0].split())
     for mounted in SERVICES[name]["volumes"]:
@@ -86,7 +86,7 @@ def test_files_it_mounts_are_ours_or_said_to_be_needed(name: str) -> None:
         assert (REPOSITORY / place).is_file() or f"{place}/" in said
 
 
-def test_it_is_said_that_this_was_not_run() -> None:
+def test_it_is_reported_that_this_was_not_run() -> None:
     for name in ("compose.yaml", "docs/nginx.conf", "docs/deployment.md"):
         text = (REPOSITORY / name).read_text(encoding="utf-8").replace("# ", "")
         assert re.search(

@@ -132,7 +132,7 @@ class TestServing:
         for said in ("CDS_PUBLIC_URL is needed", "CDS_LEDGER_KEY", "none.toml cannot", "none:"):
             assert said in done.stderr
 
-    def test_a_port_that_is_taken_is_said_in_a_line(self, installed: Installed) -> None:
+    def test_a_port_that_is_taken_is_named_in_a_line(self, installed: Installed) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()

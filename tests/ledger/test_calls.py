@@ -91,7 +91,7 @@ def test_old_calls_are_purged_with_their_cards(tmp_path: Path, database: str) ->
 
 
 class TestWithoutADatabase:
-    def test_advice_is_given_all_the_same_and_the_loss_is_told(
+    def test_advice_is_given_all_the_same_and_the_loss_is_named(
         self, service: Service, capfd: pytest.CaptureFixture[str]
     ) -> None:
         service.execute("ALTER TABLE call RENAME TO gone")

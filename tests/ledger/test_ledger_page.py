@@ -270,7 +270,7 @@ class TestCounts:
         assert rows_of(service, "cards")[0][-2:] == ["0", "0"]
         assert rows_of(service, "comments") == rows_of(service, "overrides") == []
 
-    def test_test_calls_are_left_out_and_told(self, service: Service, written: Written) -> None:
+    def test_test_calls_are_left_out_and_named(self, service: Service, written: Written) -> None:
         written.due("a", client="open")
         written.due("b", user=report.TEST_USER)
         written.due("c", user="Practitioner/7")
@@ -287,7 +287,7 @@ class TestCounts:
         assert open_mode_client(()).name == report.OPEN_CLIENT
         assert report.TEST_USER == USER
 
-    def test_an_empty_ledger_is_said_to_be_empty(self, service: Service) -> None:
+    def test_an_empty_ledger_is_reported_as_empty(self, service: Service) -> None:
         html = service.client.get("/ledger", headers=basic()).text
         for told in ("No card was due yet", "No card was overridden", "No call is recorded"):
             assert told in html

@@ -34,13 +34,13 @@ def asked(service: Service, *options: str) -> str:
     return result.output
 
 
-def told(service: Service) -> Any:
+def report_of(service: Service) -> Any:
     return json.loads(asked(service, "--json"))
 
 
-def test_nothing_shown_is_said_so(service: Service) -> None:
+def test_it_is_reported_that_nothing_is_shown(service: Service) -> None:
     assert "No card has been shown yet" in asked(service)
-    assert told(service) == {}
+    assert report_of(service) == {}
 
 
 def test_shown_accepted_and_overridden_are_counted_by_topic(service: Service) -> None:
@@ -49,7 +49,7 @@ def test_shown_accepted_and_overridden_are_counted_by_topic(service: Service) ->
     tell(service, first)
     tell(service, second, "overridden", "comfortCare")
     tell(service, other, "overridden")
-    report = told(service)
+    report = report_of(service)
     assert report["antithrombinDose"]["total"] == {
         "shown": 3,
         "silent": 0,
@@ -61,18 +61,18 @@ def test_shown_accepted_and_overridden_are_counted_by_topic(service: Service) ->
     assert report["hitSuspected"]["total"]["reasons"] == {"(no reason)": 1}
 
 
-def test_a_card_told_twice_counts_once(service: Service) -> None:
+def test_a_card_reported_twice_counts_once(service: Service) -> None:
     card = show(service)
     tell(service, card, at=1)
     tell(service, card, at=2)
-    assert told(service)["antithrombinDose"]["total"]["accepted"] == 1
+    assert report_of(service)["antithrombinDose"]["total"]["accepted"] == 1
 
 
 def test_a_card_counts_for_the_month_it_was_shown_in(service: Service) -> None:
     card = show(service)
     service.now += timedelta(days=31)
     tell(service, card)
-    months = told(service)["antithrombinDose"]["months"]
+    months = report_of(service)["antithrombinDose"]["months"]
     assert list(months) == ["2026-03"]
     assert (months["2026-03"]["shown"], months["2026-03"]["accepted"]) == (1, 1)
 
@@ -80,13 +80,13 @@ def test_a_card_counts_for_the_month_it_was_shown_in(service: Service) -> None:
 def test_feedback_of_others_that_an_older_ledger_kept_stands_apart(service: Service) -> None:
     card = show(service)
     tell(service, card)
-    assert told(service)["antithrombinDose"]["total"]["accepted"] == 1
+    assert report_of(service)["antithrombinDose"]["total"]["accepted"] == 1
     for change in (
         "UPDATE feedback SET client = 'another'",
         "UPDATE feedback SET client = 'open', card = 'not one of ours'",
     ):
         service.execute(change)
-        report = told(service)
+        report = report_of(service)
         assert report["(unknown card)"]["total"]["accepted"] == 1
         assert report["antithrombinDose"]["total"]["accepted"] == 0
 

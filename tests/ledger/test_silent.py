@@ -57,7 +57,7 @@ def places(service: Service) -> Counter[tuple[str, str, str]]:
     return Counter((row.topic, row.indicator, row.place) for row in service.rows(cards))
 
 
-def told(service: Service, *options: str) -> str:
+def report_of(service: Service, *options: str) -> str:
     environ = {"COLUMNS": "200", "CDS_DATABASE_URL": service.database_url}
     result = CliRunner().invoke(main, ["feedback", *options], env=environ)
     assert result.exit_code == 0, result.output
@@ -95,10 +95,10 @@ class TestShadowMode:
     def test_the_report_says_what_would_have_been_shown(self, quiet: Service) -> None:
         quiet.call()
         quiet.call()
-        report = json.loads(told(quiet, "--json"))
+        report = json.loads(report_of(quiet, "--json"))
         total = report["antithrombinDose"]["total"]
         assert (total["shown"], total["silent"]) == (0, 2)
-        table = told(quiet)
+        table = report_of(quiet)
         assert "Would have been shown" in table
         assert re.search(r"antithrombinDose │ 2026-03 │ 0 +│ 2 ", table)
 
@@ -167,7 +167,7 @@ class TestBesideOthers:
             assert [card.topic for card in quiet.silent] == [topic] * (topic in shown)
 
     @pytest.mark.parametrize("name", sorted(cases()))
-    def test_everything_due_is_told_once(self, name: str) -> None:
+    def test_everything_due_is_reported_once(self, name: str) -> None:
         for setting in ("on", "silent"):
             found = advised(name, setting, *TOPICS)
             assert len(set(due_of(found))) == len(found.due)

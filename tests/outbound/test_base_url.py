@@ -128,7 +128,7 @@ def test_a_next_link_is_followed_only_within_the_base(link: str, expected: str |
         ("http://2130706433/fhir", False),
     ],
 )
-def test_loopback_is_told_from_the_text_alone(url: str, loopback: bool) -> None:
+def test_loopback_is_recognised_from_the_text_alone(url: str, loopback: bool) -> None:
     address = parse_address(url)
     assert address is not None
     assert address.is_loopback is loopback

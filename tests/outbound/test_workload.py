@@ -110,7 +110,7 @@ class TestRoom:
             room.enter(50, 0.05)
         assert room.enter(20, 0) == 20
 
-    def test_few_wait_and_the_others_are_told_at_once(self) -> None:
+    def test_few_wait_and_the_others_are_reported_at_once(self) -> None:
         room = Room(100, waiting=2)
         room.enter(100, 0)
         waiting = [threading.Thread(target=room.enter, args=(10, 5)) for _ in range(2)]

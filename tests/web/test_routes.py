@@ -189,7 +189,7 @@ class TestCall:
     def test_an_order_hook_without_drafts_is_no_error(self, client: FlaskClient) -> None:
         assert client.post(SIGN, json=body("order-sign")).status_code == 200
 
-    def test_a_server_that_may_not_be_named_is_told_to_the_advice_and_never_called(
+    def test_the_advice_knows_of_a_server_that_may_not_be_named_and_nobody_calls_it(
         self, client: FlaskClient, advisor: Advisor
     ) -> None:
         with responses.RequestsMock() as wire:

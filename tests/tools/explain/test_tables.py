@@ -20,7 +20,7 @@ from tests.vignettes import PROTOCOLS
 NAMES = sorted(cases())
 
 
-def told(protocol: str = "default") -> Explanation:
+def explained(protocol: str = "default") -> Explanation:
     return explain_subject(tables(protocol), load_review())
 
 
@@ -42,13 +42,13 @@ class Spied(Mapping[str, Verdict]):
         return len(self.verdicts)
 
 
-def test_all_rules_and_all_cards_are_told_in_their_order() -> None:
-    assert [one.name for one in told().rules] == list(RULES)
-    assert [one.name for one in told().topics] == list(TOPICS)
+def test_all_rules_and_all_cards_are_named_in_their_order() -> None:
+    assert [one.name for one in explained().rules] == list(RULES)
+    assert [one.name for one in explained().topics] == list(TOPICS)
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_looks_only_at_the_rules_that_are_said_to_feed_it(name: str) -> None:
+def test_a_rule_looks_only_at_the_rules_listed_as_feeding_it(name: str) -> None:
     for fixture in NAMES:
         findings = advice_for(fixture).findings
         spied = Spied(findings.verdicts)
@@ -58,7 +58,7 @@ def test_a_rule_looks_only_at_the_rules_that_are_said_to_feed_it(name: str) -> N
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fixture", NAMES)
-def test_a_card_carries_only_words_and_limits_it_is_said_to_carry(
+def test_a_card_carries_only_the_words_and_limits_listed_for_it(
     fixture: str, protocol: str
 ) -> None:
     for item in advice_for(fixture, protocol).findings.items:
@@ -70,7 +70,7 @@ def test_a_card_carries_only_words_and_limits_it_is_said_to_carry(
         assert set(item.limits) <= limits, item.topic
 
 
-def test_every_note_of_the_wording_is_told_of_some_card() -> None:
+def test_every_note_of_the_wording_belongs_to_some_card() -> None:
     prefixes = tuple(prefix for row in TOPICS.values() for prefix in row.cites.notes)
     assert [key for key in tables().wording.notes if not key.startswith(prefixes)] == []
 
@@ -78,14 +78,14 @@ def test_every_note_of_the_wording_is_told_of_some_card() -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_limits_are_those_of_the_protocol(protocol: str) -> None:
     rows = tables(protocol).protocol.rows
-    for one in (*told(protocol).rules, *told(protocol).topics):
+    for one in (*explained(protocol).rules, *explained(protocol).topics):
         for limit in one.limits:
             assert limit.source == rows[limit.key].source
             assert float(limit.value.split()[0].replace(",", "")) == rows[limit.key].value
 
 
 def test_no_question_shows_the_number_of_a_claim() -> None:
-    told_by_default = told()
+    told_by_default = explained()
     assert [one.name for one in told_by_default.rules if "[R" in one.question] == []
     assert all(one.question.endswith(".") for one in told_by_default.topics)
 
@@ -103,11 +103,11 @@ def test_the_dose_stands_by_both_forms(
 
 
 def account(number: str, protocol: str = "default") -> str:
-    return next(a.told for a in told(protocol).accounts if a.claim.number == number)
+    return next(a.told for a in explained(protocol).accounts if a.claim.number == number)
 
 
 def test_every_claim_is_accounted_for() -> None:
-    accounts = told().accounts
+    accounts = explained().accounts
     assert [a.claim.number for a in accounts] == list(load_review())
     assert {a.told.split()[0] for a in accounts} == {"used", "replaced", "replaced:", "not"}
 
@@ -119,7 +119,7 @@ def test_what_the_default_replaces_the_other_protocol_follows_as_written(number:
 
 
 def test_the_text_tells_rows_words_and_claims() -> None:
-    text = to_text(told())
+    text = to_text(explained())
     assert "levels.anti_xa_low = 0.3 [IU]/mL (review R28; Blood 2011;118:4992)" in text
     assert "[R28] The normal answer." in text
     assert "2,571 IU" in text
@@ -131,10 +131,10 @@ def test_a_claim_the_protocol_does_not_follow_says_so_on_the_spot() -> None:
     """A reader of the review's formula must not take it for the one in use."""
     quoted = "[R44] The loading dose formula. (Target % - current %) x weight in kg x 1.4"
     for protocol, here in (("default", "HERE: divided by 1.4"), ("review-as-written", "HERE: as")):
-        text = " ".join(to_text(told(protocol)).split())
+        text = " ".join(to_text(explained(protocol)).split())
         start = text.index(quoted)
         assert here in text[start : start + len(quoted) + 60]
 
 
 def test_the_text_of_the_review_carries_its_note() -> None:
-    assert "review formula, not the label" in to_text(told("review-as-written"))
+    assert "review formula, not the label" in to_text(explained("review-as-written"))

@@ -190,7 +190,7 @@ def test_what_is_no_discovery_ends_there(run: Run, body: str) -> None:
     assert not done.exception or isinstance(done.exception, SystemExit)
 
 
-def test_no_service_at_all_is_said_in_a_line(run: Run) -> None:
+def test_no_service_at_all_is_named_in_a_line(run: Run) -> None:
     done = run("check", f"http://127.0.0.1:{free_port()}")
 
     assert done.exit_code == 1
@@ -208,7 +208,7 @@ def test_without_a_url_the_settings_are_checked(run: Run, monkeypatch: pytest.Mo
     assert "CDS_COLOUR is not a setting" in refused.output
 
 
-def test_a_port_that_is_taken_is_said(service_url: str, run: Run) -> None:
+def test_a_port_that_is_taken_is_named(service_url: str, run: Run) -> None:
     done = run("check", service_url, "--fhir-port", service_url.rpartition(":")[2])
 
     assert done.exit_code == 1
@@ -233,7 +233,7 @@ def test_a_service_that_goes_away_is_a_fault_and_not_the_end(run: Run) -> None:
     assert done.output.count("looked at to the end") >= 4
 
 
-def test_a_hook_that_is_not_served_is_said(run: Run) -> None:
+def test_a_hook_that_is_not_served_is_named(run: Run) -> None:
     app = Flask(__name__)
     app.add_url_rule("/cds-services", "discovery", lambda: jsonify(services=[]))
     with served(app) as url:

@@ -38,7 +38,7 @@ def test_what_cannot_work_is_refused_in_a_line(
     assert "Traceback" not in done.output
 
 
-def test_a_folder_without_patients_is_said(run: Run, tmp_path: Path) -> None:
+def test_a_folder_without_patients_is_named(run: Run, tmp_path: Path) -> None:
     assert "no patient" in run("load", *FHIR, "--fixtures", tmp_path).output
     (tmp_path / "01-broken").mkdir()
     (tmp_path / "01-broken" / "case.md").write_text("nothing")
@@ -64,7 +64,7 @@ def test_a_token_of_the_environment_is_named_in_help_and_never_shown(
     assert "s3cret" not in told.output
 
 
-def test_a_server_that_does_not_answer_is_said(run: Run) -> None:
+def test_a_server_that_does_not_answer_is_named(run: Run) -> None:
     done = run("load", "--fhir", f"http://127.0.0.1:{free_port()}/fhir", "--token", "s3cret")
 
     assert done.exit_code == 1
@@ -72,7 +72,7 @@ def test_a_server_that_does_not_answer_is_said(run: Run) -> None:
     assert "s3cret" not in done.output
 
 
-def test_what_could_not_be_removed_is_said_and_is_a_fault(run: Run) -> None:
+def test_what_could_not_be_removed_is_named_and_is_a_fault(run: Run) -> None:
     fake = FakeFhir(forbidden=frozenset({"Patient/hr-13"}))
     with served(fake.app()) as url:
         assert run("load", "--fhir", f"{url}/fhir", "--case", "13-child").exit_code == 0

@@ -49,7 +49,7 @@ def test_a_detail_table_is_drawn() -> None:
     assert "A" in text
 
 
-def test_prefetch_and_removal_are_told() -> None:
+def test_prefetch_and_removal_are_named() -> None:
     assert "labs" in shown(show.fetched, [Fetched("labs", f"Observation?{EVIL}", None, EVIL)])
     left = tuple((f"Patient/{n}", EVIL) for n in range(show.MOST_LEFT + 2))
     text = shown(show.removed, Removed(("Patient/a", "Patient/b"), left))

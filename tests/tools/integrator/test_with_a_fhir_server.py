@@ -103,7 +103,7 @@ def test_either_way_of_data_gives_the_same_cards(base: str, service_url: str, ru
     assert summaries(by_prefetch) == summaries(by_server)
 
 
-def test_a_wrong_token_is_said_and_not_shown(base: str, service_url: str, run: Run) -> None:
+def test_a_wrong_token_is_named_and_not_shown(base: str, service_url: str, run: Run) -> None:
     secret = "s3cret-wrong-token"
     for command in (
         ("load", "--fhir", base),

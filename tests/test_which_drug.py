@@ -26,9 +26,9 @@ from tests.hospital import (
     call,
     draft,
     record,
-    text_of,
     service,
     serving,
+    text_of,
     topics,
 )
 from tests.oracle.chart import LOINC, PATIENT, concept, intravenous, quantity

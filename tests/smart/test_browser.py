@@ -241,6 +241,120 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, url: str) -> None
     expect(app.locator("table.values").first).to_be_visible()
 
 
+def test_what_the_ehr_did_not_give_stands_above_everything(
+    context: BrowserContext, url: str
+) -> None:
+    chart = open_chart(context, url, DOSE)
+    context.route("**/demo/fhir/AllergyIntolerance*", lambda route: route.fulfill(status=403))
+    with context.expect_page() as opened:
+        link_of(chart).click()
+    app = opened.value
+
+    expect(app.locator(".unread")).to_contain_text("allergies (failed)")
+    first = app.locator(".card").first
+    assert app.locator(".unread").bounding_box()["y"] < first.bounding_box()["y"]
+
+
+GATHER = """async ({ answers, queries }) => {
+  const { gather } = await import("/smart/static/gather.js");
+  const asked = [];
+  const request = async (url) => {
+    asked.push(url);
+    const found = answers[url];
+    if (typeof found === "number") throw Object.assign(new Error("no"), { status: found });
+    if (!found) throw Object.assign(new Error("no"), { status: 404 });
+    return structuredClone(found);
+  };
+  return [await gather(request, queries, "a b", "https://ehr.example/fhir"), asked];
+}"""
+
+
+def gathered(context: BrowserContext, url: str, answers: Any, **queries: str) -> Any:
+    """What the page would send of these answers, and what it asked for."""
+    page = context.new_page()
+    page.goto(f"{url}/smart/")
+    asked = {key: {"template": one, "hours": 72} for key, one in queries.items()}
+    return page.evaluate(GATHER, {"answers": answers, "queries": asked})
+
+
+def searchset(*resources: Any, following: str = "", total: int | None = None) -> Any:
+    link = [{"relation": "next", "url": following}] if following else []
+    entry = [{"resource": one} for one in resources]
+    bundle = {"resourceType": "Bundle", "type": "searchset", "link": link, "entry": entry}
+    return bundle if total is None else bundle | {"total": total}
+
+
+def test_pages_are_followed_on_the_ehr_s_own_server_only(context: BrowserContext, url: str) -> None:
+    base = "https://ehr.example/fhir"
+    found, asked = gathered(
+        context,
+        url,
+        {
+            "Observation?patient=a%20b": searchset({"id": "1"}, following=f"{base}?page=2"),
+            f"{base}?page=2": searchset({"id": "2"}, following=f"{base}/../evil?page=3"),
+            "Condition?patient=a%20b": searchset({"id": "1"}, following=f"{base}/Condition?page=2"),
+            f"{base}/Condition?page=2": searchset({"id": "2"}),
+            "Procedure?patient=a%20b": searchset(
+                {"id": "1"}, following="https://evil.example/fhir/Procedure?page=2"
+            ),
+        },
+        labs="Observation?patient={{context.patientId}}",
+        conditions="Condition?patient={{context.patientId}}",
+        procedures="Procedure?patient={{context.patientId}}",
+    )
+
+    assert [one["resource"]["id"] for one in found["conditions"]["entry"]] == ["1", "2"]
+    assert found["conditions"]["link"] == []
+    assert found["procedures"]["link"][0]["relation"] == "next"  # known as a part
+    assert len(found["labs"]["entry"]) == 2
+    assert found["labs"]["link"][0]["relation"] == "next"
+    assert not [one for one in asked if "evil" in one]
+
+
+def test_a_server_that_refuses_to_sort_is_asked_without_and_a_failure_is_sent_as_one(
+    context: BrowserContext, url: str
+) -> None:
+    plain = searchset({"id": "1"})
+    found, asked = gathered(
+        context,
+        url,
+        {
+            "Observation?patient=a%20b&code=x%7C1&_sort=-date&_count=9": 400,
+            "Observation?patient=a%20b&code=x%7C1": plain,
+            "Condition?patient=a%20b": 403,
+        },
+        labs="Observation?patient={{context.patientId}}&code=x|1&_sort=-date&_count=9",
+        conditions="Condition?patient={{context.patientId}}",
+    )
+
+    assert found["labs"]["entry"] == plain["entry"]
+    assert found["conditions"]["resourceType"] == "OperationOutcome"
+    assert len(asked) == 3
+
+
+def test_a_medicine_that_is_only_referred_to_is_read(context: BrowserContext, url: str) -> None:
+    order = {
+        "resourceType": "MedicationRequest",
+        "medicationReference": {"reference": "Medication/m1"},
+    }
+    foreign = {**order, "medicationReference": {"reference": "https://evil.example/Medication/m2"}}
+    inside = {**order, "medicationReference": {"reference": "#m3"}}
+    medicine = {"resourceType": "Medication", "id": "m1"}
+    found, asked = gathered(
+        context,
+        url,
+        {
+            "MedicationRequest?patient=a%20b": searchset(order, order, foreign, inside),
+            "Medication/m1": medicine,
+        },
+        orders="MedicationRequest?patient={{context.patientId}}",
+    )
+
+    assert found["orders"]["entry"][-1]["resource"] == medicine
+    assert found["orders"]["entry"][-1]["fullUrl"] == "https://ehr.example/fhir/Medication/m1"
+    assert asked == ["MedicationRequest?patient=a%20b", "Medication/m1"]
+
+
 @pytest.mark.parametrize("case", [DOSE, HIT])
 def test_axe_finds_nothing_serious(context: BrowserContext, url: str, case: str) -> None:
     app = launch(context, url, case)

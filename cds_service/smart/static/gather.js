@@ -72,10 +72,13 @@ async function withNext(request, bundle, hours, base) {
 
 const nextOf = (bundle) => (bundle.link ?? []).find((link) => link.relation === "next")?.url;
 
-// A server may not lead the token elsewhere.
+// A server may not lead the token elsewhere. Some give the base itself with a query as the next page.
 function isBelow(url, base) {
   try {
-    return new URL(url, base).href.startsWith(`${base.replace(/\/+$/, "")}/`);
+    const home = new URL(base);
+    const there = new URL(url, `${base.replace(/\/+$/, "")}/`);
+    const path = home.pathname.replace(/\/+$/, "");
+    return there.origin === home.origin && (there.pathname === path || there.pathname.startsWith(`${path}/`));
   } catch {
     return false;
   }
@@ -98,7 +101,7 @@ async function addMedications(request, prefetch, base) {
     for (const { resource } of bundle.entry ?? []) {
       const reference = resource?.medicationReference?.reference ?? resource?.medication?.reference?.reference;
       if (typeof reference !== "string" || reference.startsWith("#") || held.has(reference)) continue;
-      if (!/(^|\/)Medication\/[^/]+$/.test(reference) || !isBelow(reference, `${base.replace(/\/+$/, "")}/`)) continue;
+      if (!/(^|\/)Medication\/[^/]+$/.test(reference) || !isBelow(reference, base)) continue;
       if (!wanted.has(reference)) wanted.set(reference, bundle);
     }
   }

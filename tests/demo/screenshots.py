@@ -52,7 +52,9 @@ def take(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as scratch:
         database = f"sqlite:///{scratch}/ledger.sqlite"
-        settings = Settings(open=True, demo=True, database_url=database, log_level="error")
+        settings = Settings(
+            open=True, demo=True, smart=True, database_url=database, log_level="error"
+        )
         with serving(create_app(settings), FakeService()) as service, open_browser() as browser:
             taken = [_picture(browser, service.url, picture, folder) for picture in PICTURES]
             return [*taken, _report(browser, Path(scratch), folder)]

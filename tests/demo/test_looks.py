@@ -30,7 +30,9 @@ UNREADABLE = "15-unreadable"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ledger = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
-    settings = Settings(open=True, demo=True, database_url=f"sqlite:///{ledger}", log_level="error")
+    settings = Settings(
+        open=True, demo=True, smart=True, database_url=f"sqlite:///{ledger}", log_level="error"
+    )
     with serving(create_app(settings), FakeService()) as served:
         yield served.url
 

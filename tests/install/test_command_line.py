@@ -89,6 +89,12 @@ ROWS: tuple[tuple[str, int, str], ...] = (
     ("replay {export} --out {folder}/o5 --scheduler nowhere", 1, "is no address"),
     ("replay {export} --out {folder}/o6 --protocol none.toml", 1, "none.toml"),
     ("replay {export} --out {folder}/page.html/out", 1, "Not a directory"),
+    ("replay {export} --out {folder}/o7 --outcomes truth", 1, "holds no truth.jsonl"),
+    ("replay {export} --out {folder}/o8 --outcomes none.csv", 1, "there is no file none.csv"),
+    # review
+    ("review {folder}/page.html", 1, "page.html: no answers: no column case"),
+    ("review none.csv", 2, "does not exist"),
+    ("review", 2, "Missing argument 'FILE...'"),
     # simulate
     ("simulate {folder}/icu --stays 1", 0, "resources of 1 stays"),
     ("simulate {folder}/page.html/icu --stays 1", 1, "Not a directory"),
@@ -261,15 +267,20 @@ def test_a_replay_without_its_packages_says_how_to_get_them(
     import sys
 
     monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
     for module in [m for m in sys.modules if m.startswith("cds_service.tools.replay.")]:
         if module != replay_command.__name__:
             monkeypatch.delitem(sys.modules, module)
 
-    done = run(f"replay {names['export']} --out {names['folder']}/o7")
+    for words in (
+        f"replay {names['export']} --out {names['folder']}/o7",
+        f"review {names['folder']}/page.html",
+    ):
+        done = run(words)
 
-    assert done.exit_code == 1
-    assert "--no-deps --require-hashes" in done.output
-    assert "requirements-replay.lock" in done.output
+        assert done.exit_code == 1
+        assert "--no-deps --require-hashes" in done.output
+        assert "requirements-replay.lock" in done.output
 
 
 Paged = Callable[[str], None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import protocol_path, rulebook
-from cds_service.tools.shipped_files import shipped
+from cds_service.tools.replay.packages import not_installed
 
 SOURCE = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -115,9 +114,7 @@ def _replay(asked: Options) -> None:
         from cds_service.tools.replay.run import Request
         from cds_service.tools.replay.whole import Wanted, carry_out
     except ModuleNotFoundError as missing:
-        raise click.ClickException(f"{missing.name} is not installed: {_installed_by()}") from (
-            missing
-        )
+        raise not_installed(missing) from missing
     rulebooks = tuple(rulebook(protocol_path(name), asked.concepts) for name in asked.protocols)
     request = Request(
         asked.source,
@@ -131,10 +128,3 @@ def _replay(asked: Options) -> None:
     )
     wanted = Wanted(asked.outcomes, asked.sweep, asked.protocols[0], asked.reviews)
     carry_out(request, wanted)
-
-
-def _installed_by() -> str:
-    lock = shipped("requirements-replay.lock")
-    return (
-        f"{sys.executable} -m pip install --no-deps --require-hashes --only-binary :all: -r {lock}"
-    )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cds_service.errors import StartRefused
+from cds_service.tools.replay.packages import not_installed
+from cds_service.tools.replay.titles import topic_title
 
 if TYPE_CHECKING:
     from cds_service.tools.replay.quality import Estimate
@@ -32,20 +34,16 @@ def review(files: tuple[Path, ...], out: Path | None) -> None:
     FILES are the answers that the pages of a chart review saved (replay --review). Of fewer than
     five cards only counts are told.
     """
-    from cds_service.tools.replay.review.answers import (
-        ANSWERS,
-        read_answers,
-        reviewed,
-        write_reviewed,
-    )
-    from cds_service.tools.replay.titles import topic_title
-
     try:
-        found = reviewed(read_answers(files))
+        from cds_service.tools.replay.review import answers
+    except ModuleNotFoundError as missing:
+        raise not_installed(missing) from missing
+    try:
+        found = answers.reviewed(answers.read_answers(files))
     except StartRefused as refusal:
         raise click.ClickException(f"the answers cannot be used:\n{refusal}") from refusal
     for row in found.topics:
-        counts = ", ".join(f"{row.counts[name]} {name}" for name in ANSWERS)
+        counts = ", ".join(f"{row.counts[name]} {name}" for name in answers.ANSWERS)
         split = f", {row.split} on which they differ" if row.split else ""
         click.echo(
             f"{topic_title(row.topic)}, {row.reader}: {counts}{split}; right {_told(row.ppv)}"
@@ -54,7 +52,7 @@ def review(files: tuple[Path, ...], out: Path | None) -> None:
         both = f"{pair.same} of {pair.kappa.count} alike, kappa {_told(pair.kappa)}"
         click.echo(f"{topic_title(pair.topic)}, {' and '.join(pair.readers)}: {both}")
     if out:
-        write_reviewed(out, found)
+        answers.write_reviewed(out, found)
         click.echo(f"Written: {out}")
 
 

@@ -1,0 +1,18 @@
+"""What to say where the packages of the extra `replay` are not installed."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cds_service.tools.shipped_files import shipped
+
+
+def not_installed(missing: ModuleNotFoundError) -> click.ClickException:
+    """The package that lacks, and the command that installs what is locked."""
+    lock = shipped("requirements-replay.lock")
+    return click.ClickException(
+        f"{missing.name} is not installed: {sys.executable} -m pip install --no-deps"
+        f" --require-hashes --only-binary :all: -r {lock}"
+    )

@@ -26,6 +26,8 @@ from cds_service.outbound.workload import CallLimits, Room, Workload
 from cds_service.rulebook.practice import Practice, Practices
 from cds_service.security.clients import ClientPolicy
 
+Address = Callable[[], str]  # the base URL under which users reach this service; "": not known
+
 
 @dataclass(frozen=True, slots=True)
 class CdsService:
@@ -47,11 +49,11 @@ class CdsService:
 
 
 def handle(
-    request: HookRequest, client: ClientPolicy, cds: CdsService, work: Workload, address: str = ""
+    request: HookRequest, client: ClientPolicy, cds: CdsService, work: Workload, address: Address
 ) -> list[dict[str, Any]]:
     """Return the cards for one call in wire form, after writing down what was advised.
 
-    `address` is the base URL under which users reach this service; without one no card has links.
+    `address` is asked where cards may have links: without one they have none.
 
     Raises `FactsUnavailable` (412), `TookTooLong` or `NotStored` (503); never returns an empty
     list in their place.
@@ -65,7 +67,7 @@ def handle(
     advice: Advice | None = None
     cards: list[dict[str, Any]] = []
     try:
-        style = capabilities(client, link_targets(cds, address, call_id))
+        style = capabilities(client, link_targets(cds, address(), call_id))
         advice = advise_on_request(request, client, practice, cds, work, style)
         cards = [card.wire(cds.new_id) for card in _shown(advice, request, client, cds)]
         outcome = "cards" if cards else "silent"

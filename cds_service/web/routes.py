@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response, request
 
@@ -48,7 +49,7 @@ def hook_routes(
             name_in_logs(
                 client=client.name, hook=service.hook, instance=uuid_or_empty(hook_call.instance)
             )
-            cards = handle(hook_call, client, cds, work, _address(cds))
+            cards = handle(hook_call, client, cds, work, partial(_address, cds))
             return json_response({"cards": cards})
 
     @blueprint.post("/cds-services/<service_id>/feedback")

@@ -25,7 +25,7 @@ UNIT_OF_TEST = {"anti_xa_units": "anti_xa", "second_units": "aptt", "ratio_units
 UNITS_BEHIND = (*UNIT_OF_TEST, "other_units", "bare_units")
 
 
-LISTS = (
+SIGN_LISTS = (
     "anti_xa",
     "aptt",
     "aptt_ratio",
@@ -54,7 +54,7 @@ def sign_pattern(words: GoalWords) -> re.Pattern[str]:
         "digits": r"\d[\d.,/-]*",  # that no other sign explains
         "break": r"[;\n!?|]|\.(?=\s|$)",
     }
-    lists = {kind: rf"\b(?:{_spellings(getattr(words, kind))})(?!\w)" for kind in LISTS}
+    lists = {kind: rf"\b(?:{_spellings(getattr(words, kind))})(?!\w)" for kind in SIGN_LISTS}
     lists["intensity"] = rf"(?:\b[^\W\d_]+[\s-]{{1,3}})?{lists['intensity']}"  # "low intensity"
     every = [f"(?P<{kind}>{pattern})" for kind, pattern in {**named, **lists}.items()]
     return re.compile("|".join(every))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from cds_service.chart.concepts import GoalWords
 from cds_service.chart.goal import Goal, GoalRange
-from cds_service.chart.goal_pattern import LISTS, UNIT_OF_TEST, UNITS_BEHIND, sign_pattern
+from cds_service.chart.goal_pattern import SIGN_LISTS, UNIT_OF_TEST, UNITS_BEHIND, sign_pattern
 
 _LONGEST = 4000  # characters of an order's texts that are looked at
 _WORDS = re.compile(r"[^\W_]+")
@@ -37,7 +37,7 @@ class GoalReader:
     def __init__(self, words: GoalWords) -> None:
         self._words = words
         self._signs = sign_pattern(words)
-        self._kinds = ("between", "range", "step", "number", "digits", "break", *LISTS)
+        self._kinds = ("between", "range", "step", "number", "digits", "break", *SIGN_LISTS)
         self._about = re.compile(rf"\b(?:{'|'.join(words.about) or '(?!)'})\.")
 
     def read(self, texts: Iterable[str]) -> Goal:

@@ -27,19 +27,19 @@ from cds_service.chart.facts import Result
 from cds_service.chart.fhir_datetime import earliest, latest
 
 THROMBOSES = ("vte", "arterial_thrombosis", "circuit_thrombosis")
-Range = tuple[int, int]
-FULL: Range = (0, 2)
-_NONE: Range = (0, 0)
+Points = tuple[int, int]
+FULL: Points = (0, 2)
+_NONE: Points = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """The points of each T as (least, most), and the fall of platelets that they are counted by."""
 
-    thrombocytopenia: Range
-    timing: Range
-    thrombosis: Range
-    other: Range = FULL  # Other causes are for the clinician to judge.
+    thrombocytopenia: Points
+    timing: Points
+    thrombosis: Points
+    other: Points = FULL  # Other causes are for the clinician to judge.
     baseline: Evidence | None = None
     nadir: Evidence | None = None
     fell: datetime | None = None  # drawn: the first count at least 30 % below
@@ -58,7 +58,7 @@ class Score:
         return sum(part[1] for part in self._parts)
 
     @property
-    def _parts(self) -> tuple[Range, ...]:
+    def _parts(self) -> tuple[Points, ...]:
         return self.thrombocytopenia, self.timing, self.thrombosis, self.other
 
     @property
@@ -90,7 +90,7 @@ def _high(count: Result) -> Evidence:
 
 
 def _score(
-    case: Case, first: datetime, earlier: datetime | None, one: Fall, thrombosis: Range
+    case: Case, first: datetime, earlier: datetime | None, one: Fall, thrombosis: Points
 ) -> Score:
     days, early = _days(case, first, one), _exposed(case, first, earlier)
     return Score(
@@ -106,7 +106,7 @@ def _score(
     )
 
 
-def _thrombocytopenia(case: Case, one: Fall) -> Range:
+def _thrombocytopenia(case: Case, one: Fall) -> Points:
     """By fall and nadir; a fall that counts has at least `hit.fall_some`."""
     low = value(one.nadir)
     if low < case.protocol["hit.nadir_low"]:
@@ -131,13 +131,13 @@ def _day(case: Case, at: datetime) -> date:
     return (at.astimezone(case.asked.zone) if case.asked.zone else at).date()
 
 
-def _timing(case: Case, days: Iterable[int], early: Range, one: Fall) -> Range:
+def _timing(case: Case, days: Iterable[int], early: Points, one: Fall) -> Points:
     """The least and most points over all days that it may have been."""
     found = [_points(case, day, early, one) for day in days]
     return min(low for low, _ in found), max(high for _, high in found)
 
 
-def _points(case: Case, day: int, early: Range, one: Fall) -> Range:
+def _points(case: Case, day: int, early: Points, one: Fall) -> Points:
     # Later than HIT usually begins: it may still be one.
     if day > case.protocol["hit.onset_last_day"]:
         return (1, 1)
@@ -148,7 +148,7 @@ def _points(case: Case, day: int, early: Range, one: Fall) -> Range:
     return (1, 2) if unseen else (2, 2)  # it may have begun on a day without a count
 
 
-def _exposed(case: Case, first: datetime, earlier: datetime | None) -> Range:
+def _exposed(case: Case, first: datetime, earlier: datetime | None) -> Points:
     """The points of an early fall: by the last heparin before this course; open where none is on
     record.
     """
@@ -158,7 +158,7 @@ def _exposed(case: Case, first: datetime, earlier: datetime | None) -> Range:
     return (2, 2) if recent else (1, 1)
 
 
-def _thrombosis(case: Case, first: datetime) -> Range:
+def _thrombosis(case: Case, first: datetime) -> Points:
     """Two points for a clot that began after the first dose; one from before says nothing."""
     found = [
         c

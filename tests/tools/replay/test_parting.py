@@ -20,7 +20,7 @@ from cds_service.tools.replay.walk import read_past, walk_through
 from tests.tools.replay.hospital import archive, resistant
 
 RULES = rulebook()
-LOWER, HIGHER = moved(RULES, "default", parse("levels.anti_xa_low=0.2:0.3:0.1"))
+_, (LOWER, HIGHER) = moved(RULES, "default", parse("levels.anti_xa_low=0.2:0.3:0.1"))
 
 
 def rows(*rulebooks: Rulebook) -> list[dict[str, Any]]:

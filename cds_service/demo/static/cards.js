@@ -56,7 +56,8 @@ function brokenCard() {
 // The only HTML of the page that is not its own: rendered by the demo's server, which escapes.
 // What to do now is the first paragraph; it stands above the choices, the facts below them.
 async function detail(markdown) {
-  const box = element("div", { class: "card-detail" });
+  // On a narrow panel a table scrolls sideways: then the keyboard has to reach it, too.
+  const box = element("div", { class: "card-detail", tabindex: 0, role: "group", "aria-label": "Facts" });
   try {
     const response = await fetch("/demo/markdown", { method: "POST", body: markdown });
     if (!response.ok) throw new Error(response.statusText);

@@ -17,6 +17,7 @@ from tests.builders import (
     judge_chart,
     lab,
     order,
+    running,
     spec,
     starts,
     topics,
@@ -67,7 +68,6 @@ def test_through_a_hold_the_card_says_that_it_is_held():
 
 @spec(
     "facts, topic",
-    ("a suspect sample", (lab("anti_xa", 0.45, 10), lab("anti_xa", 2.2, 2)), "aboveTarget"),
     ("HIT on record", (condition("hit", None),), "hitSuspected"),
     (
         "platelets that fell on day six",
@@ -79,10 +79,35 @@ def test_other_dangers_are_told_through_it_too(facts, topic):
     assert topic in topics(judge_chart(*held(1), *facts, hook="patient-view"))
 
 
-def test_far_above_a_hold_has_answered_it():
-    found = judge_chart(*held(1), lab("anti_xa", 1.4, 5), hook="patient-view")
+JUMP = (lab("anti_xa", 0.45, 10), lab("anti_xa", 2.2, 2))
 
-    assert "aboveTarget" not in topics(found)
+
+@spec(
+    "facts, summary",
+    ("at an unchanged rate", (heparin(1600, 48), STANDS), "suspect"),
+    ("during a hold", held(1), None),
+    ("after it", (*held(1, 0.5), heparin(1600, 0.5)), None),
+    ("lowered since", (heparin(1600, 48, 1), heparin(1300, 1), STANDS), None),
+    ("lowered a little", (heparin(1600, 48, 1), heparin(1560, 1), STANDS), "suspect"),
+)
+def test_a_suspect_level_that_the_ward_has_answered_is_not_asked_for_again(facts, summary):
+    found = item(judge_chart(*facts, *JUMP, hook="patient-view"), "aboveTarget")
+
+    assert (found.summary if found else None) == summary
+
+
+@spec(
+    "before, summary",
+    ("on target", 80, "suspect"),
+    ("above, not far", 120, "suspect"),
+    ("far above already", 121, ""),
+)
+def test_an_aptt_that_was_far_above_already_has_not_jumped(before, summary):
+    levels = (lab("aptt", before, 10), lab("aptt", 150, 4))
+
+    found = due(judge_chart(*running(), *levels, hook="patient-view"), "aboveTarget")
+
+    assert found.summary == summary
 
 
 # --- a level that wanders about the line --------------------------------------------------------
@@ -188,3 +213,18 @@ def test_refractory_opens_a_switch_only_by_more_than_assay_noise(level, offered)
     found = item(judge_chart(*facts, hook="patient-view"), "heparinResistance")
 
     assert bool(starts(found)) is offered
+
+
+@spec(
+    "until, lost",
+    ("the row is open", None, True),
+    ("it ended after the draw", 2.5, True),
+    ("it ended before the draw: the pump may be off", 3.5, False),
+)
+def test_no_effect_is_lost_where_the_infusion_had_ended(until, lost):
+    levels = [lab("anti_xa", value, hours) for value, hours in ((0.5, 27), (0.52, 15), (0.05, 3))]
+    chart = (heparin(1200, 60, until), weight(80, 60), *levels)
+
+    found = judge_chart(*chart, order("heparin", rate=1200), hook="patient-view")
+
+    assert found.verdicts["effect_lost"].yes is lost

@@ -457,6 +457,24 @@ PURGE = {"site": "impella"}
         ["", "", ""],
     ),
     (
+        "rates under no order beside rows of two orders that only say it runs: one drip",
+        (
+            *(ordered("a"), ordered("b")),
+            *(row(None, 30, request=A), row(None, 20, request=B), row(700, 10)),
+        ),
+        ("yes", 700),
+        [""],
+    ),
+    (
+        "where one of these names a rate it cannot be told",
+        (
+            *(ordered("a"), ordered("b")),
+            *(row(1800, 30, request=A), row(None, 20, request=B), row(700, 10)),
+        ),
+        ("yes", None),
+        ["", "", ""],
+    ),
+    (
         "an ended order beside two that stand is over where they begin",
         (
             *(ordered("a"), ordered("b"), ordered("c", status="completed")),

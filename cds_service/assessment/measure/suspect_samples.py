@@ -26,7 +26,8 @@ def without_suspects(
     case: Case, infusion: Infusion, aptts: tuple[Level, ...], anti_xas: tuple[Level, ...]
 ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
     """Both tests' levels, newest first, with suspect ones marked as not usable."""
-    jump, line = case.protocol["trust.suspect_rise"], case.protocol["trust.suspect_aptt"]
+    jump = case.protocol["trust.suspect_rise"]
+    line, far = case.protocol["trust.suspect_aptt"], case.protocol["levels.aptt_far"]
     checked_xas = tuple(
         _marked(level) if _jumps(level, before, jump) else level
         for level, before in _with_before(case, infusion, anti_xas)
@@ -34,7 +35,7 @@ def without_suspects(
     # The anti-Xa first: a usable one of the same draw shows whether a high aPTT is real.
     checked_aptts = tuple(
         _marked(level)
-        if _reaches(level, before, line) and not _beside(case, level, checked_xas)
+        if _reaches(level, before, line, far) and not _beside(case, level, checked_xas)
         else level
         for level, before in _with_before(case, infusion, aptts)
     )
@@ -46,11 +47,14 @@ def _jumps(level: Level, before: Level | None, jump: float) -> bool:
     return before is not None and (level.value or 0) - (before.value or 0) >= jump
 
 
-def _reaches(level: Level, before: Level | None, line: float) -> bool:
-    """Whether an aPTT rose to the line in seconds; for an aPTT ratio there is no line."""
-    if before is None or before.value is None:
+def _reaches(level: Level, before: Level | None, line: float, far: float) -> bool:
+    """Whether an aPTT rose to the line in seconds; for an aPTT ratio there is no line.
+
+    From one that was far above target already it is no jump: it is still far above.
+    """
+    if level.concept != "aptt" or before is None or before.value is None:
         return False
-    return level.concept == "aptt" and before.value < line <= (level.value or 0)
+    return before.value <= min(far, line) and (level.value or 0) >= line
 
 
 def _marked(level: Level) -> Level:

@@ -92,7 +92,7 @@ _ROWS: Iterable[Topic] = (
                       ("risk.",))),
     Topic("aboveTargetRaise", target.above_target_raise, INFUSION, _ABOUT_A_DRAFT, too_much=True,
           cites=Cited(("R28",), ("above_target", "drafted_raise"), (), ("above.",))),
-    Topic("aboveTarget", target.above_target_card, INFUSION, PAUSED | {View.INHIBITOR_RUNS},
+    Topic("aboveTarget", target.above_target_card, INFUSION, RUNS | {View.INHIBITOR_RUNS},
           in_hit=True, too_much=True,
           cites=Cited(("R28",), ("far_above",),
                       ("levels.anti_xa_far", "levels.aptt_far", "levels.aptt_high",

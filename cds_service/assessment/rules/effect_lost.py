@@ -7,6 +7,7 @@ simulated unit three of four such falls were the sample.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from statistics import median
 
 from cds_service.assessment.measure.level import Level
@@ -34,11 +35,19 @@ def _newest_usable(m: Measured) -> Level | None:
     level = m.levels.deciding
     # A level drawn too early, or disturbed, is low for a reason of its own.
     settled = level.current.yes and level.steady.yes and level.usable.yes
-    if not settled or level.drawn is None:
+    # Where the last row ended before the draw the pump may be off: no loss of effect.
+    if not settled or level.drawn is None or not _is_charted(m, level.drawn):
         return None
     since = m.infusion.steady_since(level.drawn)
     wait = m.case.protocol.span("required_rate.steady_for")
     return level if since is not None and level.drawn - since >= wait else None
+
+
+def _is_charted(m: Measured, at: datetime) -> bool:
+    """Whether a charted rate covers a moment, not only up to a little while before it."""
+    return any(
+        s.rate and s.start <= at and (s.end is None or at <= s.end) for s in m.infusion.segments
+    )
 
 
 def _by_need(m: Measured, newest: Level) -> bool | None:

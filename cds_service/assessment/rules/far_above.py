@@ -24,7 +24,7 @@ def is_far_above(m: Measured) -> Verdict:
     if not newest.current.yes or not newest.usable.yes:
         return unknown(*newest.current.reasons, *newest.usable.reasons)
     began = _made_it_far(m, newest)
-    if began is None or _was_lowered(m, began):
+    if began is None or was_lowered(m, began):
         return NO
     speaks_from = _known_at(m.case, began) + m.case.protocol.span("overshoot.wait")
     waited = at_or_before(speaks_from, m.case.now, newest.concept)
@@ -71,7 +71,7 @@ def _known_at(case: Case, level: Level) -> datetime:
     return (level.drawn or case.now) + case.protocol.span("overshoot.issued_after")
 
 
-def _was_lowered(m: Measured, level: Level) -> bool:
+def was_lowered(m: Measured, level: Level) -> bool:
     """Whether the rate was stopped, or lowered by `overshoot.fall` percent, since a level."""
     drawn = level.drawn
     if drawn is None or level.rate is None:

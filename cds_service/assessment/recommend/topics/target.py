@@ -19,6 +19,7 @@ from cds_service.assessment.recommend.topics.advice import level_tests
 from cds_service.assessment.recommend.topics.situation import levels_shown, running_fact, situation
 from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.rules.dose_rules import is_raise
+from cds_service.assessment.rules.far_above import was_lowered
 
 
 def above_target_raise(known: Assessed) -> Recommendation | None:
@@ -73,9 +74,11 @@ def above_target_card(known: Assessed) -> Recommendation | None:
     if m.inhibitor is not None:
         return _above_inhibitor(m, m.inhibitor)
     # In HIT heparin is stopped anyway, whatever its level.
-    if m.gates.hit.yes or not (m.infusion.running.yes or m.infusion.paused):
+    if m.gates.hit.yes or not m.infusion.running.yes:
         return None
     suspect = _suspect(m)
+    if suspect is not None and was_lowered(m, suspect):
+        return None  # the ward has taken it as true
     if suspect is not None:
         return _redraw(m, suspect)
     far = verdicts["far_above"]

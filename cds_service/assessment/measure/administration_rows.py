@@ -216,13 +216,16 @@ class Charting:
         dose = row.dosage.dose
         return dose_units(dose or _over_its_hours(row), self._weight)
 
+    def _any_rated(self, rows: list[Row]) -> bool:
+        """Whether a row of a standing order says more than that something runs."""
+        return any(row.order in self._standing for row in rows if row.kind is not Kind.BARE)
+
     def _apart(self, rows: list[Row]) -> Iterator[list[Row]]:
         """The rows of one site as infusions: one, unless several orders stand for it."""
         standing = sorted({row.order for row in rows} & self._standing)
         # Several bags, strengths or brands under one order are one infusion. So are rows that only
         # say "it runs" under several orders, beside rates charted under none: the same drip twice.
-        rated = any(row.order in self._standing for row in rows if row.kind is not Kind.BARE)
-        if len(standing) <= 1 or not rated:
+        if len(standing) <= 1 or not self._any_rated(rows):
             yield rows
             return
         infusions = [_of_orders(rows, {order}) for order in standing]

@@ -77,10 +77,9 @@ def above_target_card(known: Assessed) -> Recommendation | None:
     if m.gates.hit.yes or not m.infusion.running.yes:
         return None
     suspect = _suspect(m)
-    if suspect is not None and was_lowered(m, suspect):
-        return None  # the ward has taken it as true
     if suspect is not None:
-        return _redraw(m, suspect)
+        # Held or lowered since: the ward has taken it as true.
+        return None if was_lowered(m, suspect) else _redraw(m, suspect)
     far = verdicts["far_above"]
     if not far.yes or m.drafted:
         return None

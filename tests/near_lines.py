@@ -21,7 +21,9 @@ SHARE = 0.0999  # exactly ten per cent off is far enough
 Shown = tuple[tuple[str, str], ...]
 
 
-def shown_by(case: Fixture, protocols: Iterator[tuple[str, Protocol]]) -> Iterator[tuple[str, Shown]]:
+def shown_by(
+    case: Fixture, protocols: Iterator[tuple[str, Protocol]]
+) -> Iterator[tuple[str, Shown]]:
     """Topic and indicator of each card of one patient, under each protocol."""
     rules, context = tables(), called(case.request)
     chart = read_chart(context, answered(case.resources, rules), rules.concepts)

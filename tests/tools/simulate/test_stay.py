@@ -17,7 +17,7 @@ from cds_service.tools.simulate.course import Course
 from cds_service.tools.simulate.laboratory import Laboratory
 from cds_service.tools.simulate.stay import run_stay, simulate_stay
 from cds_service.tools.simulate.worlds import ADVERSE, MODERATE, POPULATIONS, WORLDS, World
-from tests.test_architecture import imports
+from tests.arrows import imports
 
 CALM = replace(POPULATIONS["ordinary"], inflammation=(0.0, 0.0), sepsis=0.0, crrt=0.0)
 
@@ -189,7 +189,7 @@ def test_the_service_knows_nothing_of_the_simulation_nor_it_of_the_service() -> 
     package = Path(cds_service.__file__).parent
     users, used = set(), set()
     for module in package.rglob("*.py"):
-        for name in imports(module):
+        for name in imports(module.read_text(encoding="utf-8")):
             inside = module.parent.name == "simulate"
             if name.startswith("cds_service.tools.simulate") and not inside:
                 users.add(module.name)

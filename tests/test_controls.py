@@ -116,7 +116,7 @@ NO_DOSE: dict[str, tuple[str, str, Change, str]] = {
         "coagulation",
         "antithrombin",
         lambda row: {**row, "status": "entered-in-error"},
-        "Antithrombin activity: not on record",
+        "antithrombin activity (not on record)",
     ),
     "antithrombin below a limit": (
         "coagulation",

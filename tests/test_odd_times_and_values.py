@@ -233,7 +233,7 @@ OPEN: dict[str, tuple[list[Json], str]] = {
         "only a limit reported",
     ),
     "a weight of 800 kg": (beside(another("weight", 800)), "implausible value"),
-    "no weight": (without("weight"), "Weight: not on record"),
+    "no weight": (without("weight"), "weight (not on record)"),
     "a birth date that is none": (changed("patient-1", birthDate="unknown"), "could not be read"),
     "no birth date": (changed("patient-1", birthDate=None), "birth date: not on record"),
     "haemoglobin in an unknown unit": (
@@ -261,4 +261,4 @@ def test_a_result_of_another_patient_is_refused_and_named(client: FlaskClient) -
     stranger = another("antithrombin", 95, subject={"reference": "Patient/somebody-else"})
     cards = asked(client, beside(stranger))
     assert doses(cards)
-    assert "Observation/another-antithrombin of another patient" in text_of(cards)
+    assert "Left out: results of another patient (1)" in text_of(cards)

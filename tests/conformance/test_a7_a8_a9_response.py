@@ -98,8 +98,14 @@ class TestCard:
             assert not kinds & {"html_block", "html_inline"}
             assert "table_open" in kinds or "|" not in card["detail"].replace("\\|", "")
 
-    def test_7_15_7_26_7_27_7_28_no_links_are_sent(self, cards: list[Json]) -> None:
-        assert all("links" not in card for card in cards)
+    def test_7_15_7_26_7_27_7_28_a_link_is_absolute_and_whole(self, cards: list[Json]) -> None:
+        """One to the card's rule; the smart link's `appContext` is held by test_links.py."""
+        links = [link for card in cards for link in card["links"]]
+        assert len(links) == len(cards)
+        for link in links:
+            assert set(link) == {"label", "url", "type"}
+            assert link["type"] == "absolute"
+            assert link["url"].startswith("http")
 
     def test_7_16_no_extension_is_sent(self, answers: Json, name: str) -> None:
         assert "extension" not in answers[name].json

@@ -389,6 +389,22 @@ def test_what_decides_and_could_not_be_read_is_named(facts, reason):
 
 
 @spec(
+    "facts, speaks",
+    ("open for three days and more", (heparin(1600, 73),), True),
+    ("for nearly a week", (heparin(1600, 7 * 24 - 1),), True),
+    ("for more than a week: nobody closed it", (heparin(1600, 7 * 24 + 1),), False),
+    ("a rate of one moment, days ago", (heparin(1600, 73, point=True),), False),
+    ("ended days ago", (heparin(1600, 100, 73),), False),
+)
+def test_an_infusion_whose_row_was_never_closed_is_named_when_a_chart_is_opened(facts, speaks):
+    """No order stands and nothing was charted since: whether it runs is unknown, not no."""
+    card = item(judge_chart(*facts, weight(80), hook="patient-view"), "notAssessed")
+    assert (card is not None) is speaks
+    if speaks:
+        assert "heparinRunning: uncharted" in why(card.open)
+
+
+@spec(
     "facts, reason",
     ("an uncharted infusion", (heparin(1600, 73),), "heparinRunning: uncharted"),
     ("an old order", (order("heparin", rate=1600, hours_ago=200),), "heparinRunning: oldOrder"),

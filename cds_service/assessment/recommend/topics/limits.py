@@ -99,7 +99,20 @@ def _infused_lately(m: Measured) -> bool:
     """Charted as an infusion, or ordered as one, within the days in which one is believed."""
     since = m.case.ago("heparin.administration_window")
     orders = [o for o in m.case.chart.orders if o.drug.family == "heparin" and is_infusion(o)]
-    return _charted_since(m, since) or any(_stands(m, o, since) for o in orders)
+    return _charted_since(m, since) or _is_left_open(m) or any(_stands(m, o, since) for o in orders)
+
+
+def _is_left_open(m: Measured) -> bool:
+    """Whether an infusion's row never ended: nobody charted its stop, and no order stands.
+
+    A pump may go on for days under one row. After a week it is rather a row that nobody closed.
+    """
+    since = m.case.ago("heparin.order_age")
+    rows = (row for row in m.case.given("heparin") if row.form is Form.INFUSION)
+    return any(
+        row.end is None and not row.point and row.start is not None and row.start >= since
+        for row in rows
+    )
 
 
 def _charted_since(m: Measured, since: datetime) -> bool:

@@ -97,11 +97,16 @@ def from_prefetch(name: str) -> list[Json]:
 
 
 def comparable(cards: list[Json], base: str) -> list[Json]:
-    """Without what a server adds to its resources, and without uuids and the clock."""
+    """Without what a server adds to its resources, and without uuids, links and the clock.
+
+    A link names the host that was called; the spine alone knows of none.
+    """
     text = json.dumps(cards).replace(f'"{base}/', '"') if base else json.dumps(cards)
     plain: list[Json] = json.loads(text)
     for card in plain:
         card.pop("uuid")
+        card.pop("links", None)
+        card["source"].pop("url", None)
         for suggestion in card.get("suggestions", ()):
             suggestion.pop("uuid")
             for action in suggestion["actions"]:

@@ -20,6 +20,8 @@ from tests.install.installed import steps
 from tests.running import Gunicorn, until
 from tests.tools.integrator.serving import free_port, served
 from tests.tools.replay.hospital import hospital, write
+from tests.tools.replay.review.test_answers import answers
+from tests.tools.replay.review.test_answers import file as answers_file
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +103,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("console")
     servers = tmp_path_factory.mktemp("servers")
     export = write(servers / "export", hospital())
+    for reader in ("AB", "CD"):  # as two readers would have saved them
+        lines = answers(reader, [("p1", "agree"), ("p2", "disagree")], "heparinResistance")
+        answers_file(folder / f"answers-heparinResistance-{reader}.csv", lines)
     demo = Gunicorn(servers, f"sqlite:///{servers}/ledger.sqlite", workers=1, CDS_DEMO="1")
     try:
         demo.wait()
@@ -115,6 +120,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                     "/data/replay": str(servers / "replay"),
                     " SOURCE ": f" {export} ",
                     " OUT": f" {servers / 'out'}",
+                    "/etc/heparin-cds/protocol.toml": "cds_service/assessment/model/protocol.toml",
+                    "/srv/www/": f"{servers}/",
                     "/tmp/": f"{servers}/",  # noqa: S108 - what the documents say
                     "--stays 100": "--stays 2",
                 },

@@ -62,7 +62,7 @@ class TestServing:
         page = requests.get(demo, timeout=20)
         answered = call_of(demo)
 
-        assert page.text.count('class="hook-name"') == len(load_cases(FIXTURES))
+        assert page.text.count('class="patient-name"') == len(load_cases(FIXTURES))
         assert answered.status_code == 200
         assert answered.json()["cards"]
 

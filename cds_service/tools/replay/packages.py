@@ -11,8 +11,6 @@ from cds_service.tools.shipped_files import shipped
 
 def not_installed(missing: ModuleNotFoundError) -> click.ClickException:
     """The package that lacks, and the command that installs what is locked."""
-    lock = shipped("requirements-replay.lock")
-    return click.ClickException(
-        f"{missing.name} is not installed: {sys.executable} -m pip install --no-deps"
-        f" --require-hashes --only-binary :all: -r {lock}"
-    )
+    python, lock = sys.executable, shipped("requirements-replay.lock")
+    command = f"{python} -m pip install --no-deps --require-hashes --only-binary :all: -r {lock}"
+    return click.ClickException(f"{missing.name} is not installed: {command}")

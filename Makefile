@@ -80,9 +80,10 @@ check: setup ## lint, format, types, and the arrows between the stages
 	@$(BIN)/mypy
 	@if [ -e tests/test_architecture.py ]; then $(BIN)/pytest --quiet --no-header tests/test_architecture.py; fi
 
-# Generated charts and the real record only compute: they run beside the tests that keep time.
-BESIDE := tests/laws tests/oracle tests/invariants tests/tools/simulate tests/real tests/test_mutations.py \
-          tests/assessment/test_laws.py tests/assessment/test_timeline_laws.py
+# Beside the tests that keep time: generated charts, replays, the real record, and installing.
+BESIDE := tests/laws tests/oracle tests/invariants tests/tools tests/real tests/test_mutations.py \
+          tests/assessment/test_laws.py tests/assessment/test_timeline_laws.py \
+          tests/test_near_lines.py tests/install
 
 test: setup fhir-server browser check ## everything CI runs
 	@mkdir -p .run; failed=; $(BIN)/pytest $(BESIDE) >.run/beside.log 2>&1 & beside=$$!; \

@@ -11,10 +11,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.databases import Chosen, Postgres
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 REPOSITORY = Path(__file__).parents[1]
 MARK = "mimic-iv-demo-fhir"
@@ -39,6 +43,17 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, once for all tests that look at pages: Playwright runs once in a process."""
+    from tests.demo.browser import open_browser, why_no_browser
+
+    if reason := why_no_browser():
+        pytest.skip(reason)
+    with open_browser() as started:
+        yield started
 
 
 @pytest.fixture(autouse=True, scope="session")

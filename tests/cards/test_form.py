@@ -54,7 +54,7 @@ SPOILT = {
     "a rule number": ("detail", lambda d: d + " review R31", "says"),
     "a unit of UCUM": ("detail", lambda d: d.replace("2,571 IU", "2,571 [IU]"), "says '[IU]'"),
     "a wrong sum": ("detail", lambda d: d.replace("(100 - 55)", "(100 - 45)"), "is told as"),
-    "a wrong day": ("detail", lambda d: d.replace("38,400 U/day", "34,800 U/day"), "U/day"),
+    "a wrong day": ("detail", lambda d: d.replace("42,720 U/day", "47,220 U/day"), "U/day"),
     "no link": ("links", [], "links"),
     "another link": ("source", lambda s: s | {"url": "https://x"}, "source.url"),
 }  # fmt: skip

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.demo.browser import open_browser, why_no_browser
 from tests.demo.builders import (
     CASE_MD,
     PATIENT,
@@ -37,15 +36,6 @@ CONTEXT = {
     "selections": ["MedicationRequest/draft-1"],
     "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": DRAFT}]},
 }
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, once for all tests that look at pages."""
-    if reason := why_no_browser():
-        pytest.skip(reason)
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from cds_service.demo import create_demo
 from cds_service.demo.fixtures import load_cases
 from cds_service.demo.pages import FIXTURES
 from cds_service.settings import Settings
-from tests.demo.browser import open_browser, why_no_browser
 from tests.demo.fake_service import FakeService, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -37,14 +36,6 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
     database = f"sqlite:///{folder}/ledger.sqlite"
     given = {"open": True, "demo": True, "smart": True, "log_level": "error"}
     return Settings(**(given | {"database_url": database} | changes))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if reason := why_no_browser():
-        pytest.skip(reason)
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

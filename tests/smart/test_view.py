@@ -215,9 +215,9 @@ def test_the_cards_are_those_of_patient_view(
 def test_rates_stand_in_steps_with_their_weight(service: Service) -> None:
     told = view(service).json["heparin"]
 
-    assert [round(step["rate"]) for step in told["steps"]][-1] == 1600
+    assert [round(step["rate"]) for step in told["steps"]][-1] == 1780
     assert told["steps"][-1]["to"] is None
-    assert told["perKg"] == 20
+    assert told["perKg"] == 22.25
     assert told["running"] == "yes"
     assert told["lines"] == []
 
@@ -239,9 +239,9 @@ def test_infusions_side_by_side_are_drawn_apart_and_as_their_sum(service: Servic
     prefetch["administrations"]["entry"].append({"resource": purge})
     told = view(service, prefetch=prefetch).json["heparin"]
 
-    assert [round(line["steps"][-1]["rate"]) for line in told["lines"]] == [1600, 400]
+    assert [round(line["steps"][-1]["rate"]) for line in told["lines"]] == [1780, 400]
     assert "Impella" in told["lines"][1]["label"]
-    assert round(told["steps"][-1]["rate"]) == 2000
+    assert round(told["steps"][-1]["rate"]) == 2180
 
 
 def test_a_rate_that_nobody_can_tell_is_untold_with_its_reason(service: Service) -> None:
@@ -265,7 +265,7 @@ def test_each_level_has_its_verdict_and_its_rate(service: Service) -> None:
         "below",
         "usable",
     )
-    assert newest["perKg"] == 20
+    assert newest["perKg"] == 22.25
     assert [point["at"] for point in anti_xa["points"]] == sorted(
         point["at"] for point in anti_xa["points"]
     )
@@ -322,7 +322,7 @@ def test_the_required_rate_is_told_as_it_was_told_then(service: Service) -> None
     needs = view(service).json["course"]["needs"]
 
     assert [one["at"] for one in needs] == sorted(one["at"] for one in needs)
-    assert (needs[-1]["need"], needs[-1]["low"], needs[-1]["high"]) == (29, 23, 36)
+    assert (needs[-1]["need"], needs[-1]["low"], needs[-1]["high"]) == (32, 26, 39)
     assert "need" not in needs[0]
     assert needs[0]["told"]
 

@@ -16,7 +16,6 @@ from cds_service.tools.replay import run
 from cds_service.tools.replay.outcomes import GivenOutcomes, OutcomeLabel
 from cds_service.tools.replay.report import Judged, write_report
 from cds_service.tools.replay.run import Request, run_replay
-from tests.demo.browser import open_browser, why_no_browser
 from tests.tools.replay.hospital import at, hospital, infusion, write
 
 RULES = rulebook()
@@ -90,14 +89,6 @@ def test_hours_on_heparin_are_those_of_the_course(out: Path) -> None:
     second = [hours for time, hours in told if time > at(400)]
     assert second
     assert max(second) < 100
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if reason := why_no_browser():
-        pytest.skip(reason)
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from cds_service.tools.replay import run
 from cds_service.tools.replay.review.answers import read_answers
 from cds_service.tools.replay.review.sample import sampled
 from cds_service.tools.replay.run import Request, run_replay
-from tests.demo.browser import open_browser, why_no_browser
 from tests.tools.replay.hospital import at, hospital, infusion, lab, of, patient, resistant, write
 
 EVIL = '<img src=x onerror="window.broken=1">'
@@ -229,14 +228,6 @@ def test_what_a_record_says_is_text(tmp_path: Path) -> None:
 
 
 # --- in a browser ------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if reason := why_no_browser():
-        pytest.skip(reason)
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.builders import protocol
 TESTS = Path(__file__).parent
 SELECTION = tuple(
     str(TESTS / part)
-    for part in ("assessment", "cards/test_numbers.py", "ledger/test_memory_span.py")
+    for part in ("assessment", "cards/test_numbers.py", "ledger/test_override_span.py")
 )
 OPTIONS = ("-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal")
 AT_ONCE = 2

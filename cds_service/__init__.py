@@ -68,11 +68,11 @@ ARROWS = {
     "chart": (),
     "tools.explain": (
         "advice", "assessment", "cards", "chart", "rulebook", "fhir.queries", "hooks",
-        "demo.fixtures", "tools.nearest", "tools.shipped_files", "tools.product",
+        "demo.fixtures", "tools.nearest", "tools.shipped_files", "tools.product", "web.html_pages",
     ),
     "tools": (
         "advice", "assessment", "cards", "chart", "rulebook", "fhir", "hooks", "outbound",
-        "serving", "demo.fixtures", "demo.fhir", "demo.markdown",
+        "serving", "demo.fixtures", "demo.fhir", "demo.markdown", "web.html_pages",
     ),
     "demo": ("settings", "tools.shipped_files"),
     "smart": (

@@ -19,7 +19,7 @@ import responses
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 
-from cds_service.security import jwt as auth
+from cds_service.security import jwt
 from cds_service.security.clients import Client
 from cds_service.security.jwks import JwksCache, key_source
 from tests.calls import Json, request
@@ -191,7 +191,7 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
     def keys(client: Client, *_: object) -> JwksCache:
         return JwksCache(key_source(client).fetch, lambda: service.now.timestamp())
 
-    monkeypatch.setattr(auth, "key_source", keys)
+    monkeypatch.setattr(jwt, "key_source", keys)
     (tmp_path / "clients.toml").write_text(CLIENTS)
     path = tmp_path / "clients.toml"
     service = Service(tmp_path, open=False, clients=path, public_url=PUBLIC)

@@ -19,7 +19,7 @@ import jsonschema_rs
 import pytest
 import structlog
 
-from cds_service import service as answering
+from cds_service import service as one_call
 from cds_service.web.operations import openapi_document
 from tests.cases import cases
 from tests.fhir_rules import nodes
@@ -141,13 +141,13 @@ def test_malformed_requests_are_answered_to_the_letter(
     whole = [request_of(name) | {"prefetch": prefetch_of(name)} for name in sorted(cases())]
     statuses: Counter[int] = Counter()
     assessed: Counter[str] = Counter()
-    advise = answering.advise
+    advise = one_call.advise
 
     def counted(*given: Any, **named: Any) -> Any:
         assessed["calls"] += 1
         return advise(*given, **named)
 
-    monkeypatch.setattr(answering, "advise", counted)
+    monkeypatch.setattr(one_call, "advise", counted)
     for number in range(COUNT):
         request = copy.deepcopy(chance.choice(whole))
         path = f"/cds-services/heparin-{request['hook']}"

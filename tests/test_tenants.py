@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from cds_service import service as answering
+from cds_service import service as one_call
 from cds_service.app import create_app
 from cds_service.chart.facts import HookContext
 from cds_service.errors import StartRefused
@@ -199,8 +199,8 @@ class TestProfiles:
             read.append(str(asked.zone))
             return spine(asked, *given)
 
-        spine = answering.advise
-        monkeypatch.setattr(answering, "advise", advise)
+        spine = one_call.advise
+        monkeypatch.setattr(one_call, "advise", advise)
         for name in ("South", "North"):
             two.cards(name)
         assert read == ["America/New_York", "None"]

@@ -17,7 +17,7 @@ from cds_service.assessment.model.recommendation import (
 )
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.assessment.recommend.switch import Start
-from cds_service.cards import template_values as figures
+from cds_service.cards import template_values
 from cds_service.cards.card import CardAction, ClientCapabilities, Suggestion
 from cds_service.cards.suggested_resources import (
     For,
@@ -100,11 +100,11 @@ def _label(writer: SuggestionBuilder, choice: Option) -> str:
             values[key] = writer.wording.drug(writer.wording.unit(value))
         elif key == "rate":
             values[key] = f"{value:g}"
-    values["tests"] = figures.tests(
+    values["tests"] = template_values.tests(
         writer.wording, tuple(a.concept for a in choice.actions if isinstance(a, OrderTest))
     )
     for start in (a for a in choice.actions if isinstance(a, StartDrug)):
-        values["status"] = figures.label_status(start, writer.wording)
+        values["status"] = template_values.label_status(start, writer.wording)
     label = writer.wording.labels[choice.label].format(**values)
     return _marked(writer, label, recommended=choice.recommended)
 
@@ -145,14 +145,14 @@ def _test(writer: SuggestionBuilder, concept: str) -> CardAction:
 def _start(writer: SuggestionBuilder, start: StartDrug, *, recommended: bool) -> CardAction:
     rxnorm = next(c.code for c in writer.concepts.drugs[start.drug].codes if c.system == "rxnorm")
     name = writer.wording.drug(start.drug)
-    status = figures.label_status(start, writer.wording)
+    status = template_values.label_status(start, writer.wording)
     if start.unit == "[IU]":
         units = round(start.value)
         text = writer.wording.actions["dose"].format(dose=units, status=status)
         text = _marked(writer, text, recommended=recommended)
         return CardAction("create", text, single_dose(writer.whom, rxnorm, name, units))
     rate = Start(start.drug, start.value, start.unit)
-    words = figures.start_words(writer.wording, rate, start.kg)
+    words = template_values.start_words(writer.wording, rate, start.kg)
     text = writer.wording.actions["drug"].format(drug=name, rate=words, status=status)
     text = _marked(writer, text, recommended=recommended)
     resource = infusion_order(writer.whom, rxnorm, name, start.value, start.unit, words)

@@ -11,24 +11,23 @@ import csv
 import hashlib
 import hmac
 import io
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flask import Blueprint, Response, request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import SecretStr
 
 from cds_service.cards.due import CardPlace
 from cds_service.ledger.database import Ledger
 from cds_service.ledger.owner_report import MOST_COMMENTS, OwnerReport, owner_report
 from cds_service.logs import log
+from cds_service.web.html_pages import csp_hash, page_templates
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "ledger.css").read_text(encoding="utf-8").strip()
 POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src"
-    f" 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
+    f" '{csp_hash(STYLE)}'"
 )
 CHALLENGE = 'Basic realm="heparin-cds ledger", charset="UTF-8"'
 # A spreadsheet takes a cell that begins with one of these for a formula.
@@ -41,7 +40,7 @@ def ledger_page_routes(ledger: Ledger, key: SecretStr) -> Blueprint:
     """The page and its tables as CSV; every request needs the key."""
     blueprint = Blueprint("ledger_page", __name__, url_prefix="/ledger")
     wanted = hashlib.sha256(key.get_secret_value().encode()).digest()
-    template = _environment().get_template("ledger.html")
+    template = page_templates(TEMPLATES).get_template("ledger.html")
 
     def read() -> OwnerReport:
         with ledger.reading() as connection:
@@ -120,13 +119,3 @@ def harmless(cell: object) -> object:
     if not isinstance(cell, str) or not cell.lstrip(" \u00a0\ufeff").startswith(FORMULA):
         return cell
     return f"'{cell}"
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from markdown_it import MarkdownIt
 
-from cds_service import service as answering
+from cds_service import service as one_call
 from cds_service.ledger.feedback import feedback
 from tests.cases import cases
 from tests.service import Service, request_of
@@ -70,7 +70,7 @@ class TestResponse:
         def broken(*_: Any) -> Any:
             raise ZeroDivisionError("Ruth Keller")
 
-        monkeypatch.setattr(answering, "advise", broken)
+        monkeypatch.setattr(one_call, "advise", broken)
         answer = service.call()
         assert (answer.status_code, answer.json["issue"][0]["code"]) == (500, "exception")
         assert "Keller" not in answer.text

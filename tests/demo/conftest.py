@@ -18,10 +18,10 @@ from tests.demo.builders import (
     write_case,
 )
 from tests.demo.fake_service import FakeService, create_fake, serving
+from tests.demo.hostile import EVIL
 
 expect.set_options(timeout=20_000)  # a busy machine draws late; nothing waits longer than it must
 
-EVIL = "<img src=x onerror=window.broken=1>"
 DRAFT = ordered(
     "heparin infusion",
     id_="draft-1",

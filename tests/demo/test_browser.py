@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.demo.builders import PATIENT, write_case
 from tests.demo.cards import REASONS, antithrombin_card, plain_card
-from tests.demo.conftest import EVIL, RUNNING
+from tests.demo.conftest import RUNNING
 from tests.demo.fake_service import HOOKS, FakeService, create_fake, serving
+from tests.demo.hostile import EVIL
 
 pytestmark = pytest.mark.browser
 

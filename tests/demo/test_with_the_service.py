@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,8 @@ from cds_service.demo import create_demo
 from cds_service.demo.fixtures import Fixture, load_cases
 from cds_service.demo.pages import FIXTURES
 from cds_service.settings import Settings
-from tests.demo.conftest import EVIL
 from tests.demo.fake_service import FakeService, serving
+from tests.demo.hostile import EVIL, hostile_copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -201,7 +200,7 @@ def test_a_hostile_record_runs_nothing_on_its_way_through_the_service(
     page: Page, tmp_path: Path
 ) -> None:
     """Its words come back on cards and suggested orders, as text."""
-    hostile(tmp_path / "fixtures" / HOSTILE)
+    hostile_copy(tmp_path / "fixtures" / HOSTILE, HOSTILE, _marked_up)
     settings = Settings(open=True, database_url=f"sqlite:///{tmp_path}/l.sqlite", log_level="error")
     app = create_app(settings)
     app.register_blueprint(create_demo(settings, tmp_path / "fixtures"))
@@ -219,19 +218,7 @@ def test_a_hostile_record_runs_nothing_on_its_way_through_the_service(
     app.extensions["ledger"].close()
 
 
-def hostile(folder: Path) -> None:
-    """A fixture again, markup in place of its patient's name and of all its medicines' names."""
-    folder.mkdir(parents=True)
-    for file in (FIXTURES / HOSTILE).iterdir():
-        content = file.read_text(encoding="utf-8")
-        if file.suffix == ".json":
-            content = json.dumps(json.loads(content, object_hook=_marked_up))
-        (folder / file.name).write_text(content, encoding="utf-8")
-
-
 def _marked_up(value: dict[str, Any]) -> dict[str, Any]:
-    if value.get("resourceType") == "Patient":
-        return {**value, "name": [{"text": EVIL}]}
     if "medicationCodeableConcept" in value:
         concept = {**value["medicationCodeableConcept"], "text": EVIL}
         return {**value, "medicationCodeableConcept": concept}

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import structlog
 
-from cds_service import service as answering
+from cds_service import service as one_call
 from cds_service.errors import BodyTooLarge, Busy, TookTooLong
 from cds_service.outbound.workload import CallLimits, Room, Workload
 from tests.service import CASE, Service, bundle, fhir_server, prefetch_of, request_of
@@ -184,13 +184,13 @@ class TestOverHttp:
 
         monkeypatch.setattr("cds_service.app._BESIDE_FHIR_SECONDS", 0.0)
         service = Service(tmp_path, fhir_deadline_seconds=0.05)
-        real = answering.retrieve
+        real = one_call.retrieve
 
         def slow(*given: Any) -> Any:
             time.sleep(0.1)
             return real(*given)
 
-        monkeypatch.setattr(answering, "retrieve", slow)
+        monkeypatch.setattr(one_call, "retrieve", slow)
         answer = service.call()
         assert (answer.status_code, answer.json["issue"][0]["code"]) == (503, "timeout")
         assert [row.outcome for row in service.rows(calls)] == ["late"]

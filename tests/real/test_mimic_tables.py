@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay import run
 from cds_service.tools.replay.run import Request, run_replay
 from tests.real.test_mimic import SITE, rows_by_patient
+from tests.tools.replay.inline import walk_inline
 from tests.tools.replay.shapes import as_csv
-from tests.tools.replay.test_run import NoCluster
 
 DEMO = "mimic-iv-demo-fhir"
 PUBLIC = {
@@ -162,13 +161,7 @@ def tables(source: Path, out: Path) -> tuple[list[str], list[dict[str, str]]]:
 def test_tables_and_fhir_give_the_same_answers(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
-        for shard in results.left:
-            results.add(run.replay_shard(task, shard))
-
-    monkeypatch.setattr(run, "_walk", walk_here)
-    monkeypatch.setattr(run, "LocalCluster", NoCluster)
-    monkeypatch.setattr(run, "Client", NoCluster)
+    walk_inline(monkeypatch)
     held = demo(real_data)
     (tmp_path / "fhir").mkdir()
     text = "".join(json.dumps(row) + "\n" for rows in held.values() for row in rows)

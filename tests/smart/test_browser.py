@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +17,11 @@ from cds_service.demo.fixtures import load_cases
 from cds_service.demo.pages import FIXTURES
 from cds_service.settings import Settings
 from tests.demo.fake_service import FakeService, serving
+from tests.demo.hostile import EVIL, hostile_copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DOSE, HIT, LOST = "01-antithrombin-dose", "09-hit-on-record", "43-effect-lost"
-EVIL = "<img src=x onerror=window.broken=1>"
 Scheme = Literal["light", "dark"]
 LOOKS: tuple[tuple[int, Scheme], ...] = (
     (1280, "light"),
@@ -380,7 +379,7 @@ def test_what_is_printed_is_light_and_has_the_steps(context: BrowserContext, url
 
 def test_a_hostile_record_runs_nothing(browser: Browser, tmp_path: Path) -> None:
     """Its words come back through the service and are drawn as text."""
-    hostile(tmp_path / "fixtures" / DOSE)
+    hostile_copy(tmp_path / "fixtures" / DOSE, DOSE, _marked_up)
     settings = settings_for(tmp_path, demo=False)
     app = create_app(settings)
     app.register_blueprint(create_demo(settings, tmp_path / "fixtures"))
@@ -395,19 +394,7 @@ def test_a_hostile_record_runs_nothing(browser: Browser, tmp_path: Path) -> None
     app.extensions["ledger"].close()
 
 
-def hostile(folder: Path) -> None:
-    """A fixture again, markup in place of its patient's name and of all texts and units."""
-    folder.mkdir(parents=True)
-    for file in (FIXTURES / DOSE).iterdir():
-        content = file.read_text(encoding="utf-8")
-        if file.suffix == ".json":
-            content = json.dumps(json.loads(content, object_hook=_marked_up))
-        (folder / file.name).write_text(content, encoding="utf-8")
-
-
 def _marked_up(value: Any) -> Any:
-    if value.get("resourceType") == "Patient":
-        return {**value, "name": [{"text": EVIL}]}
     if value.get("resourceType") == "Observation" and "55" in str(value.get("valueQuantity")):
         return {**value, "valueQuantity": {"value": 55, "unit": EVIL}}
     return value

@@ -13,7 +13,7 @@ import responses
 import structlog
 from flask.testing import FlaskClient
 
-from cds_service import service as answering
+from cds_service import service as one_call
 from cds_service.app import create_app
 from cds_service.chart.facts import HookContext
 from cds_service.chart.query_result import QueryResult, QueryState
@@ -80,8 +80,8 @@ class FakeCard:
 @pytest.fixture
 def advisor(monkeypatch: pytest.MonkeyPatch) -> Advisor:
     advisor = Advisor()
-    monkeypatch.setattr(answering, "advise", advisor.advise)
-    monkeypatch.setattr(answering, "is_in_scope", advisor.is_in_scope)
+    monkeypatch.setattr(one_call, "advise", advisor.advise)
+    monkeypatch.setattr(one_call, "is_in_scope", advisor.is_in_scope)
     return advisor
 
 

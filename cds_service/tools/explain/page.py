@@ -5,24 +5,21 @@ The same bytes either way: the style is in the page, there is no script, and not
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from flask import Blueprint, Response, request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.advice import Rulebook
 from cds_service.tools.explain.comparison import Comparison, compare
 from cds_service.tools.product import product_version
+from cds_service.web.html_pages import csp_hash, page_templates
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "explain.css").read_text(encoding="utf-8").strip()
-_STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none';"
+    f"default-src 'none'; style-src '{csp_hash(STYLE)}'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
 FRESH_SECONDS = 3600  # the rules change with a restart only
@@ -30,7 +27,7 @@ FRESH_SECONDS = 3600  # the rules change with a restart only
 
 def as_html(compared: Comparison) -> str:
     """The whole page."""
-    template = _environment().get_template("explain.html")
+    template = page_templates(TEMPLATES).get_template("explain.html")
     return template.render(page=compared, style=STYLE, version=product_version())
 
 
@@ -53,14 +50,3 @@ def create_page(in_force: Sequence[Rulebook]) -> Blueprint:
         return response
 
     return blueprint
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from cds_service.advice import Rulebook
 from cds_service.chart.concepts import Concepts
 from cds_service.tools.replay.burden import DAYS, burdens, by_kind, groups
@@ -25,13 +23,13 @@ from cds_service.tools.replay.outcomes import GivenOutcomes, labels
 from cds_service.tools.replay.plots import bars, histogram
 from cds_service.tools.replay.quality import FEWEST, read_quality, write_quality
 from cds_service.tools.replay.review.answers import Reviewed
-from cds_service.tools.replay.review.pages import csp_hash
 from cds_service.tools.replay.run import Replayed
 from cds_service.tools.replay.shards import PAIR
 from cds_service.tools.replay.summary import run_information, write_summary
 from cds_service.tools.replay.sums import MOST_NAMED, Sums, differences, parted, sums
 from cds_service.tools.replay.tally import INDICATORS, SPOKEN
 from cds_service.tools.replay.titles import topic_title
+from cds_service.web.html_pages import csp_hash, page_templates
 
 PAGE = "report.html"
 SCRIPT = Path(__file__).with_name("report.js")
@@ -93,13 +91,7 @@ def write_report(
     return place
 
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = page_templates(Path(__file__).parent)
 _TEMPLATES.filters["titled"] = topic_title
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from cds_service.advice import Rulebook
 from cds_service.assessment.model.protocol import Bounds, Protocol, ProtocolFile, Threshold
 from cds_service.errors import StartRefused
@@ -23,6 +21,7 @@ from cds_service.tools.replay.quality import FEWEST, Quality, read_quality, writ
 from cds_service.tools.replay.sums import Sums, sums
 from cds_service.tools.replay.tally import SPOKEN
 from cds_service.tools.replay.titles import topic_title
+from cds_service.web.html_pages import page_templates
 
 FOLDER = "sweep"  # inside the output folder: the tables of the moved protocols
 TABLE, PAGE = "sweep.csv", "sweep.html"
@@ -178,11 +177,5 @@ def _quality(
     }
 
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = page_templates(Path(__file__).parent)
 _TEMPLATES.filters["titled"] = topic_title

@@ -12,11 +12,12 @@ from playwright.sync_api import Browser, Page
 
 from cds_service.assessment.recommend.registry import TOPICS
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay import run
 from cds_service.tools.replay.outcomes import GivenOutcomes, OutcomeLabel
 from cds_service.tools.replay.report import Judged, write_report
 from cds_service.tools.replay.run import Request, run_replay
+from tests.tools.replay.browsing import quiet_page
 from tests.tools.replay.hospital import at, hospital, infusion, write
+from tests.tools.replay.inline import walk_inline
 
 RULES = rulebook()
 
@@ -25,24 +26,11 @@ RULES = rulebook()
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small hospital, replayed without workers, with a report."""
 
-    class NoCluster:
-        def __init__(self, *_: object, **__: object) -> None: ...
-        def __enter__(self) -> NoCluster:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
-        for shard in results.left:
-            results.add(run.replay_shard(task, shard))
-
     place = tmp_path_factory.mktemp("report")
     again = [infusion("one", 500, 510, 900, 7)]  # a second course, long after the first
     source = write(place / "in", [*hospital(), *again])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(run, "_walk", walk_here)
-        patched.setattr(run, "LocalCluster", NoCluster)
-        patched.setattr(run, "Client", NoCluster)
+        walk_inline(patched)
         replayed = run_replay(Request(source, place / "out", (RULES,), shards=1), lambda *_: None)
     own = [OutcomeLabel("one", "heparinResistance", datetime(2026, 3, 3, tzinfo=UTC))]
     write_report(place / "out", (RULES,), replayed, Judged(GivenOutcomes(tuple(own))))
@@ -94,14 +82,8 @@ def test_hours_on_heparin_are_those_of_the_course(out: Path) -> None:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that may neither raise an error nor load anything but itself."""
-    opened = browser.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda told: wrong.append(told.text))
-    opened.on("request", lambda r: None if r.url.startswith("file:") else wrong.append(r.url))
-    yield opened
-    opened.close()
-    assert wrong == []
+    with quiet_page(browser) as opened:
+        yield opened
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from cds_service.tools.replay.export import sort_export
 from cds_service.tools.replay.run import Request, run_replay
 from cds_service.tools.simulate.command import write_stays
 from tests.tools.replay.hospital import hospital, infusion, resistant, write
+from tests.tools.replay.inline import walk_inline
 
 RULES = rulebook()
 TABLES = ("patients.csv", "events.csv", "unknown.csv")
@@ -41,24 +42,7 @@ def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "slow" in request.keywords:
         return
 
-    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
-        for shard in results.left:
-            results.add(run.replay_shard(task, shard))
-
-    monkeypatch.setattr(run, "_walk", walk_here)
-    monkeypatch.setattr(run, "LocalCluster", NoCluster)
-    monkeypatch.setattr(run, "Client", NoCluster)
-
-
-class NoCluster:
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __enter__(self) -> NoCluster:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    walk_inline(monkeypatch)
 
 
 def test_tables_do_not_depend_on_files_their_order_or_shards(tmp_path: Path) -> None:

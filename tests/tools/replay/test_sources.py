@@ -20,6 +20,7 @@ from cds_service.tools.replay import run
 from cds_service.tools.replay.run import Request, run_replay
 from cds_service.tools.replay.sources.found import as_lines, found_at
 from tests.tools.replay import shapes
+from tests.tools.replay.inline import walk_inline
 from tests.tools.replay.shapes import SITE, as_csv, bundles, eicu, fhir, mimic, omop
 
 NEW_YORK = "America/New_York"
@@ -28,21 +29,7 @@ NEW_YORK = "America/New_York"
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Walk the shards here, without workers."""
-
-    class NoCluster:
-        def __init__(self, *_: object, **__: object) -> None: ...
-        def __enter__(self) -> NoCluster:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
-        for shard in results.left:
-            results.add(run.replay_shard(task, shard))
-
-    monkeypatch.setattr(run, "_walk", walk_here)
-    monkeypatch.setattr(run, "LocalCluster", NoCluster)
-    monkeypatch.setattr(run, "Client", NoCluster)
+    walk_inline(monkeypatch)
 
 
 def tables(source: Path, out: Path, zone: str = "UTC") -> tuple[str, list[dict[str, str]]]:

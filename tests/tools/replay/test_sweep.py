@@ -12,23 +12,16 @@ from click.testing import CliRunner
 from cds_service.cli import main
 from cds_service.errors import StartRefused
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay import run
 from cds_service.tools.replay.sweep import moved, parse
 from tests.tools.replay.hospital import hospital, write
-from tests.tools.replay.test_run import NoCluster
+from tests.tools.replay.inline import walk_inline
 
 KEY = "heparin.high_rate"
 
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
-        for shard in results.left:
-            results.add(run.replay_shard(task, shard))
-
-    monkeypatch.setattr(run, "_walk", walk_here)
-    monkeypatch.setattr(run, "LocalCluster", NoCluster)
-    monkeypatch.setattr(run, "Client", NoCluster)
+    walk_inline(monkeypatch)
 
 
 def test_values_run_from_low_to_high_without_rounding() -> None:

@@ -18,7 +18,7 @@ from cds_service.assessment.recommend.topics.situation import dose_shown
 from cds_service.assessment.recommend.topics.topic import Assessed, Due
 from cds_service.assessment.rules.odd_rates import UNTRUE
 from cds_service.assessment.rules.undecided import NOT_YET
-from cds_service.chart.facts import Form, Order, Problem
+from cds_service.chart.facts import Administration, Form, Order, Problem
 from cds_service.chart.fhir_datetime import latest
 from cds_service.chart.query_result import QueryState
 
@@ -102,23 +102,23 @@ def _infused_lately(m: Measured) -> bool:
     return _charted_since(m, since) or _is_left_open(m) or any(_stands(m, o, since) for o in orders)
 
 
+def _charted_since(m: Measured, since: datetime) -> bool:
+    times = (at for row in _infusion_rows(m) for at in (row.start, row.end))
+    return any(at is not None and latest(at) >= since for at in times)
+
+
 def _is_left_open(m: Measured) -> bool:
     """Whether an infusion's row never ended: nobody charted its stop, and no order stands.
 
     A pump may go on for days under one row. After a week it is rather a row that nobody closed.
     """
     since = m.case.ago("heparin.order_age")
-    rows = (row for row in m.case.given("heparin") if row.form is Form.INFUSION)
-    return any(
-        row.end is None and not row.point and row.start is not None and row.start >= since
-        for row in rows
-    )
+    rows = (row for row in _infusion_rows(m) if row.end is None and not row.point)
+    return any(row.start is not None and row.start >= since for row in rows)
 
 
-def _charted_since(m: Measured, since: datetime) -> bool:
-    rows = (row for row in m.case.given("heparin") if row.form is Form.INFUSION)
-    times = (at for row in rows for at in (row.start, row.end))
-    return any(at is not None and latest(at) >= since for at in times)
+def _infusion_rows(m: Measured) -> list[Administration]:
+    return [row for row in m.case.given("heparin") if row.form is Form.INFUSION]
 
 
 def _stands(m: Measured, order: Order, since: datetime) -> bool:

@@ -6,23 +6,21 @@ run. A page from disk cannot write files: it offers the answers as a download.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_service.tools.replay.review.cases import ReviewCase, review_cases
 from cds_service.tools.replay.review.sample import Sample, by_topic, sampled, write_cases
 from cds_service.tools.replay.shards import Task
 from cds_service.tools.replay.titles import topic_title
+from cds_service.web.html_pages import csp_hash, page_templates
 
 HERE = Path(__file__).parent
 FOLDER = "review"
 INDEX = "index.html"
 SCRIPT, STYLE = "review.js", "review.css"
+_TEMPLATES = page_templates(HERE)
 
 
 def write_review(task: Task, out: Path, number: int, seed: int) -> int:
@@ -51,7 +49,7 @@ def _write(place: Path, sample: Sample, topic: str, cases: Sequence[ReviewCase])
         f"default-src 'none'; script-src '{csp_hash(script)}'; style-src '{csp_hash(style)}';"
         " base-uri 'none'; form-action 'none'"
     )
-    page = _templates().get_template("review.html").render(
+    page = _TEMPLATES.get_template("review.html").render(
         topic=topic,
         title=topic_title(topic),
         of=sample.of[topic],
@@ -63,22 +61,6 @@ def _write(place: Path, sample: Sample, topic: str, cases: Sequence[ReviewCase])
     place.write_text(page, encoding="utf-8")
 
 
+@cache  # the same for every page of a review
 def _inlined(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
-
-
-def csp_hash(text: str) -> str:
-    """What a page's policy names a script or style by that stands in it."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -13,11 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from cds_service.rulebook.load import rulebook
-from cds_service.tools.replay import run
 from cds_service.tools.replay.review.answers import read_answers
 from cds_service.tools.replay.review.sample import sampled
 from cds_service.tools.replay.run import Request, run_replay
+from tests.tools.replay.browsing import quiet_page
 from tests.tools.replay.hospital import at, hospital, infusion, lab, of, patient, resistant, write
+from tests.tools.replay.inline import walk_inline
 
 EVIL = '<img src=x onerror="window.broken=1">'
 RULES = rulebook()
@@ -27,21 +28,8 @@ RULES = rulebook()
 def in_this_process() -> Iterator[None]:
     """Walk the shards here, without workers."""
 
-    class NoCluster:
-        def __init__(self, *_: object, **__: object) -> None: ...
-        def __enter__(self) -> NoCluster:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-    def walk_here(client: object, task: run.Task, results: run._Results) -> None:
-        for shard in results.left:
-            results.add(run.replay_shard(task, shard))
-
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(run, "_walk", walk_here)
-        patched.setattr(run, "LocalCluster", NoCluster)
-        patched.setattr(run, "Client", NoCluster)
+        walk_inline(patched)
         yield
 
 
@@ -232,15 +220,9 @@ def test_what_a_record_says_is_text(tmp_path: Path) -> None:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that may neither raise an error nor load anything but itself."""
-    opened = browser.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda told: wrong.append(told.text))
-    opened.on("request", lambda r: None if r.url.startswith("file:") else wrong.append(r.url))
-    yield opened
-    opened.close()
-    assert [one for one in wrong if not one.startswith("blob:")] == []
+    """A page that may neither raise an error nor load anything but itself and its download."""
+    with quiet_page(browser, "blob:") as opened:
+        yield opened
 
 
 @pytest.mark.slow

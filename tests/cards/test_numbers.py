@@ -83,7 +83,7 @@ HEAVY = (*running(2100), weight(100), lab("anti_xa", 0.5, 3), raised(2100))
         "protamine",
         "bleedingOnHeparin",
         (*running(1000), condition("bleeding_major", 5), raised(900)),
-        "100 U of the last 3 h need 1 mg, at most 50 mg in one dose",
+        "1 mg for every 100 U of the last 3 h, at most 50 mg in one dose",
     ),
     (
         "after lysis",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from cds_service.assessment.model.verdict import Verdict
 from cds_service.assessment.recommend.citations import AS_WRITTEN, FEEDS, PARTS
 from cds_service.assessment.recommend.registry import TOPICS
+from cds_service.assessment.recommend.topics.topic import Assessed
 from cds_service.assessment.rules.rules import RULES
 from cds_service.rulebook.load import BOUNDS
 from cds_service.rulebook.toml_table import TableFault
 from cds_service.tools.explain.review import REVIEW, STATUSES, Claim, load_review
 from cds_service.tools.explain.tables import users
-from tests.cases import tables
+from tests.cases import advice_for, cases, tables
 from tests.vignettes import PROTOCOLS
 
 CLAIMS = load_review()
@@ -112,3 +115,28 @@ def test_a_review_out_of_shape_is_refused(text: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TableFault):
         load_review(path)
+
+
+class Asked(dict[str, Verdict]):
+    """Verdicts that remember which of them a card asked for."""
+
+    def __init__(self, verdicts: Mapping[str, Verdict]) -> None:
+        super().__init__(verdicts)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Verdict:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("name", cases())
+def test_a_card_that_waits_for_confirmation_names_it_among_its_rules(name: str) -> None:
+    """What opens or holds back a drug may not be missing on the page that a card links to."""
+    findings = advice_for(name).findings
+    for item in findings.items:
+        others = {other.topic: other for other in findings.items if other is not item}
+        asked = Asked(findings.verdicts)
+        row = TOPICS[item.topic]
+        row.ask(Assessed(findings.measured, asked, others))
+        decides = asked.names & {"confirmed", "waits"}
+        assert decides <= set(row.cites.rules), item.topic
